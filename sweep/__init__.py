@@ -1,0 +1,29 @@
+"""Loss and accuracy landscapes of the logistic model, their exact optima, and why they disagree.
+
+The model is p = sigmoid(a*x + b). The pipeline, in the order of the modules:
+
+    data       a `Sample` of points (x, y), read from CSV, NPY or NPZ, or one of the illustrations
+    grid       the axes of a and b
+    losses     the metrics: losses of the logit, and functions of the confusion counts
+    measure    a `Measure`: what every kind of data becomes, two weighted point sets
+    cuts       exact decision cuts and exact counts
+    kernels    evaluation over a grid on the device
+    landscape  `landscape()`: every metric in every cell, labelled
+    optimum    `optimum()`: the exact optimum of each metric, and whether they share it
+    illustrate `illustrate()`: the published illustrations, computed
+    store      results on disk
+    figures    records drawn by matplotlib
+    cli        the command line
+"""
+
+from importlib.metadata import version
+
+from sweep import data
+from sweep.data import InputError, Sample
+from sweep.landscape import landscape
+from sweep.measure import Measure
+from sweep.optimum import Optimum, optimum
+
+__version__ = version("sweep")
+
+__all__ = ["InputError", "Measure", "Optimum", "Sample", "data", "landscape", "optimum"]

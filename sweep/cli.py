@@ -1,0 +1,308 @@
+"""The command line: parse, call, print. The only module that prints.
+
+Exit codes: 0 done; 1 the request could not be met; 2 wrong usage; 130 interrupted. Whatever is
+wrong is one sentence on stderr. Heavy modules are imported by the command that needs them, so that
+`sweep --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+import sweep
+from sweep import store
+from sweep.data import ILLUSTRATIONS, InputError, Sample, load
+from sweep.grid import AxisError
+from sweep.landscape import BUDGET
+from sweep.records import plain
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from sweep.illustrate import Illustration
+    from sweep.optimum import Optimum
+
+app = App(
+    name="sweep",
+    help="Loss and accuracy landscapes of p = sigmoid(a*x + b): why the two disagree.",
+    version=sweep.__version__,
+    help_format="plaintext",
+)
+
+Out = Annotated[Path | None, Parameter(help="Write the result here: .nc (netCDF) or .zarr.")]
+FigureFile = Annotated[Path | None, Parameter(name="--figure", help="Draw it: .png, .pdf, .svg.")]
+Force = Annotated[bool, Parameter(negative="", help="Overwrite what is there.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
+XName = Annotated[str, Parameter(name="--x", help="Column of inputs.")]
+YName = Annotated[str, Parameter(name="--y", help="Column of labels in [0, 1].")]
+WeightName = Annotated[
+    str | None, Parameter(name="--weight", help="Column of weights (default: weight, if there).")
+]
+AxisSpec = Annotated[str, Parameter(allow_leading_hyphen=True)]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        app(
+            arguments or ["--help"],
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+        sys.stdout.flush()
+    except (CycloptsError, AxisError, UsageError) as error:
+        return _say(error, 2)
+    except InputError as error:
+        return _say(error, 1)
+    except KeyboardInterrupt:
+        return _say("interrupted; nothing was left half-written", 130)
+    except BrokenPipeError:
+        # The reader has seen enough. Python flushes stdout once more as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError:
+        return _say("there is not enough memory; ask for fewer cells or points", 1)
+    return 0
+
+
+class UsageError(InputError):
+    """The command line names something that does not exist."""
+
+
+def _say(error: Exception | str, code: int) -> int:
+    print("sweep: " + " ".join(str(error).split()), file=sys.stderr)
+    return code
+
+
+@app.command
+def illustrate(
+    number: Annotated[Literal[1, 2, 3] | None, Parameter(help="Default: all three.")] = None,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="Directory of the figures.")] = Path("illustrations"),
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """The three published illustrations: published numbers beside computed ones, and figures."""
+    from sweep import figures
+    from sweep.illustrate import illustrate as compute
+
+    numbers = ILLUSTRATIONS if number is None else (number,)
+    names = {k: {part: out / f"illustration{k}_{part}.png" for part in _PARTS} for k in numbers}
+    _make_directory(out)
+    for path in (path for parts in names.values() for path in parts.values()):
+        store.require_free(path, force=force)
+    documents = []
+    for k in numbers:
+        result = compute(k)
+        drawn = {
+            "sample": figures.sample(result.sample, result.optimum),
+            "slices": figures.slices(result.along_b, result.along_a, result.optimum),
+            "landscapes": figures.landscapes(result.landscape, result.optimum),
+            "cells": figures.cells(result.landscape, result.optimum),
+        }
+        for part, path in names[k].items():
+            figures.write(drawn[part], path, force=force)
+        written = [str(path) for path in names[k].values()]
+        documents.append(result.to_dict() | {"figures": written})
+        if not as_json:
+            _print_illustration(result, written)
+    if as_json:
+        _print_json({"illustrations": documents})
+
+
+_PARTS = ("sample", "slices", "landscapes", "cells")
+
+
+@app.command
+def landscape(
+    data: Annotated[Path, Parameter(help="CSV, NPY or NPZ with columns x, y and maybe weight.")],
+    /,
+    *,
+    a: AxisSpec = "-5:5:101",
+    b: AxisSpec = "-5:5:101",
+    metric: Annotated[
+        tuple[str, ...], Parameter(consume_multiple=True, help="Metrics, by name.")
+    ] = ("cross_entropy", "accuracy"),
+    tolerance: float = 1e-9,
+    method: str = "auto",
+    dtype: str = "float64",
+    memory: Annotated[int, Parameter(help="Working memory in MiB.")] = BUDGET // 2**20,
+    x: XName = "x",
+    y: YName = "y",
+    weight: WeightName = None,
+    out: Out = None,
+    figure: FigureFile = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Metrics over a grid of slopes a and intercepts b, such as --a=-5:5:101 --b=-5:5:101.
+
+    An axis is LOW:HIGH:COUNT (both ends included), LOW:HIGH:COUNT:log, or a list 0,1,2.5.
+    """
+    _require_outputs(out, figure, force)
+    _require_metrics(metric)
+    sample = load(data, x=x, y=y, weight=weight)
+    result = sweep.landscape(
+        sample,
+        a,
+        b,
+        metric,
+        tolerance=tolerance,
+        method=method,  # pyright: ignore[reportArgumentType]  # landscape() refuses what it lacks
+        dtype=dtype,  # pyright: ignore[reportArgumentType]  # likewise
+        memory_budget=memory * 2**20,
+    )
+    if out is not None:
+        store.save(result, out, force=force)
+    if figure is not None:
+        from sweep import figures
+
+        figures.write(figures.landscapes(result, sweep.optimum(sample)), figure, force=force)
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        _print_landscape(data, result, [path for path in (out, figure) if path is not None])
+
+
+@app.command
+def optimum(
+    data: Annotated[Path, Parameter(help="CSV, NPY or NPZ with columns x, y and maybe weight.")],
+    /,
+    *,
+    x: XName = "x",
+    y: YName = "y",
+    weight: WeightName = None,
+    out: Annotated[Path | None, Parameter(help="Write the JSON document here.")] = None,
+    figure: FigureFile = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """The exact optimum of cross-entropy and of accuracy, and whether they share it."""
+    _require_outputs(None, figure, force)
+    if out is not None:
+        store.require_free(out, force=force)
+    sample = load(data, x=x, y=y, weight=weight)
+    result = sweep.optimum(sample)
+    if out is not None:
+        with store.staged(out, force=force) as partial:
+            partial.write_text(_document(result.to_dict()) + "\n", encoding="utf-8")
+    if figure is not None:
+        from sweep import figures
+
+        figures.write(figures.sample(sample, result), figure, force=force)
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        _print_optimum(data, sample, result)
+
+
+def _require_outputs(out: Path | None, figure: Path | None, force: bool) -> None:
+    """Refuses outputs that could not be written before anything is computed for them."""
+    if out is not None:
+        store.require_format(out)
+        store.require_free(out, force=force)
+    if figure is not None:
+        from sweep import figures
+
+        figures.require_format(figure)
+        store.require_free(figure, force=force)
+
+
+def _require_metrics(names: tuple[str, ...]) -> None:
+    from sweep.losses import metric
+
+    for name in names:
+        try:
+            metric(name)
+        except InputError as error:
+            raise UsageError(f"--metric: {error}") from None
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made a directory ({error.strerror})") from None
+
+
+def _document(value: Any) -> str:
+    return json.dumps(plain(value), allow_nan=False)
+
+
+def _print_json(value: Any) -> None:
+    print(_document(value))
+
+
+def _print_illustration(result: Illustration, written: list[str]) -> None:
+    print(f"Illustration {result.number}: {len(result.sample)} points, true model: {result.truth}")
+    print(f"  {'':42}{'thread':8}{'R':15}computed")
+    for row in result.comparisons:
+        computed = row.computed if row.agrees else f"{row.computed}  DIFFERS"
+        print(f"  {row.quantity:42}{row.thread or '':8}{row.R or '':15}{computed}")
+    _print_answer(result.optimum)
+    for path in written:
+        print(f"  written: {path}")
+    print()
+
+
+def _print_landscape(data: Path, result: xr.Dataset, written: list[Path]) -> None:
+    cells = f"{result.sizes['a']} x {result.sizes['b']} cells"
+    print(f"{data}: {result.attrs['n']} points, {cells}, {result.attrs['method']}")
+    for name in result.data_vars:
+        if name == "correct":
+            continue
+        metric = result[name]
+        ends = {"lowest": metric.argmin(...), "highest": metric.argmax(...)}
+        for end, index in ends.items():
+            cell = metric[index]
+            place = f"a = {cell.a.item():g}, b = {cell.b.item():g}"
+            ties = int((metric == cell).sum())
+            among = f" and {ties - 1} more" if ties > 1 else ""
+            print(f"  {end:8}{name:14} {cell.item():.10g} at {place}{among}")
+    for path in written:
+        print(f"  written: {path}")
+
+
+def _print_optimum(data: Path, sample: Sample, result: Optimum) -> None:
+    print(f"{data}: {len(sample)} points")
+    _print_answer(result)
+
+
+def _print_answer(result: Optimum) -> None:
+    ce, accuracy = result.cross_entropy, result.accuracy
+    print(f"  {ce.status.value}")
+    if ce.status.name == "finite":
+        print(f"  least cross-entropy  {ce.value:.12g} nats at a = {ce.a:.12g}, b = {ce.b:.12g}")
+        side = {1: "class 1 above", -1: "class 1 below", 0: "no cut: a = 0"}[ce.orientation]
+        print(f"  its cut              {ce.cut:.12g} ({side})")
+    print(f"  highest accuracy     {accuracy.value:.12g} ({accuracy.correct:.12g} correct), for:")
+    for low, high, orientation in accuracy.cuts[:_CUTS_SHOWN]:
+        span = f"({low:.9g}, {high:.9g}]" if orientation > 0 else f"[{low:.9g}, {high:.9g})"
+        print(f"    cuts in {span}, class 1 {'above' if orientation > 0 else 'below'}")
+    if len(accuracy.cuts) > _CUTS_SHOWN:
+        print(f"    and {len(accuracy.cuts) - _CUTS_SHOWN} more intervals (--json has them all)")
+    for constant in accuracy.constants:
+        print(f"    predicting class {constant} everywhere")
+    if result.shared is None:
+        print("  Whether the two share an optimum is moot: the first does not exist.")
+    elif result.shared:
+        print("  They share an optimum: the one of cross-entropy has the highest accuracy.")
+    else:
+        print("  They do not share an optimum: at the least cross-entropy")
+        print(f"    accuracy is lower by {result.regret:.6g}, and")
+        print(f"    the cut is {result.distance:.6g} away from the nearest best one.")
+
+
+_CUTS_SHOWN = 10

@@ -1,0 +1,262 @@
+"""Exact decision cuts of the grid's classifiers, and exact confusion counts.
+
+The classifier at (a, b) predicts class 1 iff z = fl(fl(a*x) + b) > 0 in float64, two roundings.
+Rounding is monotone, so for a > 0 the predicted class 1 is {x >= t} with t the smallest float64
+whose logit is positive, and for a < 0 it is {x <= t} with t the largest. With t in hand one binary
+search in the sorted class counts what brute force over all points would count, ties included.
+
+All of this is host arithmetic on purpose: an accelerator's compiler may contract a*x + b into one
+rounding or flush subnormal numbers, and either would miscount ties.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from sweep.measure import Measure, Points
+
+NEIGHBOURS = 4
+"""The search for t starts in -b/a +- so many float64 neighbours, and almost always ends there."""
+
+
+class Confusion(NamedTuple):
+    """The four confusion masses, each of the cells' shape: int64 if the measure is counted."""
+
+    tp: Shaped[np.ndarray, " ..."]
+    fp: Shaped[np.ndarray, " ..."]
+    fn: Shaped[np.ndarray, " ..."]
+    tn: Shaped[np.ndarray, " ..."]
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """The cuts of classifiers, one a cell.
+
+    Attributes:
+        t: exact thresholds. Infinite where no finite x is on one side: every a == 0 is such.
+        orientation: +1, class 1 is {x >= t}; -1, class 1 is {x <= t}.
+    """
+
+    t: Float[np.ndarray, " ..."]
+    orientation: Int[np.ndarray, " ..."]
+
+
+def cut(a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]) -> Cut:
+    """The exact cut of each classifier; a and b are finite and broadcast against each other."""
+    a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    t = np.where(b > 0, -np.inf, np.inf)
+    sloped = a != 0
+    # For a < 0 mirror x: {x <= t} for (a, b) is {-x >= -t} for (-a, b).
+    sign = np.where(a < 0, -1.0, 1.0)
+    t[sloped] = sign[sloped] * _smallest_positive(np.abs(a[sloped]), b[sloped])
+    t += 0.0  # no -0.0
+    return Cut(t, sign.astype(np.int64))
+
+
+def confusion(
+    measure: Measure, a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
+) -> Confusion:
+    """Exact confusion masses of each classifier; a and b broadcast against each other."""
+    cuts = cut(a, b)
+    fp, tn = _split(measure.class0, cuts)
+    tp, fn = _split(measure.class1, cuts)
+    return Confusion(tp, fp, fn, tn)
+
+
+def _split(
+    points: Points, cuts: Cut
+) -> tuple[Shaped[np.ndarray, " ..."], Shaped[np.ndarray, " ..."]]:
+    """The masses of one class that are predicted to be of class 1 and of class 0."""
+    x, up = points.ordered.x, cuts.orientation > 0
+    first = np.empty(cuts.t.shape, np.int64)
+    first[up] = np.searchsorted(x, cuts.t[up], side="left")
+    first[~up] = np.searchsorted(x, cuts.t[~up], side="right")
+    lower = points.mass_of_first(first)
+    upper = points.mass_of_first(np.array(len(x))) - lower
+    return np.where(up, upper, lower), np.where(up, lower, upper)
+
+
+def _smallest_positive(
+    a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]
+) -> Float[np.ndarray, " k"]:
+    """Smallest float64 t, -inf and inf included, with fl(fl(a*t) + b) > 0, for a > 0.
+
+    Bisection over the floats in their order, which int64 ranks turn into arithmetic. It starts
+    next to -b/a and, where t is not there (fl(a*t) underflows, or -b/a overflows), from all the
+    floats on t's side of 0: the logit at 0 is b.
+    """
+    zero, infinite = _rank(np.array([0.0, np.inf]))
+    lowest, highest = np.where(b > 0, -infinite, zero), np.where(b > 0, zero, infinite)
+    with np.errstate(over="ignore", under="ignore"):
+        centre = _rank(-b / a)
+        low = np.clip(centre - NEIGHBOURS, lowest, highest)
+        high = np.clip(centre + NEIGHBOURS, lowest, highest)
+        low = np.where(_positive(a, b, low), lowest, low)
+        high = np.where(_positive(a, b, high), high, highest)
+        # Now z(low) <= 0 < z(high); halve until the two are neighbours.
+        while np.any(high - low > 1):
+            middle = low + (high - low) // 2
+            above = _positive(a, b, middle)
+            high, low = np.where(above, middle, high), np.where(above, low, middle)
+    return _unrank(high)
+
+
+def _positive(
+    a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"], rank: Int[np.ndarray, " k"]
+) -> Shaped[np.ndarray, " k"]:
+    return a * _unrank(rank) + b > 0
+
+
+def _rank(x: Float[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """Position of each float among all floats, 0 for 0.0: neighbours differ by 1."""
+    bits = (x + 0.0).view(np.int64)
+    return np.where(bits < 0, np.int64(np.iinfo(np.int64).min) - bits, bits)
+
+
+def _unrank(rank: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    bits = np.where(rank < 0, np.int64(np.iinfo(np.int64).min) - rank, rank)
+    return bits.view(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class BestCuts:
+    """Every classifier {x >= t} or {x <= t} that gets the most mass right.
+
+    With m distinct points, the classifiers are told apart by k = 0..m, the number of points below
+    t (orientation +1) or up to t (orientation -1); k = 0 and k = m are constant predictions.
+
+    Attributes:
+        points: the distinct positions, ascending, shape (m,).
+        up: mass predicted correctly by orientation +1 for each k, shape (m + 1,).
+        down: the same for orientation -1.
+        up_best: whether that is the most that any classifier reaches, shape (m + 1,).
+        down_best: the same for orientation -1.
+        correct: that most.
+        total: mass of all points.
+    """
+
+    points: Float[np.ndarray, " m"]
+    up: Shaped[np.ndarray, " k"]
+    down: Shaped[np.ndarray, " k"]
+    up_best: Bool[np.ndarray, " k"]
+    down_best: Bool[np.ndarray, " k"]
+    correct: int | float
+    total: int | float
+
+    @property
+    def value(self) -> float:
+        """The highest accuracy; nan without points."""
+        return self.correct / self.total if self.total else math.nan
+
+    @cached_property
+    def intervals(self) -> tuple[tuple[float, float, int], ...]:
+        """Maximal intervals (low, high, orientation), without the constant predictions."""
+        found = [
+            (float(self.points[first - 1]), float(self.points[last]), orientation)
+            for orientation, best in ((1, self.up_best), (-1, self.down_best))
+            for first, last in _runs(best[1:-1])
+        ]
+        return tuple(sorted(found))
+
+    @property
+    def constants(self) -> tuple[int, ...]:
+        """The constant predictions among the best."""
+        if not self.total:
+            return ()
+        return tuple(c for c, best in ((0, self.down_best[0]), (1, self.up_best[0])) if best)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """(min x, max x); nan without points."""
+        if len(self.points) == 0:
+            return math.nan, math.nan
+        return float(self.points[0]), float(self.points[-1])
+
+    def contains(self, t: float, orientation: int) -> bool:
+        """Whether the classifier with that cut is among the best."""
+        best = self.up_best if orientation > 0 else self.down_best
+        return bool(best[self._index(t, orientation)])
+
+    def regret(self, t: float, orientation: int) -> float:
+        """Accuracy that the classifier with that cut lacks of the highest."""
+        if self.contains(t, orientation):
+            return 0.0
+        correct = self.up if orientation > 0 else self.down
+        return float((self.correct - correct[self._index(t, orientation)]) / self.total)
+
+    def distance(self, t: float, orientation: int) -> float:
+        """From t to the nearest of the best cuts of that orientation; inf if there is none."""
+        if self.contains(t, orientation):
+            return 0.0
+        best = self.up_best if orientation > 0 else self.down_best
+        edges = np.concatenate([[-np.inf], self.points, [np.inf]])
+        low, high = edges[:-1][best], edges[1:][best]
+        if len(low) == 0 or not np.isfinite(t):
+            return math.inf
+        return float(np.min(np.maximum(np.maximum(low - t, t - high), 0.0)))
+
+    def _index(self, t: float, orientation: int) -> int:
+        return int(np.searchsorted(self.points, t, side="left" if orientation > 0 else "right"))
+
+
+def best_cuts(measure: Measure) -> BestCuts:
+    """One scan of the sorted data; exact, ties between weighted sums included."""
+    points = np.unique(np.concatenate([measure.class0.x, measure.class1.x]))
+    below = [_first_below(side, points) for side in (measure.class0, measure.class1)]
+    mass0, mass1 = (
+        side.mass_of_first(count)
+        for side, count in zip((measure.class0, measure.class1), below, strict=True)
+    )
+    up, down = mass0 + (mass1[-1] - mass1), mass1 + (mass0[-1] - mass0)
+    most, total = max(up.max(), down.max()), mass0[-1] + mass1[-1]
+    # Weighted sums are rounded: keep whatever may be the best, then let exact integers decide.
+    slack = 0.0 if measure.counted else len(up) * np.finfo(float).eps * total
+    up_best, down_best = up >= most - slack, down >= most - slack
+    if not measure.counted and np.count_nonzero(up_best) + np.count_nonzero(down_best) > 1:
+        exact_up, exact_down = _exact(measure, below[0], below[1], up_best, down_best)
+        exact_most = max([*exact_up, *exact_down])
+        up_best[up_best] = [score == exact_most for score in exact_up]
+        down_best[down_best] = [score == exact_most for score in exact_down]
+    return BestCuts(points, up, down, up_best, down_best, most.item(), total.item())
+
+
+def _first_below(side: Points, points: Float[np.ndarray, " m"]) -> Int[np.ndarray, " k"]:
+    """How many points of a class lie below each distinct point, and at last all of them."""
+    return np.append(np.searchsorted(side.ordered.x, points, side="left"), len(side))
+
+
+def _exact(
+    measure: Measure,
+    below0: Int[np.ndarray, " k"],
+    below1: Int[np.ndarray, " k"],
+    up: Bool[np.ndarray, " k"],
+    down: Bool[np.ndarray, " k"],
+) -> tuple[list[int], list[int]]:
+    """Correct mass of the chosen classifiers as exact integers, in one common unit 2^-k."""
+    masses = [side.ordered.mass for side in (measure.class0, measure.class1)]
+    fractions = [np.frexp(np.ones(0) if mass is None else mass) for mass in masses]
+    lowest = min(int(e.min()) for _, e in fractions if len(e))
+    sums0, sums1 = (
+        [0, *accumulate(int(f * 2.0**53) << int(e - lowest) for f, e in zip(*pair, strict=True))]
+        for pair in fractions
+    )
+    upward = [sums0[i] + sums1[-1] - sums1[j] for i, j in zip(below0[up], below1[up], strict=True)]
+    downward = [
+        sums1[j] + sums0[-1] - sums0[i] for i, j in zip(below0[down], below1[down], strict=True)
+    ]
+    return upward, downward
+
+
+def _runs(flags: Bool[np.ndarray, " k"]) -> list[tuple[int, int]]:
+    """(first, last) index, both from 1, of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [
+        (int(first) + 1, int(stop)) for first, stop in zip(edges[::2], edges[1::2], strict=True)
+    ]

@@ -1,0 +1,242 @@
+"""Samples: what a user's data must be, and how they are read from a file.
+
+A `Sample` is the only form in which data enter the engine; everything past this module may rely on
+it being finite, of equal lengths, with labels in [0, 1] and weights >= 0. Files are read by pandas
+(CSV) and NumPy (NPY, NPZ, never pickles); whatever is wrong with them becomes one `InputError`
+whose sentence names the file, the column, the row and the value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy.typing import ArrayLike
+
+ILLUSTRATIONS = (1, 2, 3)
+"""Numbers of the samples that ship with the package."""
+
+Where = Callable[[str, int], str]
+"""Says where a value stands: (column, 0-based row) -> words for an error message."""
+
+
+class InputError(ValueError):
+    """What was asked for cannot be done; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Sample:
+    """n points (x, y) with optional weights.
+
+    Attributes:
+        x: inputs, shape (n,), any finite real numbers, in the user's unit.
+        y: labels, shape (n,), in [0, 1]; values strictly between are soft labels, P(class 1).
+        weight: weights >= 0, shape (n,), not all zero; None means that each point counts once.
+
+    Raises:
+        InputError: a column is not one-dimensional, not of real numbers, of another length than x,
+            not finite, or outside its range. The sentence names the first offending value.
+    """
+
+    x: Float[np.ndarray, " n"]
+    y: Float[np.ndarray, " n"]
+    weight: Float[np.ndarray, " n"] | None = None
+
+    def __init__(self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> None:
+        columns = {"x": x, "y": y} if weight is None else {"x": x, "y": y, "weight": weight}
+        checked = _checked(columns, lambda column, row: f"{column}[{row}]")
+        object.__setattr__(self, "x", checked["x"])
+        object.__setattr__(self, "y", checked["y"])
+        object.__setattr__(self, "weight", checked.get("weight"))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Sample(n={len(self)}, weighted={self.weight is not None})"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """128-bit BLAKE2b digest, in hex, of the columns in their order: names the data."""
+        digest = hashlib.blake2b(digest_size=16)
+        for column in (self.x, self.y, self.weight):
+            digest.update(b"none" if column is None else np.ascontiguousarray(column, "<f8").data)
+        return digest.hexdigest()
+
+
+def illustration(k: int) -> Sample:
+    """The k-th published illustration: n = 5, 100 or 10000 points for k = 1, 2 or 3.
+
+    Raises:
+        InputError: k is not 1, 2 or 3.
+    """
+    if k not in ILLUSTRATIONS:
+        raise InputError(f"there is no illustration {k!r}; the illustrations are 1, 2 and 3")
+    source = resources.files("sweep") / "illustrations" / f"illustration{k}.csv"
+    with resources.as_file(source) as path:
+        return load(path)
+
+
+def load(
+    path: str | os.PathLike[str], *, x: str = "x", y: str = "y", weight: str | None = None
+) -> Sample:
+    """Reads a sample from a file.
+
+    Args:
+        path: `.npy` (a structured array, or shape (n, 2) or (n, 3) in the order x, y, weight),
+            `.npz` (one array a column), or else CSV with a header, compressed or not.
+        x: name of the column of inputs.
+        y: name of the column of labels.
+        weight: name of the column of weights; None takes a column `weight` if there is one.
+
+    Raises:
+        InputError: the file is missing, not of its kind, has no such column, no rows, or a value
+            that a `Sample` refuses. Rows are counted from 1, below the header.
+    """
+    path = Path(path)
+    names = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
+    required = {"x", "y"} if weight is None else set(names)
+    columns = _read(path, names, required)
+    if len(columns["x"]) == 0:
+        raise InputError(f"{path}: has no rows; at least one point is needed")
+    checked = _checked(columns, lambda column, row: f"{path}: {names[column]!r} in row {row + 1}")
+    return Sample(**checked)
+
+
+def _read(path: Path, names: Mapping[str, str], required: set[str]) -> dict[str, np.ndarray]:
+    """The wanted columns of a file, by role; InputError says what is wrong with the file."""
+    readers = {".npy": _read_npy, ".npz": _read_npz}
+    try:
+        table = readers.get(path.suffix.lower(), _read_csv)(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a directory, not a file of data") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    for role, name in names.items():
+        if role in required and name not in table:
+            there = ", ".join(repr(column) for column in table) or "none"
+            raise InputError(
+                f"{path}: has no column {name!r}; its columns are {there} "
+                f"(other names are given with --{role})"
+            )
+    return {role: table[name] for role, name in names.items() if name in table}
+
+
+def _read_csv(path: Path) -> dict[str, np.ndarray]:
+    import pandas as pd  # loads in a quarter of a second, and only reading needs it
+
+    try:
+        # From pandas 3.1 on every decimal is read as the float64 nearest to it.
+        frame = pd.read_csv(path, low_memory=False)
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: is empty; a CSV file with a header is needed") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not a CSV file ({reason})") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise InputError(f"{path}: is not a CSV file (its rows have more cells than its header)")
+    return {str(name): frame[name].to_numpy() for name in frame.columns}
+
+
+def _read_npy(path: Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as file:
+        array = _read_npy_stream(file, str(path))
+    if array.dtype.names is not None:
+        return {name: array[name] for name in array.dtype.names}
+    if array.ndim != 2 or array.shape[1] not in (2, 3):
+        raise InputError(
+            f"{path}: has shape {array.shape}; "
+            "an array of shape (n, 2) or (n, 3) with columns x, y, weight is needed"
+        )
+    return dict(zip(("x", "y", "weight"), array.T, strict=False))
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: _read_member(archive, name, path) for name in archive.files}
+    except (BadZipFile, ValueError, AttributeError, EOFError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: is not an NPZ file") from None
+
+
+def _read_member(archive: Any, name: str, path: Path) -> np.ndarray:
+    try:
+        return archive[name]
+    except ValueError:
+        raise InputError(f"{path}: {name!r} holds Python objects, which are never loaded") from None
+
+
+def _read_npy_stream(file: Any, name: str) -> np.ndarray:
+    if file.read(6) != np.lib.format.MAGIC_PREFIX:
+        raise InputError(f"{name}: is not an NPY file (a pickle is never loaded)")
+    file.seek(0)
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        if "pickle" in str(error) or "object" in str(error).lower():
+            raise InputError(f"{name}: holds Python objects, which are never loaded") from None
+        raise InputError(f"{name}: is a damaged NPY file") from None
+
+
+def _checked(columns: Mapping[str, ArrayLike], where: Where) -> dict[str, np.ndarray]:
+    """The columns as finite float64 arrays of one length, y in [0, 1], weights >= 0."""
+    checked = {name: _real(name, values, where) for name, values in columns.items()}
+    n = len(checked["x"])
+    for name, values in checked.items():
+        if len(values) != n:
+            raise InputError(f"x has {n} values but {name} has {len(values)}; give one for each x")
+        _refuse(~np.isfinite(values), name, values, "is not a finite number", where)
+    y, weight = checked["y"], checked.get("weight")
+    _refuse((y < 0) | (y > 1), "y", y, "is outside [0, 1]", where)
+    if weight is not None:
+        _refuse(weight < 0, "weight", weight, "is negative", where)
+        if n and not weight.any():
+            raise InputError("every weight is 0; at least one point must count")
+        if not np.isfinite(weight.sum()):
+            raise InputError("the weights add up to infinity; scale them down")
+    return checked
+
+
+def _real(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise InputError(f"{name} has shape {array.shape}; a one-dimensional array is needed")
+    if array.dtype.kind in "OUST":
+        _refuse_text(name, array, where)
+        raise InputError(f"{name} is an array of objects or text; an array of numbers is needed")
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} has dtype {array.dtype}; real numbers are needed")
+    # A read-only view: nothing is copied, and nobody changes a sample under its fingerprint by it.
+    view = array.astype(np.float64, copy=False).view()
+    view.flags.writeable = False
+    return view
+
+
+def _refuse_text(name: str, array: Shaped[np.ndarray, " n"], where: Where) -> None:
+    """Names the first cell that is not a number, if there is one."""
+    for row, cell in enumerate(array.tolist()):
+        try:
+            float(cell)
+        except (TypeError, ValueError):
+            raise InputError(f"{where(name, row)} is {cell!r}, which is not a number") from None
+
+
+def _refuse(
+    bad: np.ndarray, name: str, values: Float[np.ndarray, " n"], why: str, where: Where
+) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{where(name, row)} is {values[row]:g}, which {why}")

@@ -1,0 +1,309 @@
+"""Figures: records in, a matplotlib Figure out. Nothing here computes a metric or an optimum.
+
+Colours are those of Okabe & Ito (2008) and the perceptually uniform viridis and cividis, so that
+figures read the same for the colour-blind and in grey. Sizes suit one column (3.5 in) or two (7 in)
+of a printed page. No global state is touched: figures are made without pyplot.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from sweep.data import InputError, Sample
+from sweep.optimum import AccuracyOptimum, Optimum
+from sweep.store import staged
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+BLUE, ORANGE, GREEN, VERMILION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
+CLASS_COLOURS = {0: ORANGE, 1: BLUE}
+CE_COLOUR, ACCURACY_COLOUR = VERMILION, GREEN
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 200,
+}
+DODGE_BEYOND = 200
+"""Points are drawn one by one up to so many, beyond that as histograms."""
+
+
+def write(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Writes a figure in the format of the path's suffix: PNG, PDF, SVG, ...
+
+    Raises:
+        InputError: matplotlib has no such format, or the destination cannot be written.
+    """
+    require_format(path)
+    with staged(path, force=force) as partial, matplotlib.rc_context(STYLE):
+        # No version in the metadata: the same figure is the same file.
+        png = Path(path).suffix.lower() == ".png"
+        figure.savefig(partial, metadata={"Software": None} if png else None)
+
+
+def require_format(path: str | os.PathLike[str]) -> None:
+    """Refuses a path that no figure can be written to.
+
+    Raises:
+        InputError: its suffix is not that of a format that matplotlib writes.
+    """
+    known = Figure().canvas.get_supported_filetypes()
+    if Path(path).suffix.lower().removeprefix(".") not in known:
+        raise InputError(f"{path}: no such figure format; use .png, .pdf or .svg")
+
+
+def sample(data: Sample, best: Optimum) -> Figure:
+    """The sample, the fitted sigmoid, the cut of the cross-entropy optimum and the best cuts.
+
+    Args:
+        data: the points.
+        best: their optimum.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.5, 2.6))
+        ax = figure.add_subplot()
+        _draw_points(ax, data)
+        low, high = _window(data.x)
+        ax.set(xlim=(low, high), ylim=(-0.12, 1.12), xlabel="x", ylabel="y and P(y = 1 | x)")
+        ce = best.cross_entropy
+        if np.isfinite(ce.a):
+            x = np.linspace(low, high, 400)
+            ax.plot(x, 0.5 * (1 + np.tanh((ce.a * x + ce.b) / 2)), color=CE_COLOUR)
+        if np.isfinite(ce.cut):
+            ax.axvline(ce.cut, color=CE_COLOUR, linestyle="--")
+        for start, stop, _ in best.accuracy.cuts:
+            # A line of its own, for an interval may be thinner than a pixel.
+            ax.axvspan(start, stop, color=ACCURACY_COLOUR, alpha=0.25, linewidth=0)
+            ax.axvline((start + stop) / 2, color=ACCURACY_COLOUR, linestyle=":", linewidth=1)
+        handles = [
+            Line2D([], [], color=CE_COLOUR, label="sigmoid of least cross-entropy"),
+            Line2D([], [], color=CE_COLOUR, linestyle="--", label="its cut"),
+            Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", label="cuts of highest accuracy"),
+        ]
+        _legend_above(figure, handles, columns=2)
+    return figure
+
+
+def slices(along_b: xr.Dataset, along_a: xr.Dataset, best: Optimum) -> Figure:
+    """Cross-entropy and accuracy against b at the optimal a, and against a at the optimal b.
+
+    Args:
+        along_b: landscape with one a.
+        along_a: landscape with one b.
+        best: the optimum that the slices pass through.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 2.5))
+        axes = figure.subplots(1, 2)
+        ce = best.cross_entropy
+        for ax, line, along, fixed in (
+            (axes[0], along_b.squeeze("a"), "b", f"a = {ce.a:.3g}"),
+            (axes[1], along_a.squeeze("b"), "a", f"b = {ce.b:.3g}"),
+        ):
+            _draw_slice(ax, line, along)
+            ax.axvline(getattr(ce, along), color=CE_COLOUR, linestyle="--", linewidth=1)
+            ax.set_title(f"at {fixed}", loc="left")
+        handles = [
+            Line2D([], [], color=CE_COLOUR, label="cross-entropy (left axes)"),
+            Line2D([], [], color=CE_COLOUR, linestyle="--", label="its optimum"),
+            Line2D([], [], color=ACCURACY_COLOUR, label="accuracy (right axes)"),
+        ]
+        _legend_above(figure, handles, columns=3)
+    return figure
+
+
+def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
+    """The landscapes of a dataset side by side, with both optima drawn on each.
+
+    Args:
+        dataset: a landscape; its float variables are drawn, one a panel. A grid with one point on
+            an axis is drawn as lines.
+        best: the cross-entropy optimum is marked, the accuracy-optimal region outlined.
+    """
+    dataset = dataset.sortby(["a", "b"])
+    names = [str(name) for name in dataset.data_vars if dataset[name].dtype.kind == "f"]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.5 * len(names), 3.1))
+        axes = figure.subplots(1, len(names), squeeze=False)[0]
+        for ax, name in zip(axes, names, strict=True):
+            if min(dataset.sizes["a"], dataset.sizes["b"]) == 1:
+                _draw_line(ax, dataset[name])
+            else:
+                _draw_landscape(figure, ax, dataset[name], best)
+        if min(dataset.sizes["a"], dataset.sizes["b"]) > 1:
+            _legend_above(figure, _optimum_handles(best), columns=2)
+    return figure
+
+
+def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
+    """Accuracy against cross-entropy over all cells of a landscape, the optimum marked.
+
+    Args:
+        dataset: a landscape with `cross_entropy` and `accuracy`.
+        best: its cross-entropy optimum is marked.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.5, 2.8))
+        ax = figure.add_subplot()
+        ce, accuracy = dataset.cross_entropy.values.ravel(), dataset.accuracy.values.ravel()
+        # As an image even in a vector format: ten thousand marks are too many to print.
+        ax.plot(ce, accuracy, ".", color=BLUE, markersize=2, alpha=0.3, mew=0, rasterized=True)
+        ax.set(xlabel="cross-entropy (nats)", ylabel="accuracy", xscale="log")
+        _label_decades(ax.xaxis)
+        ax.axhline(best.accuracy.value, color=ACCURACY_COLOUR, linestyle=":")
+        handles = [
+            Line2D([], [], color=BLUE, marker=".", linestyle="", label="cells of the grid"),
+            Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", label="highest accuracy"),
+        ]
+        if best.cross_entropy.value > 0:
+            at = best.accuracy.value - best.regret
+            mark = ax.plot(best.cross_entropy.value, at, **_STAR, label="least cross-entropy")
+            handles += mark
+        _legend_above(figure, handles, columns=2)
+    return figure
+
+
+_STAR: dict[str, Any] = {
+    "marker": "*",
+    "markersize": 10,
+    "markerfacecolor": CE_COLOUR,
+    "markeredgecolor": "white",
+    "markeredgewidth": 0.7,
+    "linestyle": "",
+    "zorder": 5,
+}
+
+
+def _draw_points(ax: Axes, data: Sample) -> None:
+    if len(data) <= DODGE_BEYOND:
+        colours = [CLASS_COLOURS[int(label > 0.5)] for label in data.y]
+        ax.scatter(data.x, data.y, s=16, c=colours, alpha=0.7, linewidths=0, zorder=4)
+        return
+    bins = np.linspace(data.x.min(), data.x.max(), 41)
+    heights = {label: np.histogram(data.x[data.y == label], bins)[0] for label in (0, 1)}
+    tallest = max(height.max() for height in heights.values())
+    for label, upward in ((0, 1), (1, -1)):
+        share = 0.25 * upward * heights[label] / tallest
+        ax.bar(
+            bins[:-1], share, np.diff(bins), bottom=label, align="edge",
+            color=CLASS_COLOURS[label], alpha=0.5, linewidth=0,
+        )  # fmt: skip
+
+
+def _window(x: np.ndarray) -> tuple[float, float]:
+    margin = 0.08 * float(np.ptp(x)) or 1.0
+    return float(x.min()) - margin, float(x.max()) + margin
+
+
+def _draw_slice(ax: Axes, line: xr.Dataset, along: str) -> None:
+    ax.plot(line[along], line.cross_entropy, color=CE_COLOUR)
+    ax.set(xlabel=_label(line[along]), ylabel=_label(line.cross_entropy))
+    ax.yaxis.label.set_color(CE_COLOUR)
+    other = ax.twinx()
+    other.spines["right"].set_visible(True)
+    other.plot(line[along], line.accuracy, color=ACCURACY_COLOUR, linewidth=1)
+    other.set_ylabel(_label(line.accuracy), color=ACCURACY_COLOUR)
+
+
+def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
+    along = "a" if metric.sizes["a"] > 1 else "b"
+    line = metric.squeeze("b" if along == "a" else "a")
+    ax.plot(line[along], line, marker="." if line.size == 1 else "", color=BLUE)
+    ax.set(xlabel=_label(line[along]), ylabel=_label(metric))
+
+
+def _draw_landscape(figure: Figure, ax: Axes, metric: xr.DataArray, best: Optimum) -> None:
+    values = metric.transpose("b", "a")
+    accurate = metric.name == "accuracy"
+    image = ax.pcolormesh(
+        values.a,
+        values.b,
+        values,
+        shading="nearest",
+        cmap="cividis" if accurate else "viridis",
+        norm=Normalize() if accurate else _loss_norm(values.values),
+        rasterized=True,
+    )
+    bar = figure.colorbar(image, ax=ax, location="bottom", aspect=30, pad=0.02)
+    bar.set_label(_label(metric))
+    if isinstance(image.norm, LogNorm):
+        _label_decades(bar.ax.xaxis)
+    limits = ax.get_xlim(), ax.get_ylim()
+    _outline(ax, best.accuracy, reach=max(abs(v) for v in (*limits[0], *limits[1])))
+    if np.isfinite(best.cross_entropy.a):
+        ax.plot(best.cross_entropy.a, best.cross_entropy.b, **_STAR)
+    ax.set(xlim=limits[0], ylim=limits[1], xlabel=_label(metric.a), ylabel=_label(metric.b))
+
+
+def _loss_norm(values: np.ndarray) -> Normalize:
+    """Logarithmic over at most three decades: the valley is flat beside the walls."""
+    positive = values[values > 0]
+    if positive.size == 0 or positive.max() <= positive.min():
+        return Normalize()
+    return LogNorm(max(positive.min(), positive.max() / 1e3), positive.max(), clip=True)
+
+
+def _label_decades(scale: Axis) -> None:
+    """Plain numbers on a logarithmic scale that spans a decade or less as often as several."""
+    low, high = scale.get_view_interval()
+    subs = (1, 1.5, 2, 3, 4, 5, 7) if high < 20 * low else (1, 3)
+    scale.set_major_locator(LogLocator(subs=subs))
+    scale.set_minor_locator(NullLocator())
+    scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _outline(ax: Axes, accuracy: AccuracyOptimum, reach: float) -> None:
+    """Edges of the accuracy-optimal region: a cone for each interval of cuts, apex at (0, 0).
+
+    Classifiers with cut c = -b/a and a of one sign lie on the ray (a, -c a).
+    """
+    rays = [
+        (orientation, -orientation * end)
+        for low, high, orientation in accuracy.cuts
+        for end in (low, high)
+    ]
+    low, high = accuracy.support
+    if 0 in accuracy.constants:
+        rays += [(1, -high), (-1, low)]
+    if 1 in accuracy.constants:
+        rays += [(1, -low), (-1, high)]
+    if not rays:
+        return
+    # Long enough to leave the axes whatever the slope of the ray.
+    ends = np.array(rays) * (3 * reach / np.max(np.abs(rays), axis=1, keepdims=True))
+    segments = [[(0.0, 0.0), tuple(end)] for end in ends]
+    for colour, width in (("black", 1.6), ("white", 0.7)):
+        lines = LineCollection(segments, colors=colour, linewidths=width)
+        ax.add_collection(lines, autolim=False)
+
+
+def _optimum_handles(best: Optimum) -> list[Line2D]:
+    handles = [Line2D([], [], color="0.45", label="edges of highest accuracy")]
+    if np.isfinite(best.cross_entropy.a):
+        handles.append(Line2D([], [], **_STAR, label="least cross-entropy"))
+    return handles
+
+
+def _legend_above(figure: Figure, handles: list[Line2D], columns: int) -> None:
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
+
+
+def _label(array: xr.DataArray) -> str:
+    name, units = array.attrs["long_name"], array.attrs["units"]
+    return name if units == "1" or "/" in units else f"{name} ({units})"

@@ -1,0 +1,220 @@
+"""Direct evaluation over a grid: the definition for one (a, b), vmapped, jitted, tiled.
+
+This is the only module that compiles. `integral` is the mathematics; everything else cuts the
+grid into tiles and the points into blocks of fixed shapes, so that nothing of the size of
+grid x n ever exists, one compilation serves a whole call, and memory stays within a budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sweep.grid import Grid
+from sweep.losses import Loss, Smooth
+from sweep.measure import Measure, Points
+
+BLOCK = 512
+"""Points summed at once: in whatever order, their sum is within BLOCK/2 ulps (6e-14 relative)."""
+
+EDGE = 128
+"""Largest edge of a tile; larger ones are no faster."""
+
+COPIES = 4
+"""Arrays of tile x block that are budgeted for. Fused, there are none; a compiler may need some."""
+
+PADDING_STEP = 64
+"""Blocks are padded to a multiple of this, which bounds the number of shapes to compile for."""
+
+
+class Block(NamedTuple):
+    """Points on the device, padded with x = nan to one of few shapes (m,)."""
+
+    x: Float[Array, " m"]
+    mass: Float[Array, " m"] | None
+
+
+class Sums(NamedTuple):
+    """Running sums of one tile with what rounding took from them (Neumaier 1974)."""
+
+    value: Float[Array, "p q"]
+    lost: Float[Array, "p q"]
+
+
+def integral(
+    loss: Loss,
+    products: Float[Array, " m"],
+    b: Float[Array, ""],
+    mass: Float[Array, " m"] | None,
+) -> Float[Array, ""]:
+    """Sum of mass * loss(a*x + b) over a block of points, for one (a, b), given products a*x."""
+    losses = loss(products + b)
+    return jnp.sum(losses if mass is None else mass * losses)
+
+
+def direct(
+    measure: Measure, metric: Smooth, grid: Grid, dtype: str, budget: int
+) -> Float[np.ndarray, "P Q"]:
+    """A smooth metric in every cell by summing over every point.
+
+    Args:
+        measure: data with at least one point.
+        metric: the metric.
+        grid: the cells.
+        dtype: "float64" or "float32", in which losses are computed. Sums over blocks are
+            accumulated in float64 either way.
+        budget: bytes that may be used beyond input and output.
+
+    Returns:
+        float64 array of shape (P, Q).
+    """
+    # `out` is filled tile by tile; rows and columns of the last tiles are padded, not ragged.
+    out = np.empty(grid.shape)
+    edge = tile_edge(budget, dtype)
+    with jax.enable_x64(True):
+        classes = [
+            _Class(metric.negative, -np.inf, _Blocks(measure.class0, dtype, budget // 8)),
+            _Class(metric.positive, np.inf, _Blocks(measure.class1, dtype, budget // 8)),
+        ]
+        for rows in _spans(len(grid.a), edge):
+            for columns in _spans(len(grid.b), edge):
+                a = jnp.asarray(_padded(grid.a, rows), dtype)
+                b = jnp.asarray(_padded(grid.b, columns), dtype)
+                sums = _tile(classes, a, b)
+                out[rows.cells, columns.cells] = sums[: rows.length, : columns.length]
+    return out / measure.total
+
+
+def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> float:
+    """Bound on |direct - exact| / max(1, exact) over the grid, exact as defined in float64.
+
+    In float64 only the losses (a few ulps each) and their sums round. In float32 so does z: its
+    terms are off by 4 units of rounding of |a x| + |b| together, and a loss by `lipschitz` times
+    that.
+    """
+    unit = float(np.finfo(dtype).eps) / 2
+    summing = (BLOCK + 16) * unit
+    if dtype == "float64":
+        return summing
+    largest = float(np.max(np.abs(grid.a))) * measure.reach + float(np.max(np.abs(grid.b)))
+    return summing + 4 * unit * metric.lipschitz * largest
+
+
+def tile_edge(budget: int, dtype: str) -> int:
+    """Edge of square tiles whose COPIES of tile x block take at most half of the budget."""
+    return max(1, min(EDGE, math.isqrt(budget // (2 * COPIES * BLOCK * np.dtype(dtype).itemsize))))
+
+
+class _Span(NamedTuple):
+    """Part of an axis: `length` points from `start`, evaluated as `padded` points."""
+
+    start: int
+    length: int
+    padded: int
+
+    @property
+    def cells(self) -> slice:
+        return slice(self.start, self.start + self.length)
+
+
+def _spans(n: int, largest: int) -> list[_Span]:
+    """Cuts n points into the fewest spans of one padded length <= largest."""
+    count = -(-n // largest)
+    length = -(-n // count)
+    return [_Span(start, min(length, n - start), length) for start in range(0, n, length)]
+
+
+def _padded(axis: Float[np.ndarray, " n"], span: _Span) -> Float[np.ndarray, " k"]:
+    part = axis[span.cells]
+    return np.concatenate([part, np.full(span.padded - span.length, part[-1])])
+
+
+class _Blocks:
+    """The points of one class as device blocks: kept there if they fit, else sent each time."""
+
+    def __init__(self, points: Points, dtype: str, room: int) -> None:
+        columns = 1 if points.mass is None else 2
+        fits = columns * len(points) * np.dtype(dtype).itemsize <= room
+        self._points, self._dtype = points, dtype
+        self._kept = list(self._send()) if fits else None
+
+    def __iter__(self) -> Iterator[Block]:
+        return self._send() if self._kept is None else iter(self._kept)
+
+    def _send(self) -> Iterator[Block]:
+        n = len(self._points)
+        if n == 0:
+            return
+        count = -(-n // BLOCK)
+        length = PADDING_STEP * -(-n // (count * PADDING_STEP))
+        for start in range(0, n, length):
+            stop = min(start + length, n)
+            x = self._column(self._points.x, start, stop, length, np.nan)
+            mass = self._points.mass
+            yield Block(x, None if mass is None else self._column(mass, start, stop, length, 0.0))
+
+    def _column(
+        self, values: Float[np.ndarray, " n"], start: int, stop: int, length: int, padding: float
+    ) -> Float[Array, " m"]:
+        block = np.full(length, padding, self._dtype)
+        block[: stop - start] = values[start:stop]
+        return jnp.asarray(block)
+
+
+class _Class(NamedTuple):
+    """A class with its loss and the logit at which that loss is 0."""
+
+    loss: Loss
+    harmless: float
+    blocks: _Blocks
+
+
+def _tile(
+    classes: list[_Class], a: Float[Array, " p"], b: Float[Array, " q"]
+) -> Float[np.ndarray, "p q"]:
+    zeros = jnp.zeros((len(a), len(b)), jnp.float64)
+    sums = Sums(zeros, zeros)
+    for loss, harmless, blocks in classes:
+        for block in blocks:
+            products = _products(a, block.x, jnp.asarray(harmless, a.dtype))
+            sums = _add(sums, products, b, block.mass, loss=loss)
+    return np.asarray(sums.value + sums.lost)
+
+
+@jax.jit
+def _products(a: Float[Array, " p"], x: Float[Array, " m"], harmless: float) -> Float[Array, "p m"]:
+    """fl(a*x), and for padding the infinite logit at which the loss is 0, so that it adds nothing.
+
+    This is a call of its own because a compiler that sees a*x + b whole contracts it into one
+    rounding, and the definition has two.
+    """
+
+    def row(a: Float[Array, ""]) -> Float[Array, " m"]:
+        return jnp.where(jnp.isnan(x), harmless, a * x)
+
+    return jax.vmap(row)(a)
+
+
+@partial(jax.jit, static_argnames="loss")
+def _add(
+    sums: Sums,
+    products: Float[Array, "p m"],
+    b: Float[Array, " q"],
+    mass: Float[Array, " m"] | None,
+    *,
+    loss: Loss,
+) -> Sums:
+    over_b = jax.vmap(partial(integral, loss), in_axes=(None, 0, None))
+    block = jax.vmap(over_b, in_axes=(0, None, None))(products, b, mass).astype(jnp.float64)
+    value = sums.value + block
+    # Losses are >= 0. An infinite sum has lost nothing.
+    large, small = jnp.maximum(sums.value, block), jnp.minimum(sums.value, block)
+    lost = jnp.where(jnp.isfinite(value), (large - value) + small, 0.0)
+    return Sums(value, sums.lost + lost)

@@ -1,0 +1,27 @@
+"""Records as plain Python values: what `to_dict()` returns and `--json` prints."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The value in terms of what JSON has.
+
+    Dataclasses become dicts of their fields, tuples lists, an enum its name and sentence; nan and
+    the infinities become None.
+    """
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return {"name": value.name, "sentence": value.value}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,39 @@
+"""Strictness for every test: shapes and types checked at run time, no silent JAX promotion."""
+
+import json
+import os
+from pathlib import Path
+
+import jaxtyping
+
+import tests.checked  # noqa: F401  # the hook names it, but does not import it
+
+# Before sweep is imported: from here on every annotated signature in it is checked.
+HOOK = jaxtyping.install_import_hook("sweep", "tests.checked.checked")
+
+import jax
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import settings
+
+matplotlib.use("agg")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# The same examples every time: a red test is red again when it is rerun.
+settings.register_profile("default", derandomize=True, deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def r_reference():
+    """What R 4.2.2 found, by the illustration's number: numbers, and the grid as arrays."""
+    folder = Path(__file__).parent / "reference"
+    numbers = json.loads((folder / "illustrations.json").read_text())
+    return {
+        k: numbers[f"illustration{k}"]
+        | {"grid": dict(np.load(folder / f"illustration{k}_grid.npz"))}
+        for k in (1, 2, 3)
+    }

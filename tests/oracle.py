@@ -1,0 +1,78 @@
+"""The slow truth: definitions in plain NumPy, one cell and one cut at a time, and in mpmath.
+
+Nothing here shares code with the package.
+"""
+
+import mpmath
+import numpy as np
+
+TOLERANCE = {
+    "float64": 1e-13,  # relative: 512 roundings of 1.1e-16 in the longest sum, and some
+    "float32": 1e-4,  # absolute: as landscape() promises in the tests that ask for it
+}
+
+
+def logits(sample, a, b):
+    """z = fl(fl(a*x) + b), two roundings."""
+    product = np.float64(a) * sample.x
+    return product + np.float64(b)
+
+
+def weights(sample):
+    return np.ones(len(sample)) if sample.weight is None else sample.weight
+
+
+def cross_entropy(sample, a, b):
+    """Mean cross-entropy in nats at one (a, b)."""
+    z, y, w = logits(sample, a, b), sample.y, weights(sample)
+    losses = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
+    return np.sum(w * losses) / np.sum(w)
+
+
+def correct(sample, a, b):
+    """Mass predicted correctly at one (a, b)."""
+    predicted = logits(sample, a, b) > 0
+    return np.sum(weights(sample) * np.where(predicted, sample.y, 1 - sample.y))
+
+
+def grid(function, sample, a, b):
+    """A function of (sample, a, b) in every cell, shape (P, Q)."""
+    return np.array([[function(sample, ai, bj) for bj in b] for ai in a])
+
+
+def exact_cross_entropy(sample, a, b):
+    """Mean cross-entropy to 50 digits, from the same rounded z, labels and weights."""
+    with mpmath.workdps(50):
+        total = mpmath.mpf(0)
+        mass = mpmath.mpf(0)
+        for z, y, w in zip(logits(sample, a, b), sample.y, weights(sample), strict=True):
+            for share, argument in ((y, -z), (1 - y, z)):
+                # The measure's masses are float64 products, so they round here as they do there.
+                m = mpmath.mpf(float(np.float64(share) * w))
+                total += m * mpmath.log1p(mpmath.exp(mpmath.mpf(float(argument))))
+                mass += m
+        return total / mass
+
+
+def best_cuts(sample):
+    """(highest correct mass, {(k, orientation)}): every half-line, by brute force.
+
+    k is how many distinct points lie below the cut (+1: class 1 is the rest) or up to it (-1:
+    class 1 is those).
+    """
+    points = np.unique(sample.x)
+    w = weights(sample)
+    found = {}
+    for k in range(len(points) + 1):
+        low = np.isin(sample.x, points[:k])
+        for orientation, predicted in ((1, ~low), (-1, low)):
+            mass = [
+                mpmath.mpf(float(np.float64(share) * weight))
+                for share, weight in zip(
+                    np.where(predicted, sample.y, 1 - sample.y), w, strict=True
+                )
+            ]
+            with mpmath.workdps(400):
+                found[k, orientation] = mpmath.fsum(mass)
+    most = max(found.values())
+    return float(most), {key for key, value in found.items() if value == most}

@@ -7,6 +7,7 @@ The model is p = sigmoid(a*x + b). The pipeline, in the order of the modules:
     losses     the metrics: losses of the logit, and functions of the confusion counts
     measure    a `Measure`: what every kind of data becomes, two weighted point sets
     cuts       exact decision cuts and exact counts
+    newton     where cross-entropy is least
     kernels    evaluation over a grid on the device
     landscape  `landscape()`: every metric in every cell, labelled
     optimum    `optimum()`: the exact optimum of each metric, and whether they share it

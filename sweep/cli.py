@@ -18,7 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 import sweep
 from sweep import store
 from sweep.data import ILLUSTRATIONS, InputError, Sample, load
-from sweep.grid import AxisError
+from sweep.grid import AxisError, axis
 from sweep.landscape import BUDGET
 from sweep.records import plain
 
@@ -33,6 +33,7 @@ app = App(
     help="Loss and accuracy landscapes of p = sigmoid(a*x + b): why the two disagree.",
     version=sweep.__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 
 Out = Annotated[Path | None, Parameter(help="Write the result here: .nc (netCDF) or .zarr.")]
@@ -99,27 +100,36 @@ def illustrate(
     from sweep.illustrate import illustrate as compute
 
     numbers = ILLUSTRATIONS if number is None else (number,)
+    together = out / "illustrations.png"
     names = {k: {part: out / f"illustration{k}_{part}.png" for part in _PARTS} for k in numbers}
     _make_directory(out)
-    for path in (path for parts in names.values() for path in parts.values()):
+    for path in [together, *(path for parts in names.values() for path in parts.values())]:
         store.require_free(path, force=force)
+    results = [compute(k) for k in numbers]
     documents = []
-    for k in numbers:
-        result = compute(k)
+    for result in results:
         drawn = {
             "sample": figures.sample(result.sample, result.optimum),
             "slices": figures.slices(result.along_b, result.along_a, result.optimum),
             "landscapes": figures.landscapes(result.landscape, result.optimum),
             "cells": figures.cells(result.landscape, result.optimum),
         }
-        for part, path in names[k].items():
-            figures.write(drawn[part], path, force=force)
-        written = [str(path) for path in names[k].values()]
-        documents.append(result.to_dict() | {"figures": written})
+        paths = names[result.number]
+        for part in _PARTS:
+            figures.write(drawn[part], paths[part], force=force)
+        documents.append(result.to_dict() | {"figures": [str(path) for path in paths.values()]})
         if not as_json:
-            _print_illustration(result, written)
+            _print_illustration(result, list(paths.values()))
+    columns = [(_title(r), r.landscape, r.optimum) for r in results]
+    figures.write(figures.small_multiples(columns), together, force=force)
     if as_json:
-        _print_json({"illustrations": documents})
+        _print_json({"illustrations": documents, "figure": str(together)})
+    else:
+        print(f"All landscapes together: {together}")
+
+
+def _title(result: Illustration) -> str:
+    return f"n = {len(result.sample)}, accuracy lost {result.optimum.regret:.2g}"
 
 
 _PARTS = ("sample", "slices", "landscapes", "cells")
@@ -153,15 +163,16 @@ def landscape(
     """
     _require_outputs(out, figure, force)
     _require_metrics(metric)
+    slopes, intercepts = axis(a, "--a"), axis(b, "--b")
     sample = load(data, x=x, y=y, weight=weight)
     result = sweep.landscape(
         sample,
-        a,
-        b,
+        slopes,
+        intercepts,
         metric,
         tolerance=tolerance,
-        method=method,  # pyright: ignore[reportArgumentType]  # landscape() refuses what it lacks
-        dtype=dtype,  # pyright: ignore[reportArgumentType]  # likewise
+        method=method,
+        dtype=dtype,
         memory_budget=memory * 2**20,
     )
     if out is not None:
@@ -245,12 +256,12 @@ def _print_json(value: Any) -> None:
     print(_document(value))
 
 
-def _print_illustration(result: Illustration, written: list[str]) -> None:
+def _print_illustration(result: Illustration, written: list[Path]) -> None:
     print(f"Illustration {result.number}: {len(result.sample)} points, true model: {result.truth}")
-    print(f"  {'':42}{'thread':8}{'R':15}computed")
+    print(f"  {'':42}{'thread':7}{'R':14}computed")
     for row in result.comparisons:
         computed = row.computed if row.agrees else f"{row.computed}  DIFFERS"
-        print(f"  {row.quantity:42}{row.thread or '':8}{row.R or '':15}{computed}")
+        print(f"  {row.quantity:42}{row.thread or '':7}{row.R or '':14}{computed}")
     _print_answer(result.optimum)
     for path in written:
         print(f"  written: {path}")
@@ -284,7 +295,8 @@ def _print_answer(result: Optimum) -> None:
     ce, accuracy = result.cross_entropy, result.accuracy
     print(f"  {ce.status.value}")
     if ce.status.name == "finite":
-        print(f"  least cross-entropy  {ce.value:.12g} nats at a = {ce.a:.12g}, b = {ce.b:.12g}")
+        print(f"  least cross-entropy  {ce.value:.12g} nats")
+        print(f"  at                   a = {ce.a:.12g}, b = {ce.b:.12g}")
         side = {1: "class 1 above", -1: "class 1 below", 0: "no cut: a = 0"}[ce.orientation]
         print(f"  its cut              {ce.cut:.12g} ({side})")
     print(f"  highest accuracy     {accuracy.value:.12g} ({accuracy.correct:.12g} correct), for:")
@@ -306,3 +318,7 @@ def _print_answer(result: Optimum) -> None:
 
 
 _CUTS_SHOWN = 10
+
+
+if __name__ == "__main__":
+    main()

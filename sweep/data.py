@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from jaxtyping import Float, Shaped
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import ArrayLike
 
 ILLUSTRATIONS = (1, 2, 3)
@@ -106,10 +107,12 @@ def load(
     names = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
     required = {"x", "y"} if weight is None else set(names)
     columns = _read(path, names, required)
-    if len(columns["x"]) == 0:
-        raise InputError(f"{path}: has no rows; at least one point is needed")
-    checked = _checked(columns, lambda column, row: f"{path}: {names[column]!r} in row {row + 1}")
-    return Sample(**checked)
+    try:
+        if len(columns["x"]) == 0:
+            raise InputError("has no rows; at least one point is needed")
+        return Sample(**_checked(columns, lambda role, row: f"{names[role]!r} in row {row + 1}"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _read(path: Path, names: Mapping[str, str], required: set[str]) -> dict[str, np.ndarray]:
@@ -151,7 +154,9 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
 
 def _read_npy(path: Path) -> dict[str, np.ndarray]:
     with path.open("rb") as file:
-        array = _read_npy_stream(file, str(path))
+        if file.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+            raise InputError(f"{path}: is not an NPY file (a pickle is never loaded)")
+    array = _array(lambda: np.load(path, allow_pickle=False), str(path))
     if array.dtype.names is not None:
         return {name: array[name] for name in array.dtype.names}
     if array.ndim != 2 or array.shape[1] not in (2, 3):
@@ -163,32 +168,27 @@ def _read_npy(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as file:
+        if not is_zipfile(file):
+            raise InputError(f"{path}: is not an NPZ file")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: _read_member(archive, name, path) for name in archive.files}
-    except (BadZipFile, ValueError, AttributeError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is not an NPZ file") from None
+            return {
+                name: _array(partial(archive.__getitem__, name), f"{path}: {name!r}")
+                for name in archive.files
+            }
+    except (BadZipFile, zlib.error):
+        raise InputError(f"{path}: is a damaged NPZ file") from None
 
 
-def _read_member(archive: Any, name: str, path: Path) -> np.ndarray:
+def _array(read: Callable[[], np.ndarray], name: str) -> np.ndarray:
+    """What `read` returns; `name` opens the message if NumPy cannot read it."""
     try:
-        return archive[name]
-    except ValueError:
-        raise InputError(f"{path}: {name!r} holds Python objects, which are never loaded") from None
-
-
-def _read_npy_stream(file: Any, name: str) -> np.ndarray:
-    if file.read(6) != np.lib.format.MAGIC_PREFIX:
-        raise InputError(f"{name}: is not an NPY file (a pickle is never loaded)")
-    file.seek(0)
-    try:
-        return np.load(file, allow_pickle=False)
+        return read()
     except (ValueError, EOFError) as error:
-        if "pickle" in str(error) or "object" in str(error).lower():
-            raise InputError(f"{name}: holds Python objects, which are never loaded") from None
-        raise InputError(f"{name}: is a damaged NPY file") from None
+        if "object array" in str(error).lower():
+            raise InputError(f"{name} holds Python objects, which are never loaded") from None
+        raise InputError(f"{name} is damaged: {error}") from None
 
 
 def _checked(columns: Mapping[str, ArrayLike], where: Where) -> dict[str, np.ndarray]:
@@ -205,7 +205,9 @@ def _checked(columns: Mapping[str, ArrayLike], where: Where) -> dict[str, np.nda
         _refuse(weight < 0, "weight", weight, "is negative", where)
         if n and not weight.any():
             raise InputError("every weight is 0; at least one point must count")
-        if not np.isfinite(weight.sum()):
+        with np.errstate(over="ignore"):
+            total = weight.sum()
+        if not np.isfinite(total):
             raise InputError("the weights add up to infinity; scale them down")
     return checked
 

@@ -8,6 +8,7 @@ of a printed page. No global state is touched: figures are made without pyplot.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -145,9 +147,36 @@ def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
             if min(dataset.sizes["a"], dataset.sizes["b"]) == 1:
                 _draw_line(ax, dataset[name])
             else:
-                _draw_landscape(figure, ax, dataset[name], best)
+                norm = _norm(name, dataset[name].values)
+                image = _draw_landscape(ax, dataset[name], best, norm)
+                _colour_bar(figure, ax, image, _label(dataset[name]), location="bottom")
         if min(dataset.sizes["a"], dataset.sizes["b"]) > 1:
             _legend_above(figure, _optimum_handles(best), columns=2)
+    return figure
+
+
+def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figure:
+    """Both landscapes of several samples: a column a sample, one colour scale a row.
+
+    Args:
+        columns: (title, landscape with `cross_entropy` and `accuracy`, optimum) of each sample.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 4.6))
+        rows = figure.subplots(2, len(columns), squeeze=False)
+        for axes, name in zip(rows, ("cross_entropy", "accuracy"), strict=True):
+            metrics = [dataset.sortby(["a", "b"])[name] for _, dataset, _ in columns]
+            norm = _norm(name, np.concatenate([metric.values.ravel() for metric in metrics]))
+            images = [
+                _draw_landscape(ax, metric, best, norm)
+                for ax, metric, (_, _, best) in zip(axes, metrics, columns, strict=True)
+            ]
+            _colour_bar(figure, list(axes), images[0], _label(metrics[0]), location="right")
+        for ax, (title, _, _) in zip(rows[0], columns, strict=True):
+            ax.set(title=title, xlabel="")
+        for ax in rows[:, 1:].flat:
+            ax.set(ylabel="")
+        _legend_above(figure, _optimum_handles(columns[0][2]), columns=2)
     return figure
 
 
@@ -228,35 +257,40 @@ def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
     ax.set(xlabel=_label(line[along]), ylabel=_label(metric))
 
 
-def _draw_landscape(figure: Figure, ax: Axes, metric: xr.DataArray, best: Optimum) -> None:
+def _draw_landscape(
+    ax: Axes, metric: xr.DataArray, best: Optimum, norm: Normalize
+) -> ScalarMappable:
     values = metric.transpose("b", "a")
-    accurate = metric.name == "accuracy"
+    colours = "cividis" if metric.name == "accuracy" else "viridis"
     image = ax.pcolormesh(
-        values.a,
-        values.b,
-        values,
-        shading="nearest",
-        cmap="cividis" if accurate else "viridis",
-        norm=Normalize() if accurate else _loss_norm(values.values),
-        rasterized=True,
+        values.a, values.b, values, shading="nearest", cmap=colours, norm=norm, rasterized=True
     )
-    bar = figure.colorbar(image, ax=ax, location="bottom", aspect=30, pad=0.02)
-    bar.set_label(_label(metric))
-    if isinstance(image.norm, LogNorm):
-        _label_decades(bar.ax.xaxis)
     limits = ax.get_xlim(), ax.get_ylim()
     _outline(ax, best.accuracy, reach=max(abs(v) for v in (*limits[0], *limits[1])))
     if np.isfinite(best.cross_entropy.a):
         ax.plot(best.cross_entropy.a, best.cross_entropy.b, **_STAR)
     ax.set(xlim=limits[0], ylim=limits[1], xlabel=_label(metric.a), ylabel=_label(metric.b))
+    return image
 
 
-def _loss_norm(values: np.ndarray) -> Normalize:
-    """Logarithmic over at most three decades: the valley is flat beside the walls."""
-    positive = values[values > 0]
-    if positive.size == 0 or positive.max() <= positive.min():
-        return Normalize()
+def _norm(name: str, values: np.ndarray) -> Normalize:
+    """Linear for accuracy; for losses logarithmic over at most three decades.
+
+    The valley of a loss is flat beside its walls.
+    """
+    positive = values[np.isfinite(values) & (values > 0)]
+    if name == "accuracy" or positive.size == 0 or positive.max() <= positive.min():
+        return Normalize(float(values.min()), float(values.max()))
     return LogNorm(max(positive.min(), positive.max() / 1e3), positive.max(), clip=True)
+
+
+def _colour_bar(
+    figure: Figure, axes: Axes | list[Axes], image: ScalarMappable, label: str, location: str
+) -> None:
+    bar = figure.colorbar(image, ax=axes, location=location, aspect=30, pad=0.02)
+    bar.set_label(label)
+    if isinstance(image.norm, LogNorm):
+        _label_decades(bar.ax.xaxis if location == "bottom" else bar.ax.yaxis)
 
 
 def _label_decades(scale: Axis) -> None:

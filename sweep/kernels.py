@@ -189,7 +189,9 @@ def _tile(
 
 
 @jax.jit
-def _products(a: Float[Array, " p"], x: Float[Array, " m"], harmless: float) -> Float[Array, "p m"]:
+def _products(
+    a: Float[Array, " p"], x: Float[Array, " m"], harmless: Float[Array, ""]
+) -> Float[Array, "p m"]:
     """fl(a*x), and for padding the infinite logit at which the loss is 0, so that it adds nothing.
 
     This is a call of its own because a compiler that sees a*x + b whole contracts it into one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,8 +43,8 @@ def landscape(
     metrics: str | Sequence[str] = ("cross_entropy", "accuracy"),
     *,
     tolerance: float = 1e-9,
-    method: Literal["auto", "direct"] = "auto",
-    dtype: Literal["float64", "float32"] = "float64",
+    method: str = "auto",
+    dtype: str = "float64",
     memory_budget: int = BUDGET,
 ) -> xr.Dataset:
     """Metrics of p = sigmoid(a*x + b) in every cell of a grid of slopes a and intercepts b.
@@ -60,7 +60,8 @@ def landscape(
         metrics: names from `sweep.losses.METRICS`.
         tolerance: largest error accepted in a smooth metric, as a multiple of max(1, value).
         method: "direct" sums over every point in every cell; "auto" chooses.
-        dtype: in which smooth losses are computed. Counts do not depend on it.
+        dtype: "float64" or "float32", in which smooth losses are computed; counts do not depend
+            on it.
         memory_budget: bytes that may be used beyond input and output.
 
     Returns:

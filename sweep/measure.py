@@ -60,7 +60,7 @@ class Points:
 
     def mass_of_first(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
         """Mass of the `count` lowest points, of count's shape: int64 if counted, else float64."""
-        return count if self.mass is None else self._cumulative[count]
+        return count if self.mass is None else np.asarray(self._cumulative[count])
 
     @cached_property
     def _cumulative(self) -> Float[np.ndarray, " k"]:

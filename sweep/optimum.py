@@ -19,12 +19,10 @@ from typing import Any
 import numpy as np
 
 from sweep.cuts import BestCuts, best_cuts, cut
-from sweep.data import InputError, Sample
+from sweep.data import Sample
 from sweep.measure import Measure, Points, as_measure
+from sweep.newton import minimise
 from sweep.records import plain
-
-MAX_ITERATIONS = 200
-"""Newton steps; the hardest data tried in the tests take fewer than 60."""
 
 
 class Status(enum.Enum):
@@ -62,8 +60,8 @@ class CrossEntropyOptimum:
         cut: where the predicted class changes, as in `sweep.cuts`; nan unless the status is
             finite and a is not 0.
         orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
-        gradient: largest of the two derivatives at the optimum, by intercept and by slope with x
-            in units of its spread, in nats; nan unless the status is finite.
+        gradient: larger of the two derivatives there, in nats, as in `sweep.newton`; nan unless
+            the status is finite.
         iterations: Newton steps taken.
         status: whether there is an optimum; str(status.value) is a sentence.
     """
@@ -134,7 +132,8 @@ def optimum(data: Sample | Measure) -> Optimum:
         data: the sample or measure; soft labels and weights count as masses.
 
     Raises:
-        InputError: Newton's method did not converge, which no data tried so far bring about.
+        InputError: x and the weights span more than float64 resolves, so that the optimum of
+            cross-entropy cannot be found.
     """
     measure = as_measure(data)
     ce = _cross_entropy_optimum(measure)
@@ -152,7 +151,7 @@ def optimum(data: Sample | Measure) -> Optimum:
 def _cross_entropy_optimum(measure: Measure) -> CrossEntropyOptimum:
     status = _status(measure)
     if status is Status.finite:
-        return _newton(measure)
+        return _finite_optimum(measure)
     value = _infimum(measure, status)
     return CrossEntropyOptimum(
         math.nan, math.nan, value, math.nan, _separating(measure), math.nan, 0, status
@@ -201,128 +200,17 @@ def _mass_at(points: Points, x: float) -> float:
     return float(np.count_nonzero(there) if points.mass is None else np.sum(points.mass[there]))
 
 
-@dataclass(frozen=True, eq=False)
-class _State:
-    """Cross-entropy and its derivatives at z = slope * u + level, as sums of mass.
-
-    `u` are centred, scaled inputs. The slope's derivatives are taken about `pivot`, the mean of u
-    weighted by curvature, where the Hessian is diagonal: no outlier or offset can spoil the solve.
-    """
-
-    slope: float
-    level: float
-    loss: float
-    pivot: float
-    gradient: tuple[float, float]
-    curvature: tuple[float, float]
-    magnitude: tuple[float, float]
-
-    @property
-    def step(self) -> tuple[float, float]:
-        """Newton's step in (slope, level at the pivot)."""
-        (by_slope, by_level), (slope_curve, level_curve) = self.gradient, self.curvature
-        return -by_slope / slope_curve, -by_level / level_curve
-
-    @property
-    def decrease(self) -> float:
-        """What the quadratic model promises the step to gain."""
-        return -sum(g * s for g, s in zip(self.gradient, self.step, strict=True)) / 2
-
-    @property
-    def residual(self) -> float:
-        """The gradient as a fraction of the terms that cancel in it: about 1e-16 at the optimum."""
-        pairs = zip(self.gradient, self.magnitude, strict=True)
-        return max(abs(g) / size if size > 0 else 0.0 for g, size in pairs)
-
-    def moved(self, fraction: float) -> tuple[float, float]:
-        """(slope, level) after that fraction of the step."""
-        by_slope, by_level = (fraction * s for s in self.step)
-        return self.slope + by_slope, self.level + by_level - by_slope * self.pivot
-
-
-class _Objective:
-    """Cross-entropy of a measure in centred, scaled inputs u = (x - centre) / scale."""
-
-    def __init__(self, measure: Measure) -> None:
-        zero, one = measure.class0, measure.class1
-        x = np.concatenate([zero.x, one.x])
-        masses = [np.ones(len(p)) if p.mass is None else p.mass for p in (zero, one)]
-        self.mass = np.concatenate(masses)
-        self.sign = np.concatenate([np.full(len(zero), -1.0), np.full(len(one), 1.0)])
-        self.centre = float(np.median(x))
-        # A power of two, so that scaling rounds nothing.
-        self.scale = math.ldexp(0.5, math.frexp(float(np.max(np.abs(x - self.centre))))[1])
-        self.u = (x - self.centre) / self.scale
-        self.start = (0.0, math.log(float(one.total) / float(zero.total)))
-
-    def at(self, slope: float, level: float) -> _State:
-        margin = self.sign * (slope * self.u + level)
-        tail = np.exp(-np.abs(margin))
-        wrong = np.where(margin >= 0, tail, 1.0) / (1.0 + tail)
-        pull = self.mass * wrong
-        curve = self.mass * tail / (1.0 + tail) ** 2
-        pivot = float(np.sum(curve * self.u) / np.sum(curve))
-        offset = self.u - pivot
-        return _State(
-            slope=slope,
-            level=level,
-            loss=float(np.sum(self.mass * (np.maximum(-margin, 0.0) + np.log1p(tail)))),
-            pivot=pivot,
-            gradient=(-float(np.sum(self.sign * pull * offset)), -float(np.sum(self.sign * pull))),
-            curvature=(float(np.sum(curve * offset**2)), float(np.sum(curve))),
-            magnitude=(float(np.sum(pull * np.abs(offset))), float(np.sum(pull))),
-        )
-
-
-def _newton(measure: Measure) -> CrossEntropyOptimum:
-    """Damped Newton on the convex cross-entropy, to the last digits that its gradient has."""
-    with np.errstate(all="ignore"):
-        objective = _Objective(measure)
-        state = objective.at(*objective.start)
-        for iteration in range(MAX_ITERATIONS):
-            following = _next(objective, state)
-            if following is None:
-                return _finite(measure, objective, state, iteration)
-            state = following
-    raise InputError(
-        f"the optimum of cross-entropy was not found in {MAX_ITERATIONS} Newton steps "
-        f"(gradient {state.residual:.1e} of its terms); rescale x"
-    )
-
-
-def _next(objective: _Objective, state: _State) -> _State | None:
-    """The next iterate; None when the gradient has reached rounding and no longer falls."""
-    if not state.decrease > 1e-13 * state.loss:
-        following = objective.at(*state.moved(1.0))
-        return following if following.residual < state.residual / 2 else None
-    for halving in range(60):
-        following = objective.at(*state.moved(0.5**halving))
-        if following.loss <= state.loss - 1e-4 * 0.5**halving * state.decrease:
-            return following
-    return None
-
-
-def _finite(
-    measure: Measure, objective: _Objective, state: _State, iterations: int
-) -> CrossEntropyOptimum:
-    if not state.residual < 1e-9:
-        raise InputError(
-            "the optimum of cross-entropy was not found: x spans more than float64 resolves "
-            f"(the gradient stays at {state.residual:.1e} of its terms); rescale x"
-        )
-    a = state.slope / objective.scale
-    b = state.level - state.slope * (objective.centre / objective.scale)
-    where = cut(np.array(a), np.array(b))
-    spread = float(np.sum(objective.mass * np.abs(objective.u - state.pivot)))
-    by_slope, by_level = (abs(g) for g in state.gradient)
+def _finite_optimum(measure: Measure) -> CrossEntropyOptimum:
+    found = minimise(measure)
+    where = cut(np.array(found.a), np.array(found.b))
     return CrossEntropyOptimum(
-        a=a,
-        b=b,
-        value=_cross_entropy(measure, a, b),
+        a=found.a,
+        b=found.b,
+        value=_cross_entropy(measure, found.a, found.b),
         cut=float(where.t) if np.isfinite(where.t) else math.nan,
-        orientation=int(np.sign(a)),
-        gradient=max(by_slope / spread, by_level / measure.total),
-        iterations=iterations,
+        orientation=int(np.sign(found.a)),
+        gradient=found.gradient,
+        iterations=found.iterations,
         status=Status.finite,
     )
 

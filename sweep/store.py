@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +39,10 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
         if partial.suffix == ".nc":
             dataset.to_netcdf(partial, engine="netcdf4")
         else:
-            # Consolidated metadata are not in the Zarr v3 specification.
-            dataset.to_zarr(partial, zarr_format=3, consolidated=False)
+            # Consolidated metadata are not in the Zarr v3 specification, of which zarr warns, but
+            # without them xarray.open_zarr warns the reader.
+            with warnings.catch_warnings(action="ignore", category=UserWarning):
+                dataset.to_zarr(partial, zarr_format=3, consolidated=True)
 
 
 def require_format(path: str | os.PathLike[str]) -> None:

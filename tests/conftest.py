@@ -4,18 +4,17 @@ import json
 import os
 from pathlib import Path
 
-import jaxtyping
-
-import tests.checked  # noqa: F401  # the hook names it, but does not import it
-
-# Before sweep is imported: from here on every annotated signature in it is checked.
-HOOK = jaxtyping.install_import_hook("sweep", "tests.checked.checked")
-
 import jax
+import jaxtyping
 import matplotlib
 import numpy as np
 import pytest
 from hypothesis import settings
+
+import tests.checked  # noqa: F401  # the hook names it, but does not import it
+
+# Before anything imports sweep: from here on every annotated signature in it is checked.
+HOOK = jaxtyping.install_import_hook("sweep", "tests.checked.checked")
 
 matplotlib.use("agg")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -32,8 +31,5 @@ def r_reference():
     """What R 4.2.2 found, by the illustration's number: numbers, and the grid as arrays."""
     folder = Path(__file__).parent / "reference"
     numbers = json.loads((folder / "illustrations.json").read_text())
-    return {
-        k: numbers[f"illustration{k}"]
-        | {"grid": dict(np.load(folder / f"illustration{k}_grid.npz"))}
-        for k in (1, 2, 3)
-    }
+    grids = {k: dict(np.load(folder / f"illustration{k}_grid.npz")) for k in (1, 2, 3)}
+    return {k: numbers[f"illustration{k}"] | {"grid": grids[k]} for k in grids}

@@ -13,7 +13,7 @@ TOLERANCE = {
 
 
 def logits(sample, a, b):
-    """z = fl(fl(a*x) + b), two roundings."""
+    """The logit fl(fl(a*x) + b), two roundings."""
     product = np.float64(a) * sample.x
     return product + np.float64(b)
 

@@ -1,5 +1,6 @@
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -185,7 +186,7 @@ def test_accuracy_optimum_is_the_whole_set_that_brute_force_finds(columns):
     # Maximal: no two intervals of one orientation touch.
     for orientation in (1, -1):
         spans = [cut for cut in accuracy.cuts if cut[2] == orientation]
-        assert all(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False))
+        assert all(left[1] < right[0] for left, right in pairwise(spans))
 
 
 @given(SAMPLES)

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+import sweep
+from sweep import InputError, Sample, figures
+from sweep.illustrate import illustrate
+from tests.problems import PROBLEMS
+
+
+@pytest.fixture(scope="module")
+def first():
+    return illustrate(1)
+
+
+def _lines(ax):
+    return [(line.get_linestyle(), line.get_xdata(), line.get_ydata()) for line in ax.lines]
+
+
+def test_sample_figure_shows_points_sigmoid_and_both_kinds_of_cut(first):
+    figure = figures.sample(first.sample, first.optimum)
+    (ax,) = figure.axes
+    assert len(ax.collections[0].get_offsets()) == 5
+    dashed = [x for style, x, _ in _lines(ax) if style == "--"]
+    assert dashed == [[first.optimum.cross_entropy.cut] * 2]
+    dotted = sorted(x[0] for style, x, _ in _lines(ax) if style == ":")
+    assert dotted == [-0.15, 0.95]
+    sigmoid = next(y for style, x, y in _lines(ax) if style == "-")
+    assert 0 < min(sigmoid) < 0.5 < max(sigmoid) < 1
+    assert ax.get_xlabel() == "x"
+
+
+def test_slices_show_both_metrics_with_units(first):
+    figure = figures.slices(first.along_b, first.along_a, first.optimum)
+    labels = [ax.get_ylabel() for ax in figure.axes]
+    assert labels == ["cross-entropy (nats)"] * 2 + ["accuracy"] * 2
+    assert [ax.get_xlabel() for ax in figure.axes[:2]] == ["intercept b", "slope a"]
+    assert max(figure.axes[2].lines[0].get_ydata()) == 0.8
+
+
+def test_landscapes_outline_the_exact_region_and_mark_the_optimum(first):
+    figure = figures.landscapes(first.landscape, first.optimum)
+    panels = [ax for ax in figure.axes if ax.get_xlabel() == "slope a"]
+    assert len(panels) == 2
+    for ax in panels:
+        outline = next(c for c in ax.collections if hasattr(c, "get_segments"))
+        slopes = sorted(end[1] / end[0] for _, end in outline.get_segments())
+        assert slopes == pytest.approx([-1.0, -0.9, 0.0, 0.3])
+        star = next(line for line in ax.lines if line.get_marker() == "*")
+        assert star.get_xydata()[0] == pytest.approx([1.268, -0.654], abs=1e-3)
+        assert ax.get_xlim() == pytest.approx((-5.05, 5.05))
+
+
+def test_cells_show_every_cell_and_the_optimum(first):
+    (ax,) = figures.cells(first.landscape, first.optimum).axes
+    assert len(ax.lines[0].get_xdata()) == 101 * 101
+    star = next(line for line in ax.lines if line.get_marker() == "*")
+    assert star.get_xydata()[0] == pytest.approx([0.58240817586, 0.6])
+
+
+def test_small_multiples_have_a_column_an_illustration(first):
+    columns = [("n = 5", first.landscape, first.optimum)] * 3
+    figure = figures.small_multiples(columns)
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["n = 5"] * 3
+    assert len(figure.axes) == 6 + 2
+
+
+@pytest.mark.parametrize("name", [name for name in PROBLEMS if name != "empty"])
+def test_every_kind_of_optimum_is_drawn(name, tmp_path):
+    sample = PROBLEMS[name].sample
+    best = sweep.optimum(sample)
+    dataset = sweep.landscape(sample, "-3:3:7", "-2:2:5")
+    for k, figure in enumerate(
+        (
+            figures.sample(sample, best),
+            figures.landscapes(dataset, best),
+            figures.cells(dataset, best),
+        )
+    ):
+        figures.write(figure, tmp_path / f"{k}.png")
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("5:-5:9", "2,-1,0.5"), ("1e-2:1e2:9:log", "0:1:4"), (1.0, "0:1:9"), ("0:1:9", 1.0), (0, 0)],
+)
+def test_axes_of_every_kind_are_drawn(a, b, tmp_path):
+    sample = sweep.data.illustration(2)
+    dataset = sweep.landscape(sample, a, b)
+    figures.write(figures.landscapes(dataset, sweep.optimum(sample)), tmp_path / "f.png")
+
+
+def test_large_samples_are_drawn_as_histograms():
+    rng = np.random.default_rng(0)
+    sample = Sample(rng.normal(size=1000), rng.integers(0, 2, 1000))
+    (ax,) = figures.sample(sample, sweep.optimum(sample)).axes
+    assert len(ax.patches) >= 80
+    assert len(ax.collections) == 0
+
+
+def test_figures_are_written_whole_and_the_same_each_time(first, tmp_path):
+    for name in ("one.png", "two.png", "three.pdf", "four.svg"):
+        figures.write(figures.sample(first.sample, first.optimum), tmp_path / name)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    height, width, _ = imread(tmp_path / "one.png").shape
+    assert (width, height) == (700, 520)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_unknown_formats_are_refused(first, tmp_path):
+    with pytest.raises(InputError, match="no such figure format"):
+        figures.write(figures.sample(first.sample, first.optimum), tmp_path / "f.xyz")

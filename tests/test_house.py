@@ -1,0 +1,146 @@
+"""What holds for the code as a whole: imports go one way, and nothing loads what it need not."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sweep
+
+PACKAGE = Path(sweep.__file__).parent
+ROOT = PACKAGE.parent
+ORDER = (
+    "records",
+    "data",
+    "grid",
+    "losses",
+    "measure",
+    "cuts",
+    "newton",
+    "kernels",
+    "landscape",
+    "optimum",
+    "illustrate",
+    "store",
+    "figures",
+    "cli",
+)
+
+
+def _imported(path):
+    """Names of the package's modules that a module imports, wherever in its text."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "sweep":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sweep."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (
+                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("sweep.")
+            )
+
+
+def test_every_module_has_its_place():
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert modules == set(ORDER)
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_imports_only_go_down_the_list(module):
+    allowed = set(ORDER[: ORDER.index(module)])
+    imported = set(_imported(PACKAGE / f"{module}.py")) & set(ORDER)
+    assert imported <= allowed
+
+
+def test_only_figures_imports_matplotlib_and_only_the_cli_prints():
+    for path in PACKAGE.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert ("import matplotlib" in text or "from matplotlib" in text) == (
+            path.stem == "figures"
+        ), path
+        called = {
+            getattr(n.func, "id", "") for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)
+        }
+        assert ("print" in called) == (path.stem == "cli"), path
+        assert "jax._src" not in text
+
+
+def _loaded_after(code):
+    """Top-level modules that a fresh interpreter has loaded after running some code."""
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+HEAVY = {"jax", "jaxlib", "xarray", "pandas", "matplotlib", "zarr", "netCDF4", "tomllib"}
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not HEAVY & _loaded_after("import sweep")
+    assert "cyclopts" not in _loaded_after("import sweep")
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import contextlib, io, sweep.cli\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    sweep.cli.main(['--help'])"
+    )
+    assert not HEAVY & _loaded_after(code)
+
+
+def test_computing_loads_no_matplotlib_and_leaves_jax_as_it_is():
+    code = (
+        "import sweep, jax\n"
+        "before = jax.config.values.copy()\n"
+        "sample = sweep.data.illustration(1)\n"
+        "sweep.landscape(sample, '-1:1:3', '-1:1:3'), sweep.optimum(sample)\n"
+        "assert jax.config.values == before"
+    )
+    assert "matplotlib" not in _loaded_after(code)
+
+
+def test_functions_keep_their_names_when_modules_of_the_same_name_are_imported():
+    _loaded_after(
+        "import sweep, sweep.landscape, sweep.optimum, sweep.figures, sweep.cli\n"
+        "assert callable(sweep.landscape) and callable(sweep.optimum)"
+    )
+    _loaded_after(
+        "from sweep.figures import landscapes\nimport sweep\nassert callable(sweep.optimum)"
+    )
+
+
+def test_data_of_another_kind_are_refused_with_the_remedy():
+    _loaded_after(
+        "import sweep\n"
+        "for function in (sweep.optimum, sweep.landscape):\n"
+        "    try:\n"
+        "        function([1, 2, 3])\n"
+        "    except TypeError as error:\n"
+        "        assert 'data is a list; give sweep.Sample(x, y)' in str(error)\n"
+        "    else:\n"
+        "        raise AssertionError('accepted')"
+    )
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
+    assert len(commands) == 2
+    (test,) = (line for line in commands if line.endswith("pytest"))
+    assert f"\n{test}\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_top_level_holds_what_it_should():
+    tracked = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    if tracked.returncode:  # not a checkout
+        return
+    top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
+    expected = {"pyproject.toml", "README.md", "sweep", "benchmarks", "tests", "figures"}
+    assert {name for name in top if not name.startswith(".")} == expected

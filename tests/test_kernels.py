@@ -1,0 +1,178 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import sweep
+from sweep import Sample, kernels
+from sweep.grid import Grid
+from sweep.losses import METRICS, Smooth
+from sweep.measure import Measure
+from tests import oracle
+
+CE = METRICS["cross_entropy"]
+assert isinstance(CE, Smooth)
+BUDGET = 2**29
+
+
+def _normal(n, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    return x, (rng.uniform(size=n) < 1 / (1 + np.exp(-x))).astype(float)
+
+
+def _hard():
+    """Name -> (sample, slopes, intercepts) whose logits are hard to get right."""
+    x, y = _normal(60)
+    rng = np.random.default_rng(1)
+    up = (x > 0).astype(float)
+    return {
+        "|z| up to 800": (Sample(x / np.abs(x).max(), y), [-800.0, -40, 1e-3, 700, 800], [0.0]),
+        "separated, all right": (Sample(up * 2 - 1, up), [1.0, 37, 300, 700], [0.0, 0.5]),
+        "separated, all wrong": (Sample(1 - up * 2, up), [1.0, 37, 300, 800], [0.0, 0.5]),
+        "shifted by 1e6": (Sample(x + 1e6, y), [1.0, -3, 0.1], [-1e6, 3e6 + 1, -1e5]),
+        "weights over 12 decades": (
+            Sample(x, y, 10.0 ** rng.uniform(-6, 6, len(x))),
+            [-3.0, 0, 1, 50],
+            [-2.0, 0, 5],
+        ),
+        "soft labels": (Sample(x, rng.uniform(size=len(x))), [-3.0, 1, 200], [-2.0, 0, 5]),
+        "equal terms": (Sample(np.full(3000, 0.3), np.ones(3000)), [1.0, -0.7], [0.1]),
+        "outlier at 1e8": (Sample(np.append(x, 1e8), np.append(y, 0)), [1e-6, 1.0], [0.0, -3]),
+    }
+
+
+@pytest.mark.parametrize("name", _hard())
+def test_cross_entropy_of_hard_cells_is_that_of_mpmath(name):
+    sample, a, b = _hard()[name]
+    found = sweep.landscape(sample, a, b, "cross_entropy").cross_entropy.values
+    for i, ai in enumerate(a):
+        for j, bj in enumerate(b):
+            exact = oracle.exact_cross_entropy(sample, ai, bj)
+            assert exact > np.finfo(float).tiny  # below it no relative precision is left
+            assert abs(found[i, j] - exact) <= oracle.TOLERANCE["float64"] * exact
+
+
+def test_cross_entropy_too_small_for_float64_is_zero():
+    # exp(-800) = 3.7e-348: no float64 is nearer to it than 0.
+    sample = Sample([-1, 1], [0, 1])
+    assert sweep.landscape(sample, 800.0, 0.0, "cross_entropy").cross_entropy.item() == 0
+
+
+def test_cross_entropy_too_large_for_float64_is_infinite():
+    sample = Sample([1e10, 0.0], [0, 1])
+    assert sweep.landscape(sample, 1e300, 0.0, "cross_entropy").cross_entropy.item() == np.inf
+
+
+def test_logit_has_two_roundings():
+    # With one, as in a fused multiply-add, the logit would be the product's rounding error.
+    x, a = np.float64(1 + 2**-30), np.float64(1 + 2**-29)
+    sample = Sample([x], [1])
+    b = -(a * x)
+    value = sweep.landscape(sample, a, b, "cross_entropy").cross_entropy.item()
+    assert value == pytest.approx(np.log(2), rel=1e-16)
+    many = Sample(np.full(2000, 1e6 + 0.1), np.ones(2000))
+    a = np.linspace(0.1, 3, 150)
+    found = sweep.landscape(many, a, -a * 1e6, "cross_entropy").cross_entropy.values
+    np.testing.assert_allclose(
+        found, oracle.grid(oracle.cross_entropy, many, a, -a * 1e6), rtol=1e-13
+    )
+
+
+@pytest.mark.parametrize("n", [1, 5, 63, 64, 65, 511, 512, 513, 1500])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (7, 130), (129, 3)])
+def test_tiles_and_blocks_of_every_raggedness_agree_with_the_definition(n, shape):
+    sample = Sample(*_normal(n, seed=n))
+    a, b = np.linspace(-3, 5, shape[0]), np.linspace(-2, 2, shape[1])
+    found = sweep.landscape(sample, a, b, "cross_entropy").cross_entropy.values
+    assert found.shape == shape
+    np.testing.assert_allclose(found, oracle.grid(oracle.cross_entropy, sample, a, b), rtol=1e-13)
+
+
+def test_vmapped_tile_is_a_loop_over_the_scalar_definition():
+    sample = Sample(*_normal(100))
+    grid = Grid(np.linspace(-2, 2, 5), np.linspace(-1, 1, 4))
+    measure = Measure.from_sample(sample)
+    found = kernels.direct(measure, CE, grid, "float64", BUDGET)
+    with jax.enable_x64(True):
+        for i, a in enumerate(grid.a):
+            for j, b in enumerate(grid.b):
+                sums = [
+                    kernels.integral(loss, jnp.asarray(a * points.x), jnp.asarray(b), None)
+                    for loss, points in (
+                        (CE.negative, measure.class0),
+                        (CE.positive, measure.class1),
+                    )
+                ]
+                assert found[i, j] == pytest.approx(float(sum(sums)) / 100, rel=1e-14)
+
+
+def test_a_ragged_last_tile_or_block_compiles_nothing():
+    sample = Sample(*_normal(1024 + 64))  # two or three blocks of one length for either class
+    grids = [("-1:1:256", "-1:1:128"), ("-1:1:255", "-1:1:127"), ("-1:1:129", "-1:1:128")]
+    sweep.landscape(sample, *grids[0], "cross_entropy")
+    before = kernels._add._cache_size()  # pyright: ignore[reportFunctionMemberAccess]
+    sweep.landscape(sample, *grids[0], "cross_entropy")
+    assert kernels._add._cache_size() == before  # pyright: ignore[reportFunctionMemberAccess]
+    for grid in grids[1:]:
+        kernels._add.clear_cache()  # pyright: ignore[reportFunctionMemberAccess]
+        sweep.landscape(sample, *grid, "cross_entropy")
+        # One shape of tile; one or two lengths of block, for the two classes.
+        assert kernels._add._cache_size() <= 2  # pyright: ignore[reportFunctionMemberAccess]
+
+
+@pytest.mark.parametrize("budget", [2**20, 2**24, 2**29])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_compiled_tile_stays_within_the_budget(budget, dtype):
+    edge = kernels.tile_edge(budget, dtype)
+    with jax.enable_x64(True):
+        tile = jax.ShapeDtypeStruct((edge, edge), jnp.float64)
+        block = jax.ShapeDtypeStruct((kernels.BLOCK,), dtype)
+        lowered = kernels._add.lower(
+            kernels.Sums(tile, tile),  # pyright: ignore[reportArgumentType]  # shapes, to compile
+            jax.ShapeDtypeStruct((edge, kernels.BLOCK), dtype),
+            jax.ShapeDtypeStruct((edge,), dtype),
+            block,
+            loss=CE.positive,
+        )
+        memory = lowered.compile().memory_analysis()
+    assert memory is not None
+    used = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+    assert used <= budget
+
+
+def test_result_does_not_depend_on_the_budget():
+    sample = Sample(*_normal(3000))
+    results = [
+        sweep.landscape(sample, "-5:5:40", "-2:2:50", memory_budget=budget)
+        for budget in (2**20, 2**22, 2**29)
+    ]
+    for other in results[1:]:
+        np.testing.assert_array_equal(other.correct, results[0].correct)
+        np.testing.assert_allclose(other.cross_entropy, results[0].cross_entropy, rtol=1e-14)
+
+
+def test_float32_keeps_within_its_bound():
+    sample = Sample(*_normal(5000))
+    a, b = np.linspace(-5, 5, 21), np.linspace(-3, 3, 11)
+    found = sweep.landscape(sample, a, b, dtype="float32", tolerance=oracle.TOLERANCE["float32"])
+    exact = oracle.grid(oracle.cross_entropy, sample, a, b)
+    error = np.abs(found.cross_entropy.values - exact) / np.maximum(1, exact)
+    assert 1e-9 < error.max() <= found.attrs["error_bound"] <= 1e-4
+    assert found.attrs["dtype"] == "float32"
+    np.testing.assert_array_equal(found.correct, oracle.grid(oracle.correct, sample, a, b))
+
+
+def test_a_tolerance_that_rounding_breaks_is_refused():
+    sample = Sample(*_normal(100))
+    with pytest.raises(sweep.InputError, match=r"1e-09 cannot be promised in float32.*float64"):
+        sweep.landscape(sample, dtype="float32")
+    with pytest.raises(sweep.InputError, match="1e-15 cannot be promised in float64"):
+        sweep.landscape(sample, tolerance=1e-15)
+
+
+def test_the_process_keeps_its_own_precision():
+    assert not jax.config.jax_enable_x64
+    sweep.landscape(sweep.data.illustration(1), "-1:1:3", "-1:1:3")
+    assert not jax.config.jax_enable_x64
+    assert jnp.zeros(1).dtype == jnp.float32

@@ -1,0 +1,78 @@
+import errno
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sweep import InputError, store
+
+DATASET = xr.Dataset({"v": ("a", np.arange(3.0))})
+
+
+@pytest.mark.parametrize("name", ["r.nc", "r.zarr"])
+def test_what_is_there_is_overwritten_only_by_force(tmp_path, name):
+    path = tmp_path / name
+    store.save(DATASET, path)
+    with pytest.raises(InputError, match="exists already; it is overwritten only with --force"):
+        store.save(DATASET + 1, path)
+    store.save(DATASET + 1, path, force=True)
+    read = xr.open_dataset if name.endswith(".nc") else xr.open_zarr
+    with read(path) as loaded:
+        assert loaded.v[0] == 1
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("bug")])
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_an_interruption_leaves_nothing_half_written(tmp_path, error, suffix):
+    def write():
+        with store.staged(tmp_path / f"r{suffix}") as partial:
+            assert partial.suffix == suffix
+            if suffix == ".zarr":
+                partial.mkdir()
+                (partial / "chunk").write_text("half")
+            else:
+                partial.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_overwrite_keeps_what_was_there(tmp_path):
+    path = tmp_path / "r.nc"
+    path.write_text("old")
+
+    def write():
+        with store.staged(path, force=True) as partial:
+            partial.write_text("half of the new")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(InputError, match=r"r\.nc: cannot be written \(No space left on device\)"):
+        write()
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["r.nc"]
+
+
+def test_destinations_that_cannot_be_written_are_refused_beforehand(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.nc").mkdir()
+    for path, sentence in (
+        (tmp_path / "missing" / "r.nc", "there is no directory"),
+        (tmp_path / "file" / "r.nc", "is not a directory"),
+        (tmp_path / "folder.nc", "is a directory; a file is to be written there"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            store.require_free(path, force=True)
+
+
+def test_a_read_only_directory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(store.os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="is read-only"):
+        store.require_free(tmp_path / "r.nc")
+
+
+def test_formats_are_told_by_the_suffix(tmp_path):
+    with pytest.raises(InputError, match=r"results are written as \.nc or \.zarr"):
+        store.save(DATASET, tmp_path / "r.csv")

@@ -24,8 +24,8 @@ from sweep.measure import Measure, Points
 BLOCK = 512
 """Points summed at once: in whatever order, their sum is within BLOCK/2 ulps (6e-14 relative)."""
 
-EDGE = 128
-"""Largest edge of a tile; larger ones are no faster."""
+TILE = 128 * 128
+"""Most cells in a tile; more are no faster."""
 
 COPIES = 4
 """Arrays of tile x block that are budgeted for. Fused, there are none; a compiler may need some."""
@@ -75,21 +75,24 @@ def direct(
     Returns:
         float64 array of shape (P, Q).
     """
-    # `out` is filled tile by tile; rows and columns of the last tiles are padded, not ragged.
     out = np.empty(grid.shape)
-    edge = tile_edge(budget, dtype)
+    height, width = tile_shape(grid.shape, budget, dtype)
     with jax.enable_x64(True):
         classes = [
-            _Class(metric.negative, -np.inf, _Blocks(measure.class0, dtype, budget // 8)),
-            _Class(metric.positive, np.inf, _Blocks(measure.class1, dtype, budget // 8)),
+            _Class(loss, jnp.asarray(harmless, dtype), _Blocks(points, dtype, budget // 8))
+            for loss, harmless, points in (
+                (metric.negative, -np.inf, measure.class0),
+                (metric.positive, np.inf, measure.class1),
+            )
         ]
-        for rows in _spans(len(grid.a), edge):
-            for columns in _spans(len(grid.b), edge):
+        for rows in _spans(len(grid.a), height):
+            for columns in _spans(len(grid.b), width):
                 a = jnp.asarray(_padded(grid.a, rows), dtype)
                 b = jnp.asarray(_padded(grid.b, columns), dtype)
                 sums = _tile(classes, a, b)
                 out[rows.cells, columns.cells] = sums[: rows.length, : columns.length]
-    return out / measure.total
+    out /= measure.total
+    return out
 
 
 def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> float:
@@ -107,9 +110,15 @@ def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> 
     return summing + 4 * unit * metric.lipschitz * largest
 
 
-def tile_edge(budget: int, dtype: str) -> int:
-    """Edge of square tiles whose COPIES of tile x block take at most half of the budget."""
-    return max(1, min(EDGE, math.isqrt(budget // (2 * COPIES * BLOCK * np.dtype(dtype).itemsize))))
+def tile_shape(shape: tuple[int, int], budget: int, dtype: str) -> tuple[int, int]:
+    """Rows and columns of tiles whose COPIES of tile x block take at most half of the budget.
+
+    Square where the grid allows it, longer where the grid is thin.
+    """
+    cell = COPIES * BLOCK * np.dtype(dtype).itemsize
+    cells = max(1, min(TILE, budget // (2 * cell)))
+    width = min(shape[1], cells // min(shape[0], math.isqrt(cells)))
+    return min(shape[0], cells // width), width
 
 
 class _Span(NamedTuple):
@@ -125,7 +134,7 @@ class _Span(NamedTuple):
 
 
 def _spans(n: int, largest: int) -> list[_Span]:
-    """Cuts n points into the fewest spans of one padded length <= largest."""
+    """Cuts n points into the fewest spans of one padded length <= largest: no ragged last one."""
     count = -(-n // largest)
     length = -(-n // count)
     return [_Span(start, min(length, n - start), length) for start in range(0, n, length)]
@@ -172,7 +181,7 @@ class _Class(NamedTuple):
     """A class with its loss and the logit at which that loss is 0."""
 
     loss: Loss
-    harmless: float
+    harmless: Float[Array, ""]
     blocks: _Blocks
 
 
@@ -183,7 +192,7 @@ def _tile(
     sums = Sums(zeros, zeros)
     for loss, harmless, blocks in classes:
         for block in blocks:
-            products = _products(a, block.x, jnp.asarray(harmless, a.dtype))
+            products = _products(a, block.x, harmless)
             sums = _add(sums, products, b, block.mass, loss=loss)
     return np.asarray(sums.value + sums.lost)
 

@@ -123,15 +123,18 @@ def test_a_ragged_last_tile_or_block_compiles_nothing():
 
 @pytest.mark.parametrize("budget", [2**20, 2**24, 2**29])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_compiled_tile_stays_within_the_budget(budget, dtype):
-    edge = kernels.tile_edge(budget, dtype)
+@pytest.mark.parametrize("shape", [(2000, 2000), (1, 10**6), (10**6, 3)])
+def test_compiled_tile_stays_within_the_budget(shape, budget, dtype):
+    height, width = kernels.tile_shape(shape, budget, dtype)
+    assert 1 <= height <= shape[0]
+    assert 1 <= width <= shape[1]
     with jax.enable_x64(True):
-        tile = jax.ShapeDtypeStruct((edge, edge), jnp.float64)
+        tile = jax.ShapeDtypeStruct((height, width), jnp.float64)
         block = jax.ShapeDtypeStruct((kernels.BLOCK,), dtype)
         lowered = kernels._add.lower(
             kernels.Sums(tile, tile),  # pyright: ignore[reportArgumentType]  # shapes, to compile
-            jax.ShapeDtypeStruct((edge, kernels.BLOCK), dtype),
-            jax.ShapeDtypeStruct((edge,), dtype),
+            jax.ShapeDtypeStruct((height, kernels.BLOCK), dtype),
+            jax.ShapeDtypeStruct((width,), dtype),
             block,
             loss=CE.positive,
         )

@@ -3,7 +3,7 @@
 A few cells are checked against the definition in NumPy before anything is reported. Prints one JSON
 document.
 
-    python benchmarks/memory.py [EDGE] [POINTS]        (default 300 100000)
+    python benchmarks/memory.py [EDGE] [POINTS] [BUDGET_MIB]        (default 300 100000 512)
 """
 
 import json
@@ -60,13 +60,16 @@ def main() -> None:
     """Measures one landscape and prints what it took."""
     edge = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     points = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+    budget = int(sys.argv[3]) * 2**20 if len(sys.argv) > 3 else BUDGET
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, points)
     sample = sweep.Sample(x, rng.uniform(size=points) < 1 / (1 + np.exp(-x)))
-    sweep.landscape(sample, "-1:1:2", "-1:1:2")  # imports, threads
+    axes = f"-10:10:{edge}", f"-5:5:{edge}"
+    few = sweep.Sample(x[:2048], sample.y[:2048])
+    sweep.landscape(few, *axes, memory_budget=budget)  # imports, compiles, starts threads
     start = time.perf_counter()
     with Peak() as peak:
-        landscape = sweep.landscape(sample, f"-10:10:{edge}", f"-5:5:{edge}")
+        landscape = sweep.landscape(sample, *axes, memory_budget=budget)
     elapsed = time.perf_counter() - start
     check(sample, landscape)
     output = sum(variable.nbytes for variable in landscape.data_vars.values())
@@ -77,7 +80,7 @@ def main() -> None:
         "evaluations_per_second": edge * edge * points / elapsed,
         "output_MiB": output / 2**20,
         "beyond_MiB": (peak.highest - peak.before - output) / 2**20,
-        "budget_MiB": BUDGET / 2**20,
+        "budget_MiB": budget / 2**20,
         "device": str(jax.devices()[0]),
         "cores": psutil.cpu_count(),
         "python": platform.python_version(),

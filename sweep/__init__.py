@@ -1,7 +1,9 @@
 """Loss and accuracy landscapes of the logistic model, their exact optima, and why they disagree.
 
-The model is p = sigmoid(a*x + b). The pipeline, in the order of the modules:
+The model is p = sigmoid(a*x + b). The pipeline, in the order of the modules, each of which imports
+only from those above it:
 
+    records    results as plain Python values
     data       a `Sample` of points (x, y), read from CSV, NPY or NPZ, or one of the illustrations
     grid       the axes of a and b
     losses     the metrics: losses of the logit, and functions of the confusion counts

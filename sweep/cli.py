@@ -100,10 +100,10 @@ def illustrate(
     from sweep.illustrate import illustrate as compute
 
     numbers = ILLUSTRATIONS if number is None else (number,)
-    together = out / "illustrations.png"
+    together = [out / "illustrations.png"] if number is None else []
     names = {k: {part: out / f"illustration{k}_{part}.png" for part in _PARTS} for k in numbers}
     _make_directory(out)
-    for path in [together, *(path for parts in names.values() for path in parts.values())]:
+    for path in [*together, *(path for parts in names.values() for path in parts.values())]:
         store.require_free(path, force=force)
     results = [compute(k) for k in numbers]
     documents = []
@@ -120,12 +120,14 @@ def illustrate(
         documents.append(result.to_dict() | {"figures": [str(path) for path in paths.values()]})
         if not as_json:
             _print_illustration(result, list(paths.values()))
-    columns = [(_title(r), r.landscape, r.optimum) for r in results]
-    figures.write(figures.small_multiples(columns), together, force=force)
+    for path in together:
+        columns = [(_title(r), r.landscape, r.optimum) for r in results]
+        figures.write(figures.small_multiples(columns), path, force=force)
     if as_json:
-        _print_json({"illustrations": documents, "figure": str(together)})
+        _print_json({"illustrations": documents, "figures": [str(path) for path in together]})
     else:
-        print(f"All landscapes together: {together}")
+        for path in together:
+            print(f"All landscapes together: {path}")
 
 
 def _title(result: Illustration) -> str:
@@ -146,8 +148,8 @@ def landscape(
         tuple[str, ...], Parameter(consume_multiple=True, help="Metrics, by name.")
     ] = ("cross_entropy", "accuracy"),
     tolerance: float = 1e-9,
-    method: str = "auto",
-    dtype: str = "float64",
+    method: Literal["auto", "direct"] = "auto",
+    dtype: Literal["float64", "float32"] = "float64",
     memory: Annotated[int, Parameter(help="Working memory in MiB.")] = BUDGET // 2**20,
     x: XName = "x",
     y: YName = "y",
@@ -175,12 +177,13 @@ def landscape(
         dtype=dtype,
         memory_budget=memory * 2**20,
     )
+    best = None if figure is None else sweep.optimum(sample)
     if out is not None:
         store.save(result, out, force=force)
-    if figure is not None:
+    if figure is not None and best is not None:
         from sweep import figures
 
-        figures.write(figures.landscapes(result, sweep.optimum(sample)), figure, force=force)
+        figures.write(figures.landscapes(result, best), figure, force=force)
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -308,7 +311,7 @@ def _print_answer(result: Optimum) -> None:
     for constant in accuracy.constants:
         print(f"    predicting class {constant} everywhere")
     if result.shared is None:
-        print("  Whether the two share an optimum is moot: the first does not exist.")
+        print("  So whether the two share an optimum cannot be said.")
     elif result.shared:
         print("  They share an optimum: the one of cross-entropy has the highest accuracy.")
     else:

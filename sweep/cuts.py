@@ -70,6 +70,14 @@ def confusion(
     return Confusion(tp, fp, fn, tn)
 
 
+def rounding_bound(measure: Measure) -> float:
+    """Bound on the error of each confusion mass, as a fraction of the whole; 0 for counts."""
+    if measure.counted:
+        return 0.0
+    longest = max(len(measure.class0), len(measure.class1))
+    return float(np.finfo(np.float64).eps) * (2 * math.sqrt(longest) + 16)
+
+
 def _split(
     points: Points, cuts: Cut
 ) -> tuple[Shaped[np.ndarray, " ..."], Shaped[np.ndarray, " ..."]]:
@@ -217,7 +225,7 @@ def best_cuts(measure: Measure) -> BestCuts:
     up, down = mass0 + (mass1[-1] - mass1), mass1 + (mass0[-1] - mass0)
     most, total = max(up.max(), down.max()), mass0[-1] + mass1[-1]
     # Weighted sums are rounded: keep whatever may be the best, then let exact integers decide.
-    slack = 0.0 if measure.counted else len(up) * np.finfo(float).eps * total
+    slack = 4 * rounding_bound(measure) * total
     up_best, down_best = up >= most - slack, down >= most - slack
     if not measure.counted and np.count_nonzero(up_best) + np.count_nonzero(down_best) > 1:
         exact_up, exact_down = _exact(measure, below[0], below[1], up_best, down_best)
@@ -240,9 +248,8 @@ def _exact(
     down: Bool[np.ndarray, " k"],
 ) -> tuple[list[int], list[int]]:
     """Correct mass of the chosen classifiers as exact integers, in one common unit 2^-k."""
-    masses = [side.ordered.mass for side in (measure.class0, measure.class1)]
-    fractions = [np.frexp(np.ones(0) if mass is None else mass) for mass in masses]
-    lowest = min(int(e.min()) for _, e in fractions if len(e))
+    fractions = [np.frexp(side.ordered.masses) for side in (measure.class0, measure.class1)]
+    lowest = min((int(e.min()) for _, e in fractions if len(e)), default=0)
     sums0, sums1 = (
         [0, *accumulate(int(f * 2.0**53) << int(e - lowest) for f, e in zip(*pair, strict=True))]
         for pair in fractions

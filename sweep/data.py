@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import resources
+from numbers import Real
 from pathlib import Path
+from typing import NoReturn
 from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
@@ -82,7 +84,7 @@ def illustration(k: int) -> Sample:
     """
     if k not in ILLUSTRATIONS:
         raise InputError(f"there is no illustration {k!r}; the illustrations are 1, 2 and 3")
-    source = resources.files("sweep") / "illustrations" / f"illustration{k}.csv"
+    source = resources.files("sweep") / "illustrations" / f"illustration{int(k)}.csv"
     with resources.as_file(source) as path:
         return load(path)
 
@@ -94,14 +96,14 @@ def load(
 
     Args:
         path: `.npy` (a structured array, or shape (n, 2) or (n, 3) in the order x, y, weight),
-            `.npz` (one array a column), or else CSV with a header, compressed or not.
+            `.npz` (one array per column), or else CSV with a header, gzipped if it ends in `.gz`.
         x: name of the column of inputs.
         y: name of the column of labels.
         weight: name of the column of weights; None takes a column `weight` if there is one.
 
     Raises:
         InputError: the file is missing, not of its kind, has no such column, no rows, or a value
-            that a `Sample` refuses. Rows are counted from 1, below the header.
+            that a `Sample` refuses. Rows are counted from 1, without the header and empty lines.
     """
     path = Path(path)
     names = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
@@ -119,7 +121,7 @@ def _read(path: Path, names: Mapping[str, str], required: set[str]) -> dict[str,
     """The wanted columns of a file, by role; InputError says what is wrong with the file."""
     readers = {".npy": _read_npy, ".npz": _read_npz}
     try:
-        table = readers.get(path.suffix.lower(), _read_csv)(path)
+        table = readers.get(path.suffix.lower(), _read_csv)(path, set(names.values()))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -133,32 +135,40 @@ def _read(path: Path, names: Mapping[str, str], required: set[str]) -> dict[str,
                 f"{path}: has no column {name!r}; its columns are {there} "
                 f"(other names are given with --{role})"
             )
-    return {role: table[name] for role, name in names.items() if name in table}
+    return {role: array for role, name in names.items() if (array := table.get(name)) is not None}
 
 
-def _read_csv(path: Path) -> dict[str, np.ndarray]:
+Table = dict[str, np.ndarray | None]
+"""Every column of a file by name; None for those that were not asked for and not read."""
+
+
+def _read_csv(path: Path, wanted: set[str]) -> Table:
     import pandas as pd  # loads in a quarter of a second, and only reading needs it
 
     try:
         # From pandas 3.1 on every decimal is read as the float64 nearest to it.
-        frame = pd.read_csv(path, low_memory=False)
+        compression = "gzip" if path.suffix == ".gz" else None
+        frame = pd.read_csv(path, low_memory=False, compression=compression)
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: is empty; a CSV file with a header is needed") from None
+    except (EOFError, zlib.error):
+        raise InputError(f"{path}: is a damaged gzip file") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not a CSV file ({reason})") from None
     if not isinstance(frame.index, pd.RangeIndex):
         raise InputError(f"{path}: is not a CSV file (its rows have more cells than its header)")
-    return {str(name): frame[name].to_numpy() for name in frame.columns}
+    names = [str(name) for name in frame.columns]
+    return {name: frame[name].to_numpy() if name in wanted else None for name in names}
 
 
-def _read_npy(path: Path) -> dict[str, np.ndarray]:
+def _read_npy(path: Path, wanted: set[str]) -> Table:
     with path.open("rb") as file:
         if file.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
             raise InputError(f"{path}: is not an NPY file (a pickle is never loaded)")
     array = _array(lambda: np.load(path, allow_pickle=False), str(path))
     if array.dtype.names is not None:
-        return {name: array[name] for name in array.dtype.names}
+        return {name: array[name] if name in wanted else None for name in array.dtype.names}
     if array.ndim != 2 or array.shape[1] not in (2, 3):
         raise InputError(
             f"{path}: has shape {array.shape}; "
@@ -167,7 +177,7 @@ def _read_npy(path: Path) -> dict[str, np.ndarray]:
     return dict(zip(("x", "y", "weight"), array.T, strict=False))
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def _read_npz(path: Path, wanted: set[str]) -> Table:
     with path.open("rb") as file:
         if not is_zipfile(file):
             raise InputError(f"{path}: is not an NPZ file")
@@ -175,6 +185,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {
                 name: _array(partial(archive.__getitem__, name), f"{path}: {name!r}")
+                if name in wanted
+                else None
                 for name in archive.files
             }
     except (BadZipFile, zlib.error):
@@ -217,8 +229,7 @@ def _real(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]
     if array.ndim != 1:
         raise InputError(f"{name} has shape {array.shape}; a one-dimensional array is needed")
     if array.dtype.kind in "OUST":
-        _refuse_text(name, array, where)
-        raise InputError(f"{name} is an array of objects or text; an array of numbers is needed")
+        _refuse_objects(name, array, where)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {array.dtype}; real numbers are needed")
     # A read-only view: nothing is copied, and nobody changes a sample under its fingerprint by it.
@@ -227,13 +238,24 @@ def _real(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]
     return view
 
 
-def _refuse_text(name: str, array: Shaped[np.ndarray, " n"], where: Where) -> None:
-    """Names the first cell that is not a number, if there is one."""
-    for row, cell in enumerate(array.tolist()):
-        try:
-            float(cell)
-        except (TypeError, ValueError):
-            raise InputError(f"{where(name, row)} is {cell!r}, which is not a number") from None
+def _refuse_objects(name: str, array: Shaped[np.ndarray, " n"], where: Where) -> NoReturn:
+    """Names the first cell that is not a number, or the first one if all are."""
+    cells = array.tolist()
+    row = next((i for i, cell in enumerate(cells) if not _is_number(cell)), None)
+    if row is not None:
+        raise InputError(f"{where(name, row)} is {cells[row]!r}, which is not a number")
+    first = f", such as {cells[0]!r}" if cells else ""
+    raise InputError(f"{name} is an array of objects{first}; an array of numbers is needed")
+
+
+def _is_number(cell: object) -> bool:
+    if not isinstance(cell, str):
+        return isinstance(cell, Real)
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell  # which Python reads, and nobody means
 
 
 def _refuse(
@@ -241,4 +263,5 @@ def _refuse(
 ) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{where(name, row)} is {values[row]:g}, which {why}")
+        value = repr(float(values[row])).removesuffix(".0")
+        raise InputError(f"{where(name, row)} is {value}, which {why}")

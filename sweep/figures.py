@@ -2,25 +2,27 @@
 
 Colours are those of Okabe & Ito (2008) and the perceptually uniform viridis and cividis, so that
 figures read the same for the colour-blind and in grey. Sizes suit one column (3.5 in) or two (7 in)
-of a printed page. No global state is touched: figures are made without pyplot.
+of a printed page. Figures are made without pyplot, so none is left open behind them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sweep.data import InputError, Sample
@@ -93,12 +95,16 @@ def sample(data: Sample, best: Optimum) -> Figure:
             # A line of its own, for an interval may be thinner than a pixel.
             ax.axvspan(start, stop, color=ACCURACY_COLOUR, alpha=0.25, linewidth=0)
             ax.axvline((start + stop) / 2, color=ACCURACY_COLOUR, linestyle=":", linewidth=1)
-        handles = [
-            Line2D([], [], color=CE_COLOUR, label="sigmoid of least cross-entropy"),
-            Line2D([], [], color=CE_COLOUR, linestyle="--", label="its cut"),
-            Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", label="cuts of highest accuracy"),
-        ]
-        _legend_above(figure, handles, columns=2)
+        spans = (
+            Patch(color=ACCURACY_COLOUR, alpha=0.25, linewidth=0),
+            Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", linewidth=1),
+        )
+        legend = {
+            "sigmoid of least cross-entropy": Line2D([], [], color=CE_COLOUR),
+            "its cut": Line2D([], [], color=CE_COLOUR, linestyle="--"),
+            "cuts of highest accuracy": spans,
+        }
+        _legend_above(figure, legend, columns=2)
     return figure
 
 
@@ -121,12 +127,12 @@ def slices(along_b: xr.Dataset, along_a: xr.Dataset, best: Optimum) -> Figure:
             _draw_slice(ax, line, along)
             ax.axvline(getattr(ce, along), color=CE_COLOUR, linestyle="--", linewidth=1)
             ax.set_title(f"at {fixed}", loc="left")
-        handles = [
-            Line2D([], [], color=CE_COLOUR, label="cross-entropy (left axes)"),
-            Line2D([], [], color=CE_COLOUR, linestyle="--", label="its optimum"),
-            Line2D([], [], color=ACCURACY_COLOUR, label="accuracy (right axes)"),
-        ]
-        _legend_above(figure, handles, columns=3)
+        legend = {
+            "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
+            "its optimum": Line2D([], [], color=CE_COLOUR, linestyle="--"),
+            "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR),
+        }
+        _legend_above(figure, legend, columns=3)
     return figure
 
 
@@ -151,7 +157,7 @@ def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
                 image = _draw_landscape(ax, dataset[name], best, norm)
                 _colour_bar(figure, ax, image, _label(dataset[name]), location="bottom")
         if min(dataset.sizes["a"], dataset.sizes["b"]) > 1:
-            _legend_above(figure, _optimum_handles(best), columns=2)
+            _legend_above(figure, _optimum_legend(best), columns=2)
     return figure
 
 
@@ -176,7 +182,7 @@ def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figur
             ax.set(title=title, xlabel="")
         for ax in rows[:, 1:].flat:
             ax.set(ylabel="")
-        _legend_above(figure, _optimum_handles(columns[0][2]), columns=2)
+        _legend_above(figure, _optimum_legend(columns[0][2]), columns=2)
     return figure
 
 
@@ -196,15 +202,15 @@ def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
         ax.set(xlabel="cross-entropy (nats)", ylabel="accuracy", xscale="log")
         _label_decades(ax.xaxis)
         ax.axhline(best.accuracy.value, color=ACCURACY_COLOUR, linestyle=":")
-        handles = [
-            Line2D([], [], color=BLUE, marker=".", linestyle="", label="cells of the grid"),
-            Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", label="highest accuracy"),
-        ]
-        if best.cross_entropy.value > 0:
+        legend = {
+            "cells of the grid": Line2D([], [], color=BLUE, marker=".", linestyle=""),
+            "highest accuracy": Line2D([], [], color=ACCURACY_COLOUR, linestyle=":"),
+        }
+        if np.isfinite(best.cross_entropy.a):
             at = best.accuracy.value - best.regret
-            mark = ax.plot(best.cross_entropy.value, at, **_STAR, label="least cross-entropy")
-            handles += mark
-        _legend_above(figure, handles, columns=2)
+            ax.plot(best.cross_entropy.value, at, **_STAR)
+            legend["least cross-entropy"] = Line2D([], [], **_STAR)
+        _legend_above(figure, legend, columns=2)
     return figure
 
 
@@ -224,8 +230,10 @@ def _draw_points(ax: Axes, data: Sample) -> None:
         colours = [CLASS_COLOURS[int(label > 0.5)] for label in data.y]
         ax.scatter(data.x, data.y, s=16, c=colours, alpha=0.7, linewidths=0, zorder=4)
         return
-    bins = np.linspace(data.x.min(), data.x.max(), 41)
-    heights = {label: np.histogram(data.x[data.y == label], bins)[0] for label in (0, 1)}
+    bins = np.linspace(*_window(data.x, margin=0.0), 41)
+    weight = np.ones(len(data)) if data.weight is None else data.weight
+    mass = {0: (1 - data.y) * weight, 1: data.y * weight}
+    heights = {label: np.histogram(data.x, bins, weights=mass[label])[0] for label in (0, 1)}
     tallest = max(height.max() for height in heights.values())
     for label, upward in ((0, 1), (1, -1)):
         share = 0.25 * upward * heights[label] / tallest
@@ -235,9 +243,10 @@ def _draw_points(ax: Axes, data: Sample) -> None:
         )  # fmt: skip
 
 
-def _window(x: np.ndarray) -> tuple[float, float]:
-    margin = 0.08 * float(np.ptp(x)) or 1.0
-    return float(x.min()) - margin, float(x.max()) + margin
+def _window(x: np.ndarray, margin: float = 0.08) -> tuple[float, float]:
+    """The span of x with a margin; of some width where x is constant."""
+    wider = margin * float(np.ptp(x)) if np.ptp(x) > 0 else max(1.0, 0.1 * abs(float(x[0])))
+    return float(x.min()) - wider, float(x.max()) + wider
 
 
 def _draw_slice(ax: Axes, line: xr.Dataset, along: str) -> None:
@@ -253,6 +262,8 @@ def _draw_slice(ax: Axes, line: xr.Dataset, along: str) -> None:
 def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
     along = "a" if metric.sizes["a"] > 1 else "b"
     line = metric.squeeze("b" if along == "a" else "a")
+    if _is_geometric(line[along].values):
+        ax.set_xscale("log")
     ax.plot(line[along], line, marker="." if line.size == 1 else "", color=BLUE)
     ax.set(xlabel=_label(line[along]), ylabel=_label(metric))
 
@@ -265,12 +276,23 @@ def _draw_landscape(
     image = ax.pcolormesh(
         values.a, values.b, values, shading="nearest", cmap=colours, norm=norm, rasterized=True
     )
+    for coordinate, scale in ((values.a.values, ax.set_xscale), (values.b.values, ax.set_yscale)):
+        if _is_geometric(coordinate):
+            scale("log")
     limits = ax.get_xlim(), ax.get_ylim()
     _outline(ax, best.accuracy, reach=max(abs(v) for v in (*limits[0], *limits[1])))
     if np.isfinite(best.cross_entropy.a):
         ax.plot(best.cross_entropy.a, best.cross_entropy.b, **_STAR)
     ax.set(xlim=limits[0], ylim=limits[1], xlabel=_label(metric.a), ylabel=_label(metric.b))
     return image
+
+
+def _is_geometric(points: np.ndarray) -> bool:
+    """Whether an ascending axis is one of positive points in geometric progression."""
+    if len(points) < 3 or points[0] <= 0:
+        return False
+    ratios = points[1:] / points[:-1]
+    return bool(ratios[0] > 1.001 and np.allclose(ratios, ratios[0], rtol=1e-6))
 
 
 def _norm(name: str, values: np.ndarray) -> Normalize:
@@ -319,23 +341,38 @@ def _outline(ax: Axes, accuracy: AccuracyOptimum, reach: float) -> None:
         rays += [(1, -low), (-1, high)]
     if not rays:
         return
-    # Long enough to leave the axes whatever the slope of the ray.
-    ends = np.array(rays) * (3 * reach / np.max(np.abs(rays), axis=1, keepdims=True))
-    segments = [[(0.0, 0.0), tuple(end)] for end in ends]
-    for colour, width in (("black", 1.6), ("white", 0.7)):
-        lines = LineCollection(segments, colors=colour, linewidths=width)
-        ax.add_collection(lines, autolim=False)
+    # Each long enough to leave the axes whatever its slope, and of many points, for on
+    # logarithmic axes it is no straight line. A nan separates one from the next.
+    scaled = np.array(rays) * (3 * reach / np.max(np.abs(rays), axis=1, keepdims=True))
+    along = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 200), [np.nan]])
+    a, b = (np.outer(scaled[:, k], along).ravel() for k in (0, 1))
+    ax.plot(a, b, **_EDGE)
 
 
-def _optimum_handles(best: Optimum) -> list[Line2D]:
-    handles = [Line2D([], [], color="0.45", label="edges of highest accuracy")]
+_EDGE: dict[str, Any] = {
+    "color": "white",
+    "linewidth": 0.7,
+    "path_effects": [Stroke(linewidth=1.8, foreground="black"), Normal()],
+}
+
+
+def _optimum_legend(best: Optimum) -> dict[str, Line2D]:
+    legend = {"edges of highest accuracy": Line2D([], [], **_EDGE)}
     if np.isfinite(best.cross_entropy.a):
-        handles.append(Line2D([], [], **_STAR, label="least cross-entropy"))
-    return handles
+        legend["least cross-entropy"] = Line2D([], [], **_STAR)
+    return legend
 
 
-def _legend_above(figure: Figure, handles: list[Line2D], columns: int) -> None:
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
+def _legend_above(
+    figure: Figure, legend: Mapping[str, Artist | tuple[Artist, ...]], columns: int
+) -> None:
+    figure.legend(
+        handles=list(legend.values()),
+        labels=list(legend),
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+    )
 
 
 def _label(array: xr.DataArray) -> str:

@@ -157,9 +157,9 @@ def _agrees(computed: float, digits: str) -> bool:
 
 
 def _compare_cut(published: str, best: Optimum) -> Comparison:
-    """Whether a published cut lies in the exact set, and in which interval."""
+    """Whether a published cut, class 1 above it, lies in the exact set, and in which interval."""
     cut = float(published)
-    holding = [(low, high) for low, high, _ in best.accuracy.cuts if low < cut <= high]
+    holding = [(low, high) for low, high, up in best.accuracy.cuts if up > 0 and low < cut <= high]
     computed = ", ".join(f"({low:g}, {high:g}]" for low, high in holding) or "in no best one"
     return Comparison("cut of highest accuracy", published, None, computed, bool(holding))
 

@@ -75,6 +75,7 @@ def direct(
     Returns:
         float64 array of shape (P, Q).
     """
+    measure = measure.normalised
     out = np.empty(grid.shape)
     height, width = tile_shape(grid.shape, budget, dtype)
     with jax.enable_x64(True):
@@ -98,16 +99,19 @@ def direct(
 def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> float:
     """Bound on |direct - exact| / max(1, exact) over the grid, exact as defined in float64.
 
-    In float64 only the losses (a few ulps each) and their sums round. In float32 so does z: its
-    terms are off by 4 units of rounding of |a x| + |b| together, and a loss by `lipschitz` times
-    that.
+    The losses (a few ulps each) and their sums round, and what is subnormal counts as 0 on the
+    device. In float32 z rounds, too: its terms are off by 4 units of rounding of |a x| + |b|
+    together, and a loss by `lipschitz` times that. What float32 cannot hold is not promised at all.
     """
-    unit = float(np.finfo(dtype).eps) / 2
-    summing = (BLOCK + 16) * unit
-    if dtype == "float64":
-        return summing
-    largest = float(np.max(np.abs(grid.a))) * measure.reach + float(np.max(np.abs(grid.b)))
-    return summing + 4 * unit * metric.lipschitz * largest
+    numbers = np.finfo(dtype)
+    slope, intercept = float(np.max(np.abs(grid.a))), float(np.max(np.abs(grid.b)))
+    if max(slope, intercept, measure.reach) > numbers.max:
+        return math.inf
+    unit, tiny = float(numbers.eps) / 2, float(numbers.tiny)
+    z = tiny * (slope + measure.reach + 2)
+    if dtype == "float32":
+        z += 4 * unit * (slope * measure.reach + intercept)
+    return (BLOCK + 16) * unit + metric.lipschitz * z
 
 
 def tile_shape(shape: tuple[int, int], budget: int, dtype: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sweep.cuts import Confusion, confusion
+from sweep.cuts import Confusion, confusion, rounding_bound
 from sweep.data import InputError, Sample
 from sweep.grid import Grid, axis
 from sweep.measure import Measure, as_measure
@@ -91,7 +92,7 @@ def landscape(
     if not measure.total > 0:
         raise InputError("the sample has no points, so its metrics are means over nothing")
     bounds = [kernels.rounding_bound(measure, m, grid, dtype) for m in smooth]
-    bound = max(bounds, default=0.0)
+    bound = max([*bounds, rounding_bound(measure) if counting else 0.0])
     _require_tolerance(tolerance, bound, dtype)
 
     values = {m.name: kernels.direct(measure, m, grid, dtype, memory_budget) for m in smooth}
@@ -120,7 +121,7 @@ def _wanted(metrics: str | Sequence[str]) -> list[Smooth | Counting]:
 
 
 def _require_tolerance(tolerance: float, bound: float, dtype: str) -> None:
-    if not tolerance > 0:
+    if not 0 < tolerance < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
     if bound > tolerance:
         instead = "" if dtype == "float64" else " or float64"

@@ -17,14 +17,18 @@ import numpy as np
 from sweep.data import InputError
 from sweep.measure import Measure
 
-MAX_ITERATIONS = 1000
-"""Newton steps; the hardest data tried in the tests take fewer than 100."""
+MAX_ITERATIONS = 300
+"""Newton steps; the hardest data tried in the tests take fewer than 60."""
 
 MAX_HALVINGS = 60
 """Halvings of one step."""
 
-TRUST = 4.0
-"""Change of the logit, as root mean square over the points that pull, that a step may make."""
+TRUST = 1e6
+"""Largest change of the logit, as root mean square over the points that pull, in one step.
+
+Far more than a sound step makes; it turns one that a vanishing curvature has made infinite into one
+that can be halved.
+"""
 
 CLOSE = 1e-8
 """Residual from which Newton converges quadratically, until rounding stops it."""
@@ -36,13 +40,16 @@ class Minimum(NamedTuple):
     Attributes:
         a: slope.
         b: intercept.
-        gradient: larger of the two derivatives there, by the intercept and by the slope, with x
-            centred and in units of its mean deviation; in nats.
+        value: cross-entropy there, in nats.
+        gradient: larger of its two derivatives, by the intercept and by the slope, with x centred
+            and in units of its mean deviation; in nats. Like the value it is taken where Newton's
+            method ends, before a and b are rounded to float64, which matters where |a x| is large.
         iterations: Newton steps taken.
     """
 
     a: float
     b: float
+    value: float
     gradient: float
     iterations: int
 
@@ -124,15 +131,14 @@ class _Objective:
     def __init__(self, measure: Measure) -> None:
         zero, one = measure.class0, measure.class1
         x = np.concatenate([zero.x, one.x])
-        masses = [np.ones(len(p)) if p.mass is None else p.mass for p in (zero, one)]
-        self.mass = np.concatenate(masses)
+        self.mass = np.concatenate([zero.masses, one.masses])
         self.sign = np.concatenate([np.full(len(zero), -1.0), np.full(len(one), 1.0)])
         self.centre = np.median(x)
         # A power of two, so that scaling rounds nothing.
         _, exponent = np.frexp(np.max(np.abs(x - self.centre)))
         self.scale = np.ldexp(0.5, exponent)
         self.u = (x - self.centre) / self.scale
-        self.start = (0.0, math.log(one.total / zero.total))
+        self.start = (0.0, math.log(one.total) - math.log(zero.total))
 
     @property
     def overlaps(self) -> bool:
@@ -176,7 +182,10 @@ def _next(objective: _Objective, state: _State) -> _State | None:
 
 
 def _minimum(objective: _Objective, state: _State, iterations: int) -> Minimum:
-    if not (state.residual < CLOSE and objective.overlaps):
+    a = float(state.slope / objective.scale)
+    b = float(state.level - state.slope * (objective.centre / objective.scale))
+    found = state.residual < CLOSE and objective.overlaps and math.isfinite(a) and math.isfinite(b)
+    if not found:
         raise InputError(
             "the optimum of cross-entropy was not found: x and the weights span more than float64 "
             f"resolves (the gradient stays at {state.residual:.1e} of its terms); rescale x"
@@ -184,8 +193,9 @@ def _minimum(objective: _Objective, state: _State, iterations: int) -> Minimum:
     spread = np.sum(objective.mass * np.abs(objective.u - state.pivot))
     by_slope, by_level = np.abs(state.gradient)
     return Minimum(
-        a=float(state.slope / objective.scale),
-        b=float(state.level - state.slope * (objective.centre / objective.scale)),
+        a=a,
+        b=b,
+        value=float(state.loss / np.sum(objective.mass)),
         gradient=float(max(by_slope / spread, by_level / np.sum(objective.mass))),
         iterations=iterations,
     )

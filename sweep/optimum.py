@@ -20,7 +20,7 @@ import numpy as np
 
 from sweep.cuts import BestCuts, best_cuts, cut
 from sweep.data import Sample
-from sweep.measure import Measure, Points, as_measure
+from sweep.measure import Measure, as_measure
 from sweep.newton import minimise
 from sweep.records import plain
 
@@ -31,15 +31,15 @@ class Status(enum.Enum):
     finite = "Cross-entropy has exactly one optimum."
     separated = (
         "The classes are completely separated by a cut: cross-entropy falls towards 0 as the slope "
-        "grows without bound, so it has no finite optimum."
+        "grows in size without bound, so it has no finite optimum."
     )
     quasi_separated = (
         "The classes are separated by a cut but for points exactly on it: cross-entropy falls "
-        "towards a limit as the slope grows without bound, so it has no finite optimum."
+        "towards a limit as the slope grows in size without bound, so it has no finite optimum."
     )
     one_class = (
-        "Only one class is present: cross-entropy falls towards 0 as the intercept grows without "
-        "bound, so it has no finite optimum."
+        "Only one class is present: cross-entropy falls towards 0 as the intercept grows in size "
+        "without bound, so it has no finite optimum."
     )
     constant_x = (
         "x is constant, so slope and intercept cannot be told apart: every (a, b) that predicts "
@@ -56,7 +56,8 @@ class CrossEntropyOptimum:
         a: slope; nan unless the status is finite.
         b: intercept; nan unless the status is finite.
         value: the least cross-entropy in nats, or its infimum where there is no finite optimum;
-            nan for no points.
+            nan for no points. Where |a x| is large, the rounding of (a, b) and of the logit makes a
+            landscape at (a, b) differ from it, by up to about 1e-16 |a x|.
         cut: where the predicted class changes, as in `sweep.cuts`; nan unless the status is
             finite and a is not 0.
         orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
@@ -108,7 +109,8 @@ class Optimum:
         accuracy: the optimum of accuracy.
         shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
             None where cross-entropy has no finite optimum.
-        regret: accuracy lost at the cross-entropy optimum, a fraction; nan without one.
+        regret: accuracy lost at the cross-entropy optimum, a fraction; nan without one. Weighted
+            masses may differ by so little that it rounds to 0, though not shared.
         distance: from its cut to the nearest optimal cut of the same orientation, in units of x;
             0 if shared, inf if no optimal cut has its orientation, nan without an optimum.
     """
@@ -190,14 +192,17 @@ def _infimum(measure: Measure, status: Status) -> float:
     # What is left is one x with both classes, whose best prediction is its share of class 1.
     (_, high0), (_, high1) = measure.class0.extremes, measure.class1.extremes
     tie = min(high0, high1)
-    at_tie = [_mass_at(points, tie) for points in (measure.class0, measure.class1)]
-    mass = sum(at_tie)
-    return sum(-m * math.log(m / mass) for m in at_tie) / measure.total
+    mass0, mass1 = (
+        float(np.sum(points.masses[points.x == tie])) for points in (measure.class0, measure.class1)
+    )
+    return (_surprise(mass0, mass1) + _surprise(mass1, mass0)) / measure.total
 
 
-def _mass_at(points: Points, x: float) -> float:
-    there = points.x == x
-    return float(np.count_nonzero(there) if points.mass is None else np.sum(points.mass[there]))
+def _surprise(mass: float, other: float) -> float:
+    """The term mass * log((mass + other) / mass), also where one of the two is minute."""
+    if other <= mass:
+        return mass * math.log1p(other / mass)
+    return mass * (math.log(mass + other) - math.log(mass))
 
 
 def _finite_optimum(measure: Measure) -> CrossEntropyOptimum:
@@ -206,22 +211,13 @@ def _finite_optimum(measure: Measure) -> CrossEntropyOptimum:
     return CrossEntropyOptimum(
         a=found.a,
         b=found.b,
-        value=_cross_entropy(measure, found.a, found.b),
+        value=found.value,
         cut=float(where.t) if np.isfinite(where.t) else math.nan,
         orientation=int(np.sign(found.a)),
         gradient=found.gradient,
         iterations=found.iterations,
         status=Status.finite,
     )
-
-
-def _cross_entropy(measure: Measure, a: float, b: float) -> float:
-    """The definition, in nats."""
-    total = 0.0
-    for points, sign in ((measure.class0, 1.0), (measure.class1, -1.0)):
-        losses = np.logaddexp(0.0, sign * (a * points.x + b))
-        total += float(np.sum(losses if points.mass is None else points.mass * losses))
-    return total / measure.total
 
 
 # --- the two together ---------------------------------------------------------------------------

@@ -37,7 +37,10 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
     require_format(path)
     with staged(path, force=force) as partial:
         if partial.suffix == ".nc":
-            dataset.to_netcdf(partial, engine="netcdf4")
+            try:
+                dataset.to_netcdf(partial, engine="netcdf4")
+            except RuntimeError as error:  # so netCDF4 reports a full disk, among others
+                raise OSError(str(error)) from error
         else:
             # Consolidated metadata are not in the Zarr v3 specification, of which zarr warns, but
             # without them xarray.open_zarr warns the reader.
@@ -59,21 +62,21 @@ def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Refuses a destination that could not be written, before anything is computed for it.
 
     Raises:
-        InputError: something is there and `force` is not given, or its directory does not exist,
-            is not a directory, or is not writable.
+        InputError: something is there and `force` is not given, or it is a directory other than a
+            Zarr store; or its own directory does not exist, is not one, or is not writable.
     """
     path = Path(path)
     if path.exists() and not force:
         raise InputError(f"{path}: exists already; it is overwritten only with --force")
-    if path.is_dir() and path.suffix != ".zarr":
-        raise InputError(f"{path}: is a directory; a file is to be written there")
+    if path.is_dir() and not (path.suffix == ".zarr" and (path / "zarr.json").is_file()):
+        raise InputError(f"{path}: is a directory and stays as it is; choose another name")
     parent = path.parent
     if not parent.exists():
-        raise InputError(f"{path}: cannot be written, for there is no directory {parent}")
+        raise InputError(f"{path}: cannot be written because there is no directory {parent}")
     if not parent.is_dir():
-        raise InputError(f"{path}: cannot be written, for {parent} is not a directory")
+        raise InputError(f"{path}: cannot be written because {parent} is not a directory")
     if not os.access(parent, os.W_OK):
-        raise InputError(f"{path}: cannot be written, for {parent} is read-only")
+        raise InputError(f"{path}: cannot be written because {parent} is read-only")
 
 
 @contextmanager
@@ -86,15 +89,19 @@ def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
     path = Path(path)
     require_free(path, force=force)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    former = path.with_name(f".{path.stem}.{os.getpid()}.former{path.suffix}")
     try:
         yield partial
-        if path.is_dir():
-            shutil.rmtree(path)
+        if path.is_dir():  # which nothing can replace in one step
+            os.replace(path, former)
         os.replace(partial, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
+        if former.exists() and not path.exists():
+            os.replace(former, path)
         _remove(partial)
+        _remove(former)
 
 
 def _remove(path: Path) -> None:

@@ -23,8 +23,8 @@ def test_cold_start_times_both_commands():
     assert {"cores", "device", "python", "versions"} <= set(document)
 
 
-@pytest.mark.parametrize(("edge", "points"), [("100", "20000"), ("700", "200")])
+@pytest.mark.parametrize(("edge", "points"), [("100", "50000"), ("700", "200")])
 def test_memory_stays_within_the_budget(edge, points):
-    document = _run("memory.py", edge, points)
+    document = _run("memory.py", edge, points, "16")
     assert document["cells"] == int(edge) ** 2
     assert document["beyond_MiB"] <= document["budget_MiB"]

@@ -69,7 +69,7 @@ def test_illustrate_one_as_json(run, tmp_path):
     assert all(row["agrees"] for row in first["comparisons"])
     assert first["optimum"]["accuracy"]["cuts"] == [[-0.3, 0, 1], [0.9, 1, 1]]
     assert all(Path(path).exists() for path in first["figures"])
-    assert len(list((tmp_path / "illustrations").iterdir())) == 5
+    assert len(list((tmp_path / "illustrations").iterdir())) == 4
 
 
 def test_illustrate_overwrites_only_by_force(run, refused):
@@ -187,6 +187,8 @@ BAD_USAGE = {
     "metric": (["--metric", "f0"], "the known metrics are cross_entropy, accuracy"),
     "tolerance": (["--tolerance", "small"], "tolerance"),
     "option": (["--no-such-option"], "--no-such-option"),
+    "method": (["--method", "magic"], "--method"),
+    "dtype": (["--dtype", "int8"], "--dtype"),
 }
 
 
@@ -223,17 +225,32 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(refused, tmp
     ):
         assert sentence in refused(1, "landscape", ILLUSTRATION, *options)
     assert "is a directory" in refused(1, "optimum", ILLUSTRATION, "--out", "folder", "--force")
+    (tmp_path / "s.zarr").mkdir()
+    assert "is a directory" in refused(1, "landscape", ILLUSTRATION, "--out=s.zarr", "--force")
     assert (tmp_path / "there.nc").read_text() == "precious"
     assert "cannot be made a directory" in refused(1, "illustrate", 1, "--out", "there.nc/x")
 
 
-def test_a_full_disk_is_one_sentence(refused, monkeypatch):
-    def full(self, *args, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
-    error = refused(1, "landscape", ILLUSTRATION, "--a=1", "--b=0", "--out", "r.nc")
-    assert "r.nc: cannot be written (No space left on device)" in error
+@pytest.mark.parametrize("name", ["r.nc", "r.zarr", "f.png"])
+def test_a_full_disk_is_one_sentence(tmp_path, name):
+    option = "--figure" if name == "f.png" else "--out"
+    # Files of this process may not grow beyond 4 KiB, nor may it be killed for trying.
+    full = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "from sweep.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", full, "landscape", ILLUSTRATION, option, name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"sweep: {name}: cannot be written (")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_tolerance_that_cannot_be_met_is_refused(refused):

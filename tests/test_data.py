@@ -1,3 +1,4 @@
+import gzip
 import pickle
 import re
 
@@ -63,15 +64,19 @@ def test_csv_has_other_columns_names_and_ends(tmp_path, end):
 
 def test_weight_column_is_taken_if_it_is_there(tmp_path):
     path = tmp_path / "s.csv"
-    path.write_text("x,y,weight\n1,0,3\n2,True,4\n".replace("True", "1"))
+    path.write_text("x,y,weight\n1,0,3\n2,1,4\n")
     assert list(data.load(path).weight) == [3, 4]
     path.write_text(ROWS)
     assert data.load(path).weight is None
 
 
-def test_compressed_csv_is_read(tmp_path):
-    import gzip
+def test_columns_that_are_not_asked_for_do_no_harm(tmp_path):
+    np.savez(tmp_path / "s.npz", x=np.ones(2), y=np.ones(2), meta=np.array([None], dtype=object))
+    assert len(data.load(tmp_path / "s.npz")) == 2
+    _refused(tmp_path, "s.npz", None, "no column 'z'; its columns are 'x', 'y', 'meta'", x="z")
 
+
+def test_compressed_csv_is_read(tmp_path):
     path = tmp_path / "s.csv.gz"
     with gzip.open(path, "wt") as file:
         file.write(ROWS)
@@ -111,6 +116,8 @@ BAD_CSV = {
     "header only": ("x,y\n", "has no rows"),
     "no x": ("a,y\n1,0\n", r"has no column 'x'; its columns are 'a', 'y' \(.*--x\)"),
     "no y": ("x,b\n1,0\n", "has no column 'y'"),
+    "huge integer": (f"x,y\n{10**30},0\n", "|"),
+    "underscore": ("x,y\n1,0\n1_000,1\n", "'x' in row 2 is '1_000', which is not a number"),
     "text": ("x,y\n1,0\nabc,1\n", "'x' in row 2 is 'abc', which is not a number"),
     "text label": ("x,y\n1,yes\n", "'y' in row 1 is 'yes', which is not a number"),
     "nan": ("x,y\n1,0\nnan,1\n", "'x' in row 2 is nan, which is not a finite number"),
@@ -141,6 +148,10 @@ def test_missing_files_directories_and_columns_are_refused(tmp_path):
     _refused(tmp_path, "folder.csv", None, "is a directory")
     _refused(tmp_path, "s.csv", ROWS, "no column 'mass'.*--weight", weight="mass")
     _refused(tmp_path, "s.csv.gz", b"not compressed", "cannot be read")
+    whole = gzip.compress(ROWS.encode() * 1000)
+    _refused(tmp_path, "s.csv.gz", whole[:-30], "is a damaged gzip file")
+    for suffix in ("xz", "zip", "tar", "zst", "bz2"):
+        _refused(tmp_path, f"s.csv.{suffix}", b"\xff\xfe\x00PK\x03", "is not a CSV file")
 
 
 def test_bad_arrays_are_refused_in_one_sentence(tmp_path):
@@ -180,7 +191,7 @@ BAD_COLUMNS = {
     "lengths": (([1, 2], [0]), "x has 2 values but y has 1"),
     "weight lengths": (([1, 2], [0, 1], [1]), "x has 2 values but weight has 1"),
     "objects": ((np.array([1, None], dtype=object), [0, 1]), r"x\[1\] is None, which is not a"),
-    "object numbers": ((np.array([1, 2], dtype=object), [0, 1]), "x is an array of objects"),
+    "object numbers": ((np.array([1, 2], dtype=object), [0, 1]), "x is an array of objects, such"),
     "text": ((["1", "b"], [0, 1]), r"x\[1\] is 'b', which is not a number"),
     "complex": (([1j, 2], [0, 1]), "x has dtype complex128; real numbers are needed"),
     "dates": ((np.array(["2020-01-01"], "M8[D]"), [0]), "x has dtype datetime64"),

@@ -1,6 +1,7 @@
 """What holds for the code as a whole: imports go one way, and nothing loads what it need not."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,22 +12,9 @@ import sweep
 
 PACKAGE = Path(sweep.__file__).parent
 ROOT = PACKAGE.parent
-ORDER = (
-    "records",
-    "data",
-    "grid",
-    "losses",
-    "measure",
-    "cuts",
-    "newton",
-    "kernels",
-    "landscape",
-    "optimum",
-    "illustrate",
-    "store",
-    "figures",
-    "cli",
-)
+assert sweep.__doc__
+ORDER = re.findall(r"^    (\w+) +\S", sweep.__doc__, re.MULTILINE)
+"""The modules as the package's docstring lists them."""
 
 
 def _imported(path):
@@ -125,6 +113,12 @@ def test_data_of_another_kind_are_refused_with_the_remedy():
         "    else:\n"
         "        raise AssertionError('accepted')"
     )
+
+
+def test_python_of_the_readme_runs():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    _loaded_after(block)
 
 
 def test_ci_runs_the_test_command_of_the_readme():

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 
@@ -100,6 +100,7 @@ def test_a_point_of_weight_two_is_two_points(seed):
     np.testing.assert_array_equal(other.accuracy, one.accuracy)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.sampled_from([0.5, 1.0, -4.0]))
 def test_shift_and_scale_of_x_move_the_cells_along(seed, scale):
     # Powers of two and integers: no product rounds, so the logits are the same to the bit.
@@ -166,6 +167,15 @@ def test_dataset_says_what_it_is():
     assert attrs["device"].startswith("cpu")
     assert attrs["sweep_version"] == sweep.__version__
     assert attrs["jax_version"]
+
+
+def test_weighted_counts_have_a_bound_and_plain_ones_need_none():
+    plain = sweep.landscape(_sample(0), 1.0, 0.0, "accuracy")
+    assert plain.attrs["error_bound"] == 0
+    weighted = _sample(0, weighted=True)
+    assert 0 < sweep.landscape(weighted, 1.0, 0.0, "accuracy").attrs["error_bound"] < 1e-13
+    with pytest.raises(InputError, match="cannot be promised"):
+        sweep.landscape(weighted, 1.0, 0.0, "accuracy", tolerance=1e-300)
 
 
 def test_metrics_are_chosen_by_name():

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_destinations_that_cannot_be_written_are_refused_beforehand(tmp_path):
     for path, sentence in (
         (tmp_path / "missing" / "r.nc", "there is no directory"),
         (tmp_path / "file" / "r.nc", "is not a directory"),
-        (tmp_path / "folder.nc", "is a directory; a file is to be written there"),
+        (tmp_path / "folder.nc", "is a directory and stays as it is"),
     ):
         with pytest.raises(InputError, match=sentence):
             store.require_free(path, force=True)
@@ -76,3 +77,30 @@ def test_a_read_only_directory_is_refused(tmp_path, monkeypatch):
 def test_formats_are_told_by_the_suffix(tmp_path):
     with pytest.raises(InputError, match=r"results are written as \.nc or \.zarr"):
         store.save(DATASET, tmp_path / "r.csv")
+
+
+def test_a_failed_overwrite_of_a_zarr_store_keeps_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "r.zarr"
+    store.save(DATASET, path)
+    replace = os.replace
+
+    def fail_to_move_into_place(source, target):
+        if target == path and ".partial" in source.name:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(store.os, "replace", fail_to_move_into_place)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(DATASET + 1, path, force=True)
+    with xr.open_zarr(path) as loaded:
+        assert loaded.v[0] == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["r.zarr"]
+
+
+def test_a_directory_that_is_no_zarr_store_is_never_overwritten(tmp_path):
+    folder = tmp_path / "mine.zarr"
+    folder.mkdir()
+    (folder / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="is a directory and stays as it is"):
+        store.save(DATASET, folder, force=True)
+    assert (folder / "letter.txt").read_text() == "dear"

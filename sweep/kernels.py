@@ -105,7 +105,7 @@ def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> 
     """
     numbers = np.finfo(dtype)
     slope, intercept = float(np.max(np.abs(grid.a))), float(np.max(np.abs(grid.b)))
-    if max(slope, intercept, measure.reach) > numbers.max:
+    if max(slope, intercept, measure.reach) > float(numbers.max):
         return math.inf
     unit, tiny = float(numbers.eps) / 2, float(numbers.tiny)
     z = tiny * (slope + measure.reach + 2)

@@ -47,6 +47,16 @@ WeightName = Annotated[
 ]
 AxisSpec = Annotated[str, Parameter(allow_leading_hyphen=True)]
 
+PARTS = ("sample", "slices", "landscapes", "cells")
+"""The figures of one illustration."""
+
+CUTS_SHOWN = 10
+"""Intervals of optimal cuts that are printed; --json has them all."""
+
+
+class UsageError(InputError):
+    """The command line names something that does not exist."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
@@ -68,17 +78,15 @@ def _run(arguments: list[str]) -> int:
         return _say(error, 1)
     except KeyboardInterrupt:
         return _say("interrupted; nothing was left half-written", 130)
-    except BrokenPipeError:
-        # The reader has seen enough. Python flushes stdout once more as it exits.
+    except OSError as error:
+        # Python flushes stdout once more as it exits, and would fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        if isinstance(error, BrokenPipeError):  # the reader has seen enough
+            return 1
+        return _say(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
     except MemoryError:
         return _say("there is not enough memory; ask for fewer cells or points", 1)
     return 0
-
-
-class UsageError(InputError):
-    """The command line names something that does not exist."""
 
 
 def _say(error: Exception | str, code: int) -> int:
@@ -101,7 +109,7 @@ def illustrate(
 
     numbers = ILLUSTRATIONS if number is None else (number,)
     together = [out / "illustrations.png"] if number is None else []
-    names = {k: {part: out / f"illustration{k}_{part}.png" for part in _PARTS} for k in numbers}
+    names = {k: {part: out / f"illustration{k}_{part}.png" for part in PARTS} for k in numbers}
     _make_directory(out)
     for path in [*together, *(path for parts in names.values() for path in parts.values())]:
         store.require_free(path, force=force)
@@ -115,7 +123,7 @@ def illustrate(
             "cells": figures.cells(result.landscape, result.optimum),
         }
         paths = names[result.number]
-        for part in _PARTS:
+        for part in PARTS:
             figures.write(drawn[part], paths[part], force=force)
         documents.append(result.to_dict() | {"figures": [str(path) for path in paths.values()]})
         if not as_json:
@@ -132,9 +140,6 @@ def illustrate(
 
 def _title(result: Illustration) -> str:
     return f"n = {len(result.sample)}, accuracy lost {result.optimum.regret:.2g}"
-
-
-_PARTS = ("sample", "slices", "landscapes", "cells")
 
 
 @app.command
@@ -303,11 +308,11 @@ def _print_answer(result: Optimum) -> None:
         side = {1: "class 1 above", -1: "class 1 below", 0: "no cut: a = 0"}[ce.orientation]
         print(f"  its cut              {ce.cut:.12g} ({side})")
     print(f"  highest accuracy     {accuracy.value:.12g} ({accuracy.correct:.12g} correct), for:")
-    for low, high, orientation in accuracy.cuts[:_CUTS_SHOWN]:
+    for low, high, orientation in accuracy.cuts[:CUTS_SHOWN]:
         span = f"({low:.9g}, {high:.9g}]" if orientation > 0 else f"[{low:.9g}, {high:.9g})"
         print(f"    cuts in {span}, class 1 {'above' if orientation > 0 else 'below'}")
-    if len(accuracy.cuts) > _CUTS_SHOWN:
-        print(f"    and {len(accuracy.cuts) - _CUTS_SHOWN} more intervals (--json has them all)")
+    if len(accuracy.cuts) > CUTS_SHOWN:
+        print(f"    and {len(accuracy.cuts) - CUTS_SHOWN} more intervals (--json has them all)")
     for constant in accuracy.constants:
         print(f"    predicting class {constant} everywhere")
     if result.shared is None:
@@ -318,9 +323,6 @@ def _print_answer(result: Optimum) -> None:
         print("  They do not share an optimum: at the least cross-entropy")
         print(f"    accuracy is lower by {result.regret:.6g}, and")
         print(f"    the cut is {result.distance:.6g} away from the nearest best one.")
-
-
-_CUTS_SHOWN = 10
 
 
 if __name__ == "__main__":

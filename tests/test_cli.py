@@ -290,6 +290,21 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["s.npy"]
 
 
+def test_standard_output_that_is_full_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "optimum", ILLUSTRATION],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "sweep: standard output: No space left on device\n",
+    )
+
+
 def test_a_reader_that_stops_reading_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)

@@ -45,7 +45,12 @@ YName = Annotated[str, Parameter(name="--y", help="Column of labels in [0, 1].")
 WeightName = Annotated[
     str | None, Parameter(name="--weight", help="Column of weights (default: weight, if there).")
 ]
-AxisSpec = Annotated[str, Parameter(allow_leading_hyphen=True)]
+Slopes = Annotated[str, Parameter(allow_leading_hyphen=True, help="Axis of slopes.")]
+Intercepts = Annotated[str, Parameter(allow_leading_hyphen=True, help="Axis of intercepts.")]
+Metrics = Annotated[
+    tuple[str, ...],
+    Parameter(consume_multiple=True, negative="", help="Metrics, by name.", show_default=" ".join),
+]
 
 PARTS = ("sample", "slices", "landscapes", "cells")
 """The figures of one illustration."""
@@ -147,14 +152,18 @@ def landscape(
     data: Annotated[Path, Parameter(help="CSV, NPY or NPZ with columns x, y and maybe weight.")],
     /,
     *,
-    a: AxisSpec = "-5:5:101",
-    b: AxisSpec = "-5:5:101",
-    metric: Annotated[
-        tuple[str, ...], Parameter(consume_multiple=True, help="Metrics, by name.")
-    ] = ("cross_entropy", "accuracy"),
-    tolerance: float = 1e-9,
-    method: Literal["auto", "direct"] = "auto",
-    dtype: Literal["float64", "float32"] = "float64",
+    a: Slopes = "-5:5:101",
+    b: Intercepts = "-5:5:101",
+    metric: Metrics = ("cross_entropy", "accuracy"),
+    tolerance: Annotated[
+        float, Parameter(help="Largest error accepted, as a multiple of max(1, value).")
+    ] = 1e-9,
+    method: Annotated[
+        Literal["auto", "direct"], Parameter(help="How smooth metrics are computed.")
+    ] = "auto",
+    dtype: Annotated[
+        Literal["float64", "float32"], Parameter(help="Precision of smooth metrics.")
+    ] = "float64",
     memory: Annotated[int, Parameter(help="Working memory in MiB.")] = BUDGET // 2**20,
     x: XName = "x",
     y: YName = "y",
@@ -168,10 +177,13 @@ def landscape(
 
     An axis is LOW:HIGH:COUNT (both ends included), LOW:HIGH:COUNT:log, or a list 0,1,2.5.
     """
-    _require_outputs(out, figure, force)
+    _require_outputs(data, out, figure, force)
+    if out is not None:
+        store.require_format(out)
     _require_metrics(metric)
     slopes, intercepts = axis(a, "--a"), axis(b, "--b")
     sample = load(data, x=x, y=y, weight=weight)
+    best = None if figure is None else sweep.optimum(sample)
     result = sweep.landscape(
         sample,
         slopes,
@@ -182,7 +194,6 @@ def landscape(
         dtype=dtype,
         memory_budget=memory * 2**20,
     )
-    best = None if figure is None else sweep.optimum(sample)
     if out is not None:
         store.save(result, out, force=force)
     if figure is not None and best is not None:
@@ -209,9 +220,7 @@ def optimum(
     as_json: Json = False,
 ) -> None:
     """The exact optimum of cross-entropy and of accuracy, and whether they share it."""
-    _require_outputs(None, figure, force)
-    if out is not None:
-        store.require_free(out, force=force)
+    _require_outputs(data, out, figure, force)
     sample = load(data, x=x, y=y, weight=weight)
     result = sweep.optimum(sample)
     if out is not None:
@@ -227,16 +236,19 @@ def optimum(
         _print_optimum(data, sample, result)
 
 
-def _require_outputs(out: Path | None, figure: Path | None, force: bool) -> None:
+def _require_outputs(data: Path, out: Path | None, figure: Path | None, force: bool) -> None:
     """Refuses outputs that could not be written before anything is computed for them."""
-    if out is not None:
-        store.require_format(out)
-        store.require_free(out, force=force)
+    for path in (out, figure):
+        if path is not None:
+            store.require_free(path, force=force)
+            if path.exists() and data.exists() and path.samefile(data):
+                raise InputError(f"{path}: is the file of data and stays as it is")
     if figure is not None:
         from sweep import figures
 
         figures.require_format(figure)
-        store.require_free(figure, force=force)
+        if out is not None and out.absolute() == figure.absolute():
+            raise InputError(f"{out}: cannot be the result and the figure at once")
 
 
 def _require_metrics(names: tuple[str, ...]) -> None:

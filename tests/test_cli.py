@@ -206,6 +206,16 @@ def test_missing_or_unknown_arguments_exit_with_2(refused, arguments):
     refused(2, *arguments)
 
 
+def test_data_are_not_overwritten_by_force(refused, tmp_path):
+    rows = "x,y\n0,1\n1,0\n2,1\n"
+    (tmp_path / "s.csv").write_text(rows)
+    (tmp_path / "link.csv").symlink_to("s.csv")
+    for name in ("s.csv", "./s.csv", "link.csv"):
+        assert "is the file of data" in refused(1, "optimum", "s.csv", "--out", name, "--force")
+    assert "at once" in refused(1, "optimum", "s.csv", "--out", "o.svg", "--figure", "o.svg")
+    assert (tmp_path / "s.csv").read_text() == rows
+
+
 def test_a_grid_beyond_memory_says_how_much_it_would_take(refused):
     error = refused(1, "landscape", ILLUSTRATION, "--a=0:1:31623", "--b=0:1:31623")
     assert "1e+09 cells would take 22.4 GiB" in error

@@ -123,12 +123,12 @@ def test_blocks_stay_on_the_device_only_where_there_is_room():
 
 
 def test_logit_has_two_roundings():
-    # With one, as in a fused multiply-add, the logit would be the product's rounding error.
-    x, a = np.float64(1 + 2**-30), np.float64(1 + 2**-29)
-    sample = Sample([x], [1])
+    # With one, as in a fused multiply-add, it would be what rounding takes from the product: 1.
+    x = a = 2.0**27 + 1
     b = -(a * x)
-    value = sweep.landscape(sample, a, b, "cross_entropy").cross_entropy.item()
-    assert value == pytest.approx(np.log(2), rel=1e-16)
+    assert int(a) * int(x) + int(b) == 1
+    value = sweep.landscape(Sample([x], [1]), a, b, "cross_entropy").cross_entropy.item()
+    assert value == pytest.approx(np.log(2), rel=1e-15)
     many = Sample(np.full(2000, 1e6 + 0.1), np.ones(2000))
     a = np.linspace(0.1, 3, 150)
     found = sweep.landscape(many, a, -a * 1e6, "cross_entropy").cross_entropy.values

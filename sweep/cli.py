@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -313,7 +314,7 @@ def _print_optimum(data: Path, sample: Sample, result: Optimum) -> None:
 
 def _print_answer(result: Optimum) -> None:
     ce, accuracy = result.cross_entropy, result.accuracy
-    print(f"  {ce.status.value}")
+    print(textwrap.fill(ce.status.value, 80, initial_indent="  ", subsequent_indent="  "))
     if ce.status.name == "finite":
         print(f"  least cross-entropy  {ce.value:.12g} nats")
         print(f"  at                   a = {ce.a:.12g}, b = {ce.b:.12g}")

@@ -96,7 +96,8 @@ def load(
 
     Args:
         path: `.npy` (a structured array, or shape (n, 2) or (n, 3) in the order x, y, weight),
-            `.npz` (one array per column), or else CSV with a header, gzipped if it ends in `.gz`.
+            `.npz` (one array per column), or else CSV with a header: `.tsv` if tabs
+            separate its columns, `.gz` at the end if it is compressed.
         x: name of the column of inputs.
         y: name of the column of labels.
         weight: name of the column of weights; None takes a column `weight` if there is one.
@@ -131,10 +132,8 @@ def _read(path: Path, names: Mapping[str, str], required: set[str]) -> dict[str,
     for role, name in names.items():
         if role in required and name not in table:
             there = ", ".join(repr(column) for column in table) or "none"
-            raise InputError(
-                f"{path}: has no column {name!r}; its columns are {there} "
-                f"(other names are given with --{role})"
-            )
+            hint = f"other names are given with --{role}, and commas separate columns"
+            raise InputError(f"{path}: has no column {name!r}; its columns are {there} ({hint})")
     return {role: array for role, name in names.items() if (array := table.get(name)) is not None}
 
 
@@ -147,8 +146,15 @@ def _read_csv(path: Path, wanted: set[str]) -> Table:
 
     try:
         # From pandas 3.1 on every decimal is read as the float64 nearest to it.
-        compression = "gzip" if path.suffix == ".gz" else None
-        frame = pd.read_csv(path, low_memory=False, compression=compression)
+        read = partial(
+            pd.read_csv,
+            path,
+            sep="\t" if ".tsv" in path.suffixes else ",",
+            skipinitialspace=True,
+            low_memory=False,
+            compression="gzip" if path.suffix == ".gz" else None,
+        )
+        frame, header = read(), read(header=None, nrows=1, dtype=str)
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: is empty; a CSV file with a header is needed") from None
     except (EOFError, zlib.error):
@@ -158,6 +164,10 @@ def _read_csv(path: Path, wanted: set[str]) -> Table:
         raise InputError(f"{path}: is not a CSV file ({reason})") from None
     if not isinstance(frame.index, pd.RangeIndex):
         raise InputError(f"{path}: is not a CSV file (its rows have more cells than its header)")
+    for name in wanted:
+        count = int((header == name).to_numpy().sum())
+        if count > 1:
+            raise InputError(f"{path}: has {count} columns {name!r}; each needs a name of its own")
     names = [str(name) for name in frame.columns]
     return {name: frame[name].to_numpy() if name in wanted else None for name in names}
 

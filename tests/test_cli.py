@@ -136,6 +136,7 @@ def test_optimum_of_separated_data_is_a_sentence_not_a_number(run, tmp_path):
     code, out, _ = run("optimum", "s.csv")
     assert code == 0
     assert "completely separated" in out
+    assert max(len(line) for line in out.splitlines()) <= 80
     document = json.loads(run("optimum", "s.csv", "--json")[1])
     assert document["cross_entropy"]["a"] is None
     assert document["shared"] is None

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import textwrap
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -70,6 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(
             arguments or ["--help"],
@@ -77,7 +80,7 @@ def _run(arguments: list[str]) -> int:
             print_error=False,
             result_action="return_value",
         )
-        sys.stdout.flush()
+        print(end="", flush=True)  # which does nothing where there is no standard output
     except (CycloptsError, AxisError, UsageError) as error:
         return _say(error, 2)
     except InputError as error:
@@ -182,6 +185,10 @@ def landscape(
     if out is not None:
         store.require_format(out)
     _require_metrics(metric)
+    if memory < 1:
+        raise UsageError(f"--memory={memory}: at least 1 MiB is needed")
+    if not 0 < tolerance < float("inf"):
+        raise UsageError(f"--tolerance={tolerance:g}: a positive number is needed")
     slopes, intercepts = axis(a, "--a"), axis(b, "--b")
     sample = load(data, x=x, y=y, weight=weight)
     best = None if figure is None else sweep.optimum(sample)
@@ -319,11 +326,10 @@ def _print_answer(result: Optimum) -> None:
         print(f"  least cross-entropy  {ce.value:.12g} nats")
         print(f"  at                   a = {ce.a:.12g}, b = {ce.b:.12g}")
         side = {1: "class 1 above", -1: "class 1 below", 0: "no cut: a = 0"}[ce.orientation]
-        print(f"  its cut              {ce.cut:.12g} ({side})")
+        print(f"  its cut              {ce.cut:.12g} ({side})" if ce.orientation else f"  {side}")
     print(f"  highest accuracy     {accuracy.value:.12g} ({accuracy.correct:.12g} correct), for:")
     for low, high, orientation in accuracy.cuts[:CUTS_SHOWN]:
-        span = f"({low:.9g}, {high:.9g}]" if orientation > 0 else f"[{low:.9g}, {high:.9g})"
-        print(f"    cuts in {span}, class 1 {'above' if orientation > 0 else 'below'}")
+        print(f"    cuts in {_interval(low, high, orientation)}")
     if len(accuracy.cuts) > CUTS_SHOWN:
         print(f"    and {len(accuracy.cuts) - CUTS_SHOWN} more intervals (--json has them all)")
     for constant in accuracy.constants:
@@ -336,6 +342,13 @@ def _print_answer(result: Optimum) -> None:
         print("  They do not share an optimum: at the least cross-entropy")
         print(f"    accuracy is lower by {result.regret:.6g}, and")
         print(f"    the cut is {result.distance:.6g} away from the nearest best one.")
+
+
+def _interval(low: float, high: float, orientation: int) -> str:
+    """An interval of cuts, with as many digits as tell its ends apart."""
+    short, exact = (f"{low:.9g}", f"{high:.9g}"), (repr(low), repr(high))
+    ends = ", ".join(short if short[0] != short[1] else exact)
+    return f"({ends}], class 1 above" if orientation > 0 else f"[{ends}), class 1 below"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -152,20 +153,26 @@ def _read_csv(path: Path, wanted: set[str]) -> Table:
             sep="\t" if ".tsv" in path.suffixes else ",",
             skipinitialspace=True,
             low_memory=False,
+            index_col=False,
             compression="gzip" if path.suffix == ".gz" else None,
         )
-        frame, header = read(), read(header=None, nrows=1, dtype=str)
+        # A pipe can be read but once; in it, of columns of one name the first is taken.
+        header = read(header=None, nrows=1, dtype=str) if path.is_file() else None
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            frame = read()
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: is empty; a CSV file with a header is needed") from None
+    except pd.errors.ParserWarning:
+        raise InputError(
+            f"{path}: is not a CSV file (a row has more cells than the header)"
+        ) from None
     except (EOFError, zlib.error):
         raise InputError(f"{path}: is a damaged gzip file") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not a CSV file ({reason})") from None
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise InputError(f"{path}: is not a CSV file (its rows have more cells than its header)")
     for name in wanted:
-        count = int((header == name).to_numpy().sum())
+        count = 0 if header is None else int((header == name).to_numpy().sum())
         if count > 1:
             raise InputError(f"{path}: has {count} columns {name!r}; each needs a name of its own")
     names = [str(name) for name in frame.columns]
@@ -235,7 +242,12 @@ def _checked(columns: Mapping[str, ArrayLike], where: Where) -> dict[str, np.nda
 
 
 def _real(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name} is ragged; a one-dimensional array is needed") from None
+    if np.ma.is_masked(values):
+        raise InputError(f"{name} has masked values; leave these points out, or give them weight 0")
     if array.ndim != 1:
         raise InputError(f"{name} has shape {array.shape}; a one-dimensional array is needed")
     if array.dtype.kind in "OUST":
@@ -260,7 +272,7 @@ def _refuse_objects(name: str, array: Shaped[np.ndarray, " n"], where: Where) ->
 
 def _is_number(cell: object) -> bool:
     if not isinstance(cell, str):
-        return isinstance(cell, Real)
+        return isinstance(cell, Real) and cell == cell  # nan is what an empty cell becomes
     try:
         float(cell)
     except ValueError:

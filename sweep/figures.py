@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,31 +45,35 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 200,
 }
+FORMATS = (".png", ".pdf", ".svg")
+"""Suffixes of the formats that `write` writes."""
+
 DODGE_BEYOND = 200
 """Points are drawn one by one up to so many, beyond that as histograms."""
 
 
 def write(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Writes a figure in the format of the path's suffix: PNG, PDF, SVG, ...
+    """Writes a figure in the format of the path's suffix: PNG, PDF or SVG.
 
     Raises:
-        InputError: matplotlib has no such format, or the destination cannot be written.
+        InputError: there is no such format, or the destination cannot be written.
     """
     require_format(path)
     with staged(path, force=force) as partial, matplotlib.rc_context(STYLE):
         # No version in the metadata: the same figure is the same file.
-        png = Path(path).suffix.lower() == ".png"
-        figure.savefig(partial, metadata={"Software": None} if png else None)
+        kind = Path(path).suffix.lower().removeprefix(".")
+        image = BytesIO()
+        figure.savefig(image, format=kind, metadata={"Software": None} if kind == "png" else None)
+        partial.write_bytes(image.getvalue())
 
 
 def require_format(path: str | os.PathLike[str]) -> None:
     """Refuses a path that no figure can be written to.
 
     Raises:
-        InputError: its suffix is not that of a format that matplotlib writes.
+        InputError: its suffix is not one of FORMATS.
     """
-    known = Figure().canvas.get_supported_filetypes()
-    if Path(path).suffix.lower().removeprefix(".") not in known:
+    if Path(path).suffix.lower() not in FORMATS:
         raise InputError(f"{path}: no such figure format; use .png, .pdf or .svg")
 
 
@@ -264,7 +269,9 @@ def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
     line = metric.squeeze("b" if along == "a" else "a")
     if _is_geometric(line[along].values):
         ax.set_xscale("log")
-    ax.plot(line[along], line, marker="." if line.size == 1 else "", color=BLUE)
+    steps = "steps-mid" if metric.name == "accuracy" else "default"
+    marker = "." if line.size == 1 else ""
+    ax.plot(line[along], line, marker=marker, color=BLUE, drawstyle=steps)
     ax.set(xlabel=_label(line[along]), ylabel=_label(metric))
 
 

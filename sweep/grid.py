@@ -142,11 +142,13 @@ def _number(text: str, whole: str, name: str) -> float:
 
 def _count(text: str, whole: str, name: str) -> int:
     try:
-        count = int(text)
+        count = int(text[:19])
     except ValueError:
         raise _malformed(
             whole, name, f"asks for {text!r} points; a whole number is needed"
         ) from None
+    if len(text) > 18:
+        raise _malformed(whole, name, "asks for more points than there is memory for")
     if count < 1:
         raise _malformed(whole, name, f"asks for {count} points; at least 1 is needed")
     if 8 * count > RESULT_LIMIT:

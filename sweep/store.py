@@ -65,9 +65,11 @@ def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
         InputError: something is there and `force` is not given, or it is a directory other than a
             Zarr store; or its own directory does not exist, is not one, or is not writable.
     """
-    path = Path(path)
+    path = _target(path)
     if path.exists() and not force:
         raise InputError(f"{path}: exists already; it is overwritten only with --force")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path}: is neither a file nor a directory and stays as it is")
     if path.is_dir() and not (path.suffix == ".zarr" and (path / "zarr.json").is_file()):
         raise InputError(f"{path}: is a directory and stays as it is; choose another name")
     parent = path.parent
@@ -86,13 +88,14 @@ def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
     Raises:
         InputError: the destination is not free, or writing failed; nothing is left behind.
     """
-    path = Path(path)
+    path = _target(path)
     require_free(path, force=force)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     former = path.with_name(f".{path.stem}.{os.getpid()}.former{path.suffix}")
     try:
         yield partial
-        if path.is_dir():  # which nothing can replace in one step
+        # Nothing replaces a directory, nor a directory anything, in one step.
+        if path.is_dir() or (partial.is_dir() and path.exists()):
             os.replace(path, former)
         os.replace(partial, path)
     except OSError as error:
@@ -102,6 +105,12 @@ def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
             os.replace(former, path)
         _remove(partial)
         _remove(former)
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The path, or what it links to: a link is written through."""
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _remove(path: Path) -> None:

@@ -207,6 +207,43 @@ def test_missing_or_unknown_arguments_exit_with_2(refused, arguments):
     refused(2, *arguments)
 
 
+def test_options_out_of_range_name_the_option(refused):
+    assert "--memory=-5: at least" in refused(2, "landscape", ILLUSTRATION, "--memory", "-5")
+    assert "--tolerance=0: a positive" in refused(2, "landscape", ILLUSTRATION, "--tolerance", "0")
+
+
+def test_csv_is_read_from_a_pipe_too():
+    done = subprocess.run(
+        [*COMMAND, "optimum", "/dev/stdin", "--json"],
+        input="x,y\n0,0\n1,1\n2,0\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["n"] == 3
+
+
+def test_intervals_are_printed_with_digits_that_tell_their_ends_apart(run, tmp_path):
+    (tmp_path / "s.csv").write_text("x,y\n1000000.1201,0\n1000000.1202,1\n")
+    assert "cuts in (1000000.1201, 1000000.1202" in run("optimum", "s.csv")[1]
+
+
+def test_a_closed_or_narrow_standard_output_is_no_error(tmp_path):
+    name = tmp_path / "ü.csv"
+    name.write_text("x,y\n0,0\n1,1\n2,0\n")
+    closed = f"{sys.executable} -m sweep.cli optimum '{name}' >&-"
+    done = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(
+        [*COMMAND, "optimum", name],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\\xfc.csv: 3 points" in done.stdout
+
+
 def test_data_are_not_overwritten_by_force(refused, tmp_path):
     rows = "x,y\n0,1\n1,0\n2,1\n"
     (tmp_path / "s.csv").write_text(rows)

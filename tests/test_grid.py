@@ -46,6 +46,7 @@ BAD = {
     "5:1:0": "asks for 0 points",
     "5:1:-3": "asks for -3 points",
     "5:1:2.5": "asks for '2.5' points",
+    "0:1:" + "9" * 400: "asks for more points",
     "x:y:3": "holds 'x', which is not a number",
     "0:y:3": "holds 'y', which is not a number",
     "0:1": "is not of the form LOW:HIGH:COUNT",

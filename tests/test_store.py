@@ -68,6 +68,27 @@ def test_destinations_that_cannot_be_written_are_refused_beforehand(tmp_path):
             store.require_free(path, force=True)
 
 
+def test_links_are_written_through_and_special_files_left_alone(tmp_path):
+    (tmp_path / "real.nc").write_text("old")
+    (tmp_path / "link.nc").symlink_to("real.nc")
+    with pytest.raises(InputError, match="exists already"):
+        store.require_free(tmp_path / "link.nc")
+    with store.staged(tmp_path / "link.nc", force=True) as partial:
+        partial.write_text("new")
+    assert (tmp_path / "link.nc").is_symlink()
+    assert (tmp_path / "real.nc").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe.nc")
+    with pytest.raises(InputError, match="neither a file nor a directory"):
+        store.require_free(tmp_path / "pipe.nc", force=True)
+
+
+def test_a_zarr_store_takes_the_place_of_a_file(tmp_path):
+    (tmp_path / "r.zarr").write_text("a file")
+    store.save(DATASET, tmp_path / "r.zarr", force=True)
+    with xr.open_zarr(tmp_path / "r.zarr") as loaded:
+        assert loaded.v[2] == 2
+
+
 def test_a_read_only_directory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(store.os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="is read-only"):

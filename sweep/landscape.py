@@ -73,7 +73,7 @@ def landscape(
 
     Raises:
         InputError: an axis or metric is not understood, there are no points, the result would not
-            fit into memory, or the tolerance cannot be met.
+            fit into memory, the tolerance cannot be met, or JAX finds no device.
     """
     # jax takes a second to load: the first call pays for it, `import sweep` does not.
     from sweep import kernels
@@ -95,6 +95,7 @@ def landscape(
     bound = max([*bounds, rounding_bound(measure) if counting else 0.0])
     _require_tolerance(tolerance, bound, dtype)
 
+    provenance = _provenance()
     values = {m.name: kernels.direct(measure, m, grid, dtype, memory_budget) for m in smooth}
     values |= _count(measure, counting, grid, memory_budget)
     return _labelled(grid, values, wanted).assign_attrs(
@@ -107,7 +108,7 @@ def landscape(
             "error_bound": bound,
             "dtype": dtype,
         }
-        | _provenance()
+        | provenance
     )
 
 
@@ -169,10 +170,16 @@ def _labelled(
 
 
 def _provenance() -> dict[str, str]:
-    """Versions and the device of a computation."""
+    """Versions and the device of a computation; InputError if there is no such device."""
     import jax
 
-    device = jax.devices()[0]
+    try:
+        device = jax.devices()[0]
+    except (AssertionError, RuntimeError) as error:  # JAX raises either, by what it was asked for
+        asked = getattr(jax.config, "jax_platforms", None)
+        raise InputError(
+            f"JAX has no device of the platform {asked!r} that it was asked for (JAX_PLATFORMS)"
+        ) from error
     return {
         "device": f"{device.platform}: {device.device_kind}, {platform.machine()}",
         "sweep_version": version("sweep"),

@@ -228,6 +228,23 @@ def test_intervals_are_printed_with_digits_that_tell_their_ends_apart(run, tmp_p
     assert "cuts in (1000000.1201, 1000000.1202" in run("optimum", "s.csv")[1]
 
 
+@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+def test_a_device_that_is_not_there_is_one_sentence(platform):
+    done = subprocess.run(
+        [*COMMAND, "landscape", ILLUSTRATION, "--a=1", "--b=0"],
+        env=os.environ | {"JAX_PLATFORMS": platform, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:  # a machine that has one
+        assert platform == "cuda"
+        return
+    assert done.returncode == 1
+    assert f"JAX has no device of the platform '{platform}'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_closed_or_narrow_standard_output_is_no_error(tmp_path):
     name = tmp_path / "ü.csv"
     name.write_text("x,y\n0,0\n1,1\n2,0\n")

@@ -7,6 +7,7 @@ only from those above it:
     data       a `Sample` of points (x, y), read from CSV, NPY or NPZ, or one of the illustrations
     grid       the axes of a and b
     losses     the metrics: losses of the logit, and functions of the confusion counts
+    analytic   what error bounds need to know of a loss
     measure    a `Measure`: what every kind of data becomes, two weighted point sets
     cuts       exact decision cuts and exact counts
     newton     where cross-entropy is least

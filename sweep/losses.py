@@ -11,12 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-
 from sweep.data import InputError
 
-Loss = Callable[[Float[Array, " ..."]], Float[Array, " ..."]]
+Loss = Callable[[Any], Any]
+"""A loss of the logit z, elementwise, written for arrays of NumPy or JAX, real or complex."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,16 @@ class Counting:
     value: Callable[[Any, Any, Any, Any], Any]
 
 
-def softplus(z: Float[Array, " ..."]) -> Float[Array, " ..."]:
+def softplus(z: Any) -> Any:
     """log(1 + exp(z)) in nats, to relative float precision for every finite or infinite z."""
-    return jnp.maximum(z, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(z)))
+    xp = z.__array_namespace__()
+    if xp.isdtype(z.dtype, "complex floating"):
+        up = z.real > 0
+        return xp.where(up, z, 0.0) + xp.log1p(xp.exp(xp.where(up, -z, z)))
+    return xp.maximum(z, 0.0) + xp.log1p(xp.exp(-xp.abs(z)))
 
 
-def softplus_of_minus(z: Float[Array, " ..."]) -> Float[Array, " ..."]:
+def softplus_of_minus(z: Any) -> Any:
     """log(1 + exp(-z)): the cross-entropy of a point of class 1 with logit z."""
     return softplus(-z)
 

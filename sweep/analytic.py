@@ -1,0 +1,111 @@
+"""What error bounds need to know of a loss, read off its own formula on the complex plane.
+
+Every smooth loss here is analytic in the strip |Im z| < pi, because its singularities are those of
+log(1 + exp(z)), at odd multiples of i pi. How large it gets in the strip decides how fast
+interpolation of it converges (Trefethen, Approximation Theory and Practice, theorem 8.2), and
+Cauchy's integral gives its derivatives. On the real line it is 0 at one infinity and a straight
+line at the other. All of these are maxima of smooth functions over a dense set of points, with
+SAFETY for what lies between the points.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float
+
+from sweep.losses import Loss
+
+HEIGHT = 2.75
+"""Half-height of the strip that is used, below pi: nearer to it a loss grows without bound."""
+
+SAFETY = 1.01
+"""What a maximum over the points of a dense set is multiplied by."""
+
+FAR = 64.0
+"""Where a loss is its asymptote to the last bit of float64."""
+
+ORDERS = (1, 3, 4)
+"""Derivatives whose largest values are kept."""
+
+ANGLES = 64
+"""Points on Cauchy's circle; the error falls like (radius / pi)^ANGLES."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Size, slopes and asymptotes of a loss.
+
+    Attributes:
+        good: +1 or -1, the sign of the infinite logit at which the loss is 0.
+        level: alpha, and
+        slope: beta: the loss tends to alpha + beta |z| at the other infinity.
+        excess: largest |loss(z) - asymptotes| over |Im z| <= HEIGHT, the asymptotes at Re z.
+        derivatives: largest |d^q loss / dz^q| on the real line, by q.
+    """
+
+    good: int
+    level: float
+    slope: float
+    excess: float
+    derivatives: dict[int, float]
+    _tail: Float[np.ndarray, " k"]
+
+    @property
+    def lipschitz(self) -> float:
+        """Largest |dloss/dz|, through which a rounding error of z reaches the loss."""
+        return self.derivatives[1]
+
+    def largest(self, reach: float) -> float:
+        """Bound on |loss(z)| where |Re z| <= reach and |Im z| <= HEIGHT."""
+        return self.excess + abs(self.level) + self.slope * reach
+
+    def far(self, tolerance: float) -> float:
+        """|z| from which on the loss is within `tolerance` of its asymptotes; inf if never."""
+        close = np.flatnonzero(self._tail <= tolerance)
+        return float(_REAL[close[0]]) if len(close) else math.inf
+
+
+_REAL = np.linspace(0.0, FAR, 1025)
+
+
+@cache
+def profile(loss: Loss) -> Profile:
+    """The profile of a loss, from its formula alone.
+
+    Raises:
+        ValueError: the loss does not vanish at one infinity or is no straight line at the other.
+    """
+    ends = loss(np.array([-FAR, FAR]))
+    good = 1 if abs(ends[1]) < abs(ends[0]) else -1
+    bad = loss(-good * np.array([FAR - 1, FAR]))
+    slope = float(bad[1] - bad[0])
+    level = float(bad[1] - slope * FAR)
+
+    def asymptotes(x: Float[np.ndarray, " ..."]) -> Float[np.ndarray, " ..."]:
+        return np.where(good * x > 0, 0.0, level + slope * np.abs(x))
+
+    both = np.concatenate([-_REAL[::-1], _REAL])
+    away = np.abs(loss(both) - asymptotes(both))
+    away = np.maximum(away[: len(_REAL)][::-1], away[len(_REAL) :])
+    tail = np.maximum.accumulate(away[::-1])[::-1]
+    if not tail[-1] <= 1e-12:
+        raise ValueError(f"{loss!r} is not 0 at one infinity and a straight line at the other")
+    heights = 1j * np.linspace(0.0, HEIGHT, 65)[:, None]
+    excess = np.max(np.abs(loss(both + heights) - asymptotes(both)))
+    return Profile(
+        good, level, slope, SAFETY * float(excess), {q: _steepest(loss, q) for q in ORDERS}, tail
+    )
+
+
+def _steepest(loss: Loss, order: int) -> float:
+    """Largest |derivative| on the real line, by the trapezoidal rule in Cauchy's integral."""
+    centre = np.linspace(-FAR, FAR, 2049)[:, None]
+    circle = np.exp(2j * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES)
+    values = loss(centre + circle)
+    return (
+        SAFETY * math.factorial(order) * float(np.max(np.abs(np.mean(values / circle**order, 1))))
+    )

@@ -9,9 +9,14 @@ only from those above it:
     losses     the metrics: losses of the logit, and functions of the confusion counts
     analytic   what error bounds need to know of a loss
     measure    a `Measure`: what every kind of data becomes, two weighted point sets
+    chebyshev  interpolation, and how wrong it can be
+    devices    the devices JAX computes on
+    lattice    n points become sums over bins
     cuts       exact decision cuts and exact counts
     newton     where cross-entropy is least
     kernels    evaluation over a grid on the device
+    plan       how compressed data are evaluated, and how wrong that can be
+    compressed evaluation at a cost independent of n, with a certified error
     landscape  `landscape()`: every metric in every cell, labelled
     optimum    `optimum()`: the exact optimum of each metric, and whether they share it
     illustrate `illustrate()`: the published illustrations, computed

@@ -1,0 +1,222 @@
+"""Lattice and Deposit: n points become sums over bins, in one pass, additively.
+
+The bins are those of a short floating-point format: `2^(bits+1)` of width `unit` on either side of
+0, then octave after octave of 2^bits bins, each twice as wide as those before. Near 0 they are fine
+enough for the steepest slope; far out they are as fine, relative to |x|, as the logit needs, because
+what is far from a cut at one slope is only near it at a smaller one. So a range of 1e8 takes 27
+octaves, not 1e8 bins.
+
+In each bin the deposit keeps the sums of mass * t^j, j < MOMENTS, t in [-1, 1) the position within the
+bin: all that interpolation at MOMENTS points of the bin needs to know of the points in it.
+Deposits on one lattice add up, over chunks, devices, files and machines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from sweep import devices
+from sweep.data import InputError
+from sweep.measure import Measure, Points
+
+MOMENTS = 4
+"""Sums kept in each bin. With 4 the error falls with the fourth power of the bins' width."""
+
+MANTISSA, BIAS = 52, 1023
+"""Bits of a float64's mantissa; what is added to its exponent."""
+
+CHUNK = 2**18
+"""Points in one call on each device."""
+
+SHORTEST = 2**10
+"""Points in the smallest call: chunks have few shapes, powers of two."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Bins over [low, high].
+
+    Attributes:
+        exponent: bins next to 0 are 2^exponent wide.
+        bits: there are 2^bits bins in an octave.
+        group: bins form panels of 2^group, which lie in one octave each.
+        first: number of the first panel; panel 0 begins at 0, panel -1 ends there.
+        panels: how many panels there are.
+    """
+
+    exponent: int
+    bits: int
+    group: int
+    first: int
+    panels: int
+
+    @classmethod
+    def over(cls, low: float, high: float, exponent: int, bits: int, group: int) -> Lattice:
+        """The lattice whose panels cover [low, high]."""
+        first, last = (_panel(x, exponent, bits, group) for x in (low, high))
+        return cls(exponent, bits, group, first, last - first + 1)
+
+    @property
+    def bins(self) -> int:
+        """Number of bins."""
+        return self.panels << self.group
+
+    @cached_property
+    def panel_ends(self) -> Float[np.ndarray, "k 2"]:
+        """(lower, upper) end of each panel, shape (panels, 2)."""
+        number = np.arange(self.first, self.first + self.panels)
+        below = number < 0
+        number = np.where(below, -1 - number, number)
+        per_octave = 1 << (self.bits - self.group)
+        octave = np.maximum(number // per_octave - 1, 0)
+        width = np.ldexp(1.0, self.exponent + self.group + octave)
+        inner = (number - octave * per_octave) * width
+        low, high = np.where(below, -inner - width, inner), np.where(below, -inner, inner + width)
+        return np.stack([low, high], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Deposit:
+    """Moments of both classes on a lattice.
+
+    Attributes:
+        lattice: the bins.
+        moments: sums of mass * t^j over each bin, shape (2, bins, MOMENTS), class 0 first.
+        points: how many points were summed.
+        counted: whether each of them had mass 1: then zeroth moments are exact counts.
+        chunks: how many chunks were summed one by one and then added up.
+    """
+
+    lattice: Lattice
+    moments: Float[np.ndarray, "2 bins q"]
+    points: int
+    counted: bool
+    chunks: int
+
+    def merge(self, other: Deposit) -> Deposit:
+        """The deposit of both data together.
+
+        Raises:
+            InputError: the lattices differ.
+        """
+        if self.lattice != other.lattice:
+            raise InputError(
+                "deposits on different lattices cannot be merged; deposit both on one lattice"
+            )
+        return Deposit(
+            self.lattice,
+            self.moments + other.moments,
+            self.points + other.points,
+            self.counted and other.counted,
+            self.chunks + other.chunks,
+        )
+
+    @property
+    def rounding(self) -> float:
+        """Bound on the relative error of each sum of masses that rounding may have caused."""
+        if self.counted:
+            return 0.0
+        return float(np.finfo(np.float64).eps) / 2 * (CHUNK + self.chunks + 1)
+
+
+def ignore(_: int) -> None:
+    """Nothing to report to."""
+
+
+def deposit(
+    measure: Measure, lattice: Lattice, step: Callable[[int], None] = ignore
+) -> Deposit:
+    """Sums a measure into the bins of a lattice that covers it.
+
+    Args:
+        measure: the data; every x lies within the lattice.
+        lattice: the bins.
+        step: is told how many points have been summed, after each chunk.
+    """
+    with jax.enable_x64(True):
+        sums = [_sum(points, lattice, step) for points in (measure.class0, measure.class1)]
+    moments = np.stack([total for total, _ in sums])
+    chunks = sum(count for _, count in sums)
+    points = len(measure.class0) + len(measure.class1)
+    return Deposit(lattice, moments, points, measure.counted, chunks)
+
+
+def _sum(
+    points: Points, lattice: Lattice, step: Callable[[int], None]
+) -> tuple[Float[np.ndarray, "bins q"], int]:
+    shards = len(devices.available())
+    width = max(SHORTEST, 1 << (lattice.bins - 1).bit_length())
+    total, chunks = np.zeros((lattice.bins, MOMENTS)), 0
+    for start in range(0, len(points), CHUNK * shards):
+        stop = min(start + CHUNK * shards, len(points))
+        length = max(SHORTEST, 1 << (-(-(stop - start) // shards) - 1).bit_length())
+        columns = [points.x] if points.mass is None else [points.x, points.mass]
+        rows = [devices.spread(column[start:stop], length) for column in columns]
+        valid = np.clip(stop - start - length * np.arange(shards), 0, length)
+        numbers = (lattice.exponent, lattice.bits, lattice.first << lattice.group)
+        tables = np.asarray(_moments(valid, rows, *numbers, width=width))
+        total += np.sum(tables[:, : lattice.bins], axis=0)
+        chunks += shards
+        step(stop - start)
+    return total, chunks
+
+
+@partial(jax.jit, static_argnames="width")
+def _moments(
+    valid: Int[Array, " d"],
+    rows: list[Float[Array, "d m"]],
+    exponent: Int[Array, ""],
+    bits: Int[Array, ""],
+    start: Int[Array, ""],
+    *,
+    width: int,
+) -> Float[Array, "d w q"]:
+    """Moments of the first `valid` points in each row, one row a device."""
+
+    def of_row(valid: Int[Array, ""], *row: Float[Array, " m"]) -> Float[Array, "w q"]:
+        number, t = jax.vmap(partial(_place, exponent, bits))(row[0])
+        number = jnp.where(jnp.arange(len(t)) < valid, number - start, width).astype(jnp.int32)
+        term = row[1] if len(row) > 1 else jnp.ones_like(t)
+        moments = []
+        for _ in range(MOMENTS):
+            sums = jnp.zeros(width + 1).at[number].add(term, mode="promise_in_bounds")
+            moments.append(sums[:width])
+            term = term * t
+        return jnp.stack(moments, axis=-1)
+
+    return devices.on_each(of_row, 1 + len(rows))(valid, *rows)
+
+
+def _place(
+    exponent: Int[Array, ""], bits: Int[Array, ""], x: Float[Array, ""]
+) -> tuple[Int[Array, ""], Float[Array, ""]]:
+    """Number of the bin that x lies in, and its position t in [-1, 1] there; exact."""
+    size = jnp.abs(x) * _power_of_two(-exponent)
+    binary_exponent = (jax.lax.bitcast_convert_type(size, jnp.int64) >> MANTISSA) - BIAS
+    octave = jnp.maximum(binary_exponent - bits, 0)
+    scaled = size * _power_of_two(-octave)
+    whole = jnp.floor(scaled)
+    number = (octave << bits) + whole.astype(jnp.int64)
+    t = 2 * (scaled - whole) - 1
+    return jnp.where(x < 0, -1 - number, number), jnp.where(x < 0, -t, t)
+
+
+def _power_of_two(exponent: Int[Array, ""]) -> Float[Array, ""]:
+    bits = (exponent.astype(jnp.int64) + BIAS) << MANTISSA
+    return jax.lax.bitcast_convert_type(bits, jnp.float64)
+
+
+def _panel(x: float, exponent: int, bits: int, group: int) -> int:
+    """Number of the panel that x lies in: `_place` on the host."""
+    size = math.ldexp(abs(x), -exponent)
+    octave = max(math.frexp(size)[1] - 1 - bits, 0)
+    number = (octave << bits) + int(math.ldexp(size, -octave))
+    return (-1 - number if x < 0 else number) >> group

@@ -5,6 +5,8 @@ only from those above it:
 
     records    results as plain Python values
     data       a `Sample` of points (x, y), read from CSV, NPY or NPZ, or one of the illustrations
+    progress   progress bars
+    clock      seconds by stage
     grid       the axes of a and b
     losses     the metrics: losses of the logit, and functions of the confusion counts
     analytic   what error bounds need to know of a loss
@@ -17,6 +19,7 @@ only from those above it:
     kernels    evaluation over a grid on the device
     plan       how compressed data are evaluated, and how wrong that can be
     compressed evaluation at a cost independent of n, with a certified error
+    methods    direct or compressed: the choice, and the check of the result
     landscape  `landscape()`: every metric in every cell, labelled
     optimum    `optimum()`: the exact optimum of each metric, and whether they share it
     illustrate `illustrate()`: the published illustrations, computed

@@ -5,15 +5,17 @@
     fold      moments to weights of a few Chebyshev nodes in each panel of each window; what lies
               beyond a window to its mass and first moment
     evaluate  losses at the nodes, on a Chebyshev core of (a, b), interpolated to the grid
-    verify    the result in some cells against sums over points
+
+Nothing in this module knows how many points there were.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import product
 from typing import NamedTuple
 
 import jax
@@ -26,6 +28,7 @@ from sweep.analytic import profile
 from sweep.lattice import MOMENTS, Deposit, Lattice
 from sweep.losses import Loss, Smooth
 from sweep.plan import Plan
+from sweep.progress import Step, ignore
 
 TILE = (128, 128, 512)
 """Most slopes, intercepts and nodes that are evaluated in one call."""
@@ -70,7 +73,9 @@ def fold(plan: Plan, deposit: Deposit) -> dict[int, Window]:
     number = np.arange(lattice.first, lattice.first + lattice.panels)
     beyond = _beyond(plan, deposit, number)
     up = _windows(_Panels(number[number >= 0], mass[number >= 0]), lattice)
-    down = _windows(_Panels(-1 - number[number < 0][::-1], mass[number < 0][::-1, :, ::-1]), lattice)
+    down = _windows(
+        _Panels(-1 - number[number < 0][::-1], mass[number < 0][::-1, :, ::-1]), lattice
+    )
     used = {group.level for group in plan.groups}
     windows = {}
     for level, negative, positive in zip(range(1, max(used) + 1), down, up, strict=False):
@@ -87,17 +92,29 @@ def evaluate(
     windows: dict[int, Window],
     metric: Smooth,
     total: float,
-    step: Callable[[int], None],
+    step: Step = ignore,
 ) -> Float[np.ndarray, "P Q"]:
-    """A smooth metric in every cell."""
-    out = np.zeros(plan.grid.shape)
+    """A smooth metric in every cell.
+
+    Args:
+        plan: made for the grid and the losses of the metric.
+        windows: the data, folded by that plan.
+        metric: the metric.
+        total: what its integral is divided by.
+        step: is told how many losses have been evaluated.
+    """
+    out = np.empty(plan.grid.shape)
     for group in plan.groups:
-        window = windows[group.level]
+        window, slopes = windows[group.level], group.slopes
+        core = np.zeros((len(slopes.points), len(plan.intercepts.points)))
         for loss, mass in _weighted(metric, window.mass, total):
-            core = _core(loss, group.slopes.points, plan.intercepts.points, window.x, mass, step)
-            out[group.rows] += _interpolated(group.slopes.matrix, core, plan.intercepts.matrix)
-        a = plan.grid.a[group.rows, None]
-        out[group.rows] += _straight(metric, window.beyond / total, a, plan.grid.b)
+            _add(core, loss, slopes.points, plan.intercepts.points, window.x, mass, step)
+        near = _interpolated(slopes.matrix, core, plan.intercepts.matrix)
+        if window.beyond.any():
+            near += _straight(
+                metric, window.beyond / total, plan.grid.a[group.rows, None], plan.grid.b
+            )
+        out[group.rows] = near
     return out
 
 
@@ -219,12 +236,13 @@ def _beyond(
 
 
 def _straight(
-    metric: Smooth, beyond: Float[np.ndarray, "2 2 2"], a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
+    metric: Smooth,
+    beyond: Float[np.ndarray, "2 2 2"],
+    a: Float[np.ndarray, " ..."],
+    b: Float[np.ndarray, " ..."],
 ) -> Float[np.ndarray, " ..."]:
     """What lies beyond the window, where losses are straight lines."""
     out = np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b)))
-    if not beyond.any():
-        return out
     for side, classes in zip((-1, 1), beyond, strict=True):
         upward = np.sign(a) * side  # the sign of the logit out there
         for part in metric.parts:
@@ -235,38 +253,32 @@ def _straight(
     return out
 
 
-def _core(
+def _add(
+    core: Float[np.ndarray, "r c"],
     loss: Loss,
     a: Float[np.ndarray, " r"],
     b: Float[np.ndarray, " c"],
     x: Float[np.ndarray, " s"],
     mass: Float[np.ndarray, " s"],
-    step: Callable[[int], None],
-) -> Float[np.ndarray, "r c"]:
-    """Sum of mass * loss(a*x + b) over the nodes for every slope and intercept, in tiles."""
-    out = np.zeros((len(a), len(b)))
-    if len(x) == 0:
-        return out
+    step: Step,
+) -> None:
+    """Adds the sum of mass * loss(a*x + b) over the nodes for every slope and intercept."""
     shards = len(devices.available())
     most = (TILE[0] * shards, TILE[1], TILE[2])
-    sizes = [min(limit, len(axis)) for limit, axis in zip(most, (a, b, x), strict=True)]
-    rows, columns, nodes = sizes
-    rows_each = _round(-(-rows // shards))
+    spans = (_spans(len(axis), size) for axis, size in zip((a, b, x), most, strict=True))
     with jax.enable_x64(True):
-        for first in range(0, len(a), rows):
-            slopes = devices.spread(a[first : first + rows], rows_each)
-            for left in range(0, len(b), columns):
-                intercepts = _padded(b[left : left + columns], _round(columns))
-                part = out[first : first + rows, left : left + columns]
-                for start in range(0, len(x), nodes):
-                    stop = start + nodes
-                    at, weight = (_padded(v[start:stop], _round(nodes)) for v in (x, mass))
-                    sums = _sums(slopes, intercepts, at, weight, loss=loss)
-                    part += np.asarray(sums).reshape(-1, len(intercepts))[
-                        : part.shape[0], : part.shape[1]
-                    ]
-                    step(part.size * (min(stop, len(x)) - start))
-    return out
+        for rows, columns, nodes in product(*spans):
+            slopes = devices.spread(a[rows], _round(-(-len(a[rows]) // shards)))
+            others = (_padded(values) for values in (b[columns], x[nodes], mass[nodes]))
+            sums = np.asarray(_sums(slopes, *others, loss=loss))
+            part = core[rows, columns]
+            part += sums.reshape(-1, sums.shape[-1])[: part.shape[0], : part.shape[1]]
+            step(part.size * len(x[nodes]))
+
+
+def _spans(n: int, size: int) -> list[slice]:
+    """Cuts n items into slices of a size."""
+    return [slice(start, start + size) for start in range(0, n, size)]
 
 
 @partial(jax.jit, static_argnames="loss")
@@ -296,8 +308,9 @@ def _round(count: int) -> int:
     return size
 
 
-def _padded(values: Float[np.ndarray, " n"], length: int) -> Float[np.ndarray, " m"]:
-    return np.concatenate([values, np.zeros(length - len(values))])
+def _padded(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+    """Values with zeros behind them up to one of few sizes."""
+    return np.concatenate([values, np.zeros(_round(len(values)) - len(values))])
 
 
 def _interpolated(

@@ -94,7 +94,21 @@ def _split(
 def _smallest_positive(
     a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, " k"]:
-    """Smallest float64 t, -inf and inf included, with fl(fl(a*t) + b) > 0, for a > 0.
+    """Smallest float64 t, -inf and inf included, with fl(fl(a*t) + b) > 0, for a > 0."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        t = -b / a
+        bits = t.view(np.int64)
+        away = (bits >> 63) | 1  # -1 for t < 0: its bits count away from 0
+        below, above = ((bits + step).view(np.float64) for step in (-away, away))
+        # Almost always t or the next float is it. Next to 0, bits of neighbours are no neighbours.
+        sure = (a * below + b <= 0) & (a * above + b > 0) & (t != 0)
+        t = np.where(a * t + b > 0, t, above)
+    t[~sure] = _bisected(a[~sure], b[~sure])
+    return t
+
+
+def _bisected(a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    """The same by bisection, which needs nothing of t.
 
     Bisection over the floats in their order, which int64 ranks turn into arithmetic. It starts
     next to -b/a and, where t is not there (fl(a*t) underflows, or -b/a overflows), from all the

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from sweep.data import InputError
+from sweep.measure import Columns, Points, sort
 
 AXIS = "shards"
 """Name of the one axis along which arrays are spread: one shard a device."""
 
 
-def available() -> list[jax.Device]:
+def available() -> list[Any]:
     """The devices of this process.
 
     Raises:
@@ -32,6 +36,11 @@ def available() -> list[jax.Device]:
         raise InputError(
             f"JAX has no device of the platform {asked!r} that it was asked for (JAX_PLATFORMS)"
         ) from error
+
+
+def on_host() -> bool:
+    """Whether the devices are the host's processor, whose memory NumPy shares."""
+    return available()[0].platform == "cpu"
 
 
 def describe() -> str:
@@ -75,3 +84,18 @@ def on_each(function: Callable[..., Array], mapped: int) -> Callable[..., Array]
         return jax.shard_map(of_shards, mesh=mesh, in_specs=specs, out_specs=spec)(*arguments)
 
     return call
+
+
+def order(*classes: Points) -> None:
+    """Puts the points of each class in order, once: on the host in threads, else on a device."""
+    with ThreadPoolExecutor(max(1, len(classes))) as pool:
+        tuple(pool.map(lambda points: points.order(sort if on_host() else _sorted), classes))
+
+
+def _sorted(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
+    """The same as `measure.sort`, by the first device."""
+    with jax.enable_x64(True):
+        if mass is None:
+            return np.asarray(jnp.sort(x)), None
+        ascending, carried = jax.lax.sort((jnp.asarray(x), jnp.asarray(mass)), num_keys=1)
+        return np.asarray(ascending), np.asarray(carried)

@@ -1,20 +1,19 @@
 """Lattice and Deposit: n points become sums over bins, in one pass, additively.
 
-The bins are those of a short floating-point format: `2^(bits+1)` of width `unit` on either side of
-0, then octave after octave of 2^bits bins, each twice as wide as those before. Near 0 they are fine
-enough for the steepest slope; far out they are as fine, relative to |x|, as the logit needs, because
-what is far from a cut at one slope is only near it at a smaller one. So a range of 1e8 takes 27
-octaves, not 1e8 bins.
+The bins are those of a short floating-point format: 2^(bits+1) of one width on either side of 0,
+then octave after octave of 2^bits bins, each twice as wide as those before. Near 0 they are fine
+enough for the steepest slope; far out they are as fine, relative to |x|, as the logit needs, since
+what is far from the cut at one slope is near it at a smaller one only. So an outlier at 1e8 costs
+27 octaves of bins, not 1e8 bins.
 
-In each bin the deposit keeps the sums of mass * t^j, j < MOMENTS, t in [-1, 1) the position within the
-bin: all that interpolation at MOMENTS points of the bin needs to know of the points in it.
+In each bin the deposit keeps sums of mass * t^j, j < MOMENTS, where t in [-1, 1] is the position
+within the bin: all that interpolation at MOMENTS points of the bin needs to know of its content.
 Deposits on one lattice add up, over chunks, devices, files and machines.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -26,6 +25,7 @@ from jaxtyping import Array, Float, Int
 from sweep import devices
 from sweep.data import InputError
 from sweep.measure import Measure, Points
+from sweep.progress import Step, ignore
 
 MOMENTS = 4
 """Sums kept in each bin. With 4 the error falls with the fourth power of the bins' width."""
@@ -119,21 +119,16 @@ class Deposit:
             self.chunks + other.chunks,
         )
 
-    @property
-    def rounding(self) -> float:
-        """Bound on the relative error of each sum of masses that rounding may have caused."""
-        if self.counted:
-            return 0.0
-        return float(np.finfo(np.float64).eps) / 2 * (CHUNK + self.chunks + 1)
+
+def chunks(measure: Measure) -> int:
+    """In how many chunks `deposit` sums a measure, each on one device."""
+    shards = len(devices.available())
+    return sum(
+        shards * -(-len(points) // (CHUNK * shards)) for points in (measure.class0, measure.class1)
+    )
 
 
-def ignore(_: int) -> None:
-    """Nothing to report to."""
-
-
-def deposit(
-    measure: Measure, lattice: Lattice, step: Callable[[int], None] = ignore
-) -> Deposit:
+def deposit(measure: Measure, lattice: Lattice, step: Step = ignore) -> Deposit:
     """Sums a measure into the bins of a lattice that covers it.
 
     Args:
@@ -149,9 +144,7 @@ def deposit(
     return Deposit(lattice, moments, points, measure.counted, chunks)
 
 
-def _sum(
-    points: Points, lattice: Lattice, step: Callable[[int], None]
-) -> tuple[Float[np.ndarray, "bins q"], int]:
+def _sum(points: Points, lattice: Lattice, step: Step) -> tuple[Float[np.ndarray, "bins q"], int]:
     shards = len(devices.available())
     width = max(SHORTEST, 1 << (lattice.bins - 1).bit_length())
     total, chunks = np.zeros((lattice.bins, MOMENTS)), 0

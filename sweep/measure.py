@@ -10,6 +10,8 @@ stands in both. Points without mass are dropped, so that the extremes of a class
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,6 +19,20 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from sweep.data import Sample
+
+Columns = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None]
+"""Positions of points and their masses, or None if each has mass 1."""
+
+Sort = Callable[[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None], Columns]
+"""Puts positions in ascending order and masses with them."""
+
+
+def sort(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
+    """Positions in ascending order and masses with them, by NumPy."""
+    if mass is None:
+        return np.sort(x), None
+    order = np.argsort(x)
+    return x[order], mass[order]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,10 +62,12 @@ class Points:
     @cached_property
     def ordered(self) -> Points:
         """The same points with x ascending."""
-        if self.mass is None:
-            return Points(np.sort(self.x))
-        order = np.argsort(self.x, kind="stable")
-        return Points(self.x[order], self.mass[order])
+        return Points(*sort(self.x, self.mass))
+
+    def order(self, sort: Sort) -> None:
+        """Has `ordered` come from another sort, unless the points are in order already."""
+        if "ordered" not in vars(self):
+            vars(self)["ordered"] = Points(*sort(self.x, self.mass))
 
     @cached_property
     def total(self) -> int | float:
@@ -97,12 +115,13 @@ class Measure:
     def from_sample(cls, sample: Sample) -> Measure:
         """The measure of a sample; masses stay counts if it has hard labels and no weights."""
         x, y, w = sample.x, sample.y, sample.weight
-        one, zero = y == 1, y == 0
-        if w is None and bool(np.all(one | zero)):
-            class0, class1 = Points(x[zero]), Points(x[one])
-        else:
-            weight = np.ones_like(x) if w is None else w
-            class0, class1 = _massive(x, (1 - y) * weight), _massive(x, y * weight)
+        with ThreadPoolExecutor(2) as pool:
+            zero, one = pool.map(lambda label: np.flatnonzero(y == label), (0, 1))
+            if w is None and len(zero) + len(one) == len(x):
+                class0, class1 = (Points(column) for column in pool.map(x.take, (zero, one)))
+            else:
+                weight = np.ones_like(x) if w is None else w
+                class0, class1 = _massive(x, (1 - y) * weight), _massive(x, y * weight)
         return cls(class0, class1, len(sample), sample.fingerprint)
 
     @property
@@ -130,6 +149,14 @@ class Measure:
             Points(p.x, np.ldexp(p.masses, -exponent)) for p in (self.class0, self.class1)
         )
         return replace(self, class0=class0, class1=class1)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """(lowest, highest) x; (0, 0) where there are no points."""
+        if self.n == 0:
+            return 0.0, 0.0
+        low, high = zip(self.class0.extremes, self.class1.extremes, strict=True)
+        return min(low), max(high)
 
     @property
     def reach(self) -> float:

@@ -3,11 +3,11 @@
 A plan is made before the data are touched, from the grid, the range of x, the losses and the
 tolerance alone.
 
-**Which nodes serve which slopes.** A loss of z = a*x + b is curved only near z = 0; from |z| = `far` on
-it is a straight line to within the tolerance. So at slope a only x with |a x| < max|b| + far need
-nodes, and of all other x the mass and the mean. The lattice's windows |x| < R, 2R, 4R, ... hold all of x
-in the end; a slope takes the largest one with |a| R <= `reach`, twice what is near. Seen in the
-logit, all windows look alike: panels of one half-width with one number of Chebyshev nodes each.
+**Which nodes serve which slopes.** A loss of z = a*x + b is curved only near z = 0; from |z| equal
+to `far` on it is straight to within the tolerance. So at slope a only x with |a x| < max|b| + far
+need nodes; of all other x the mass and the mean suffice. The windows |x| < R, 2R, 4R, ... of the
+lattice hold all of x in the end, and a slope takes the largest one with |a| R <= `reach`, twice
+what is near. In the logit all windows look alike: panels of one half-width, with as many nodes.
 
 **What can be wrong** is added up in `Plan.bound`: interpolation in the bins, in the panels and from
 the core to the grid (`sweep.chebyshev`), the straight lines far out, and rounding.
@@ -52,7 +52,7 @@ UNIT = float(np.finfo(np.float64).eps) / 2
 """Largest relative error of one rounding."""
 
 
-class CannotCompress(InputError):
+class CompressionError(InputError):
     """The compressed method cannot do what was asked for; the direct method can."""
 
 
@@ -216,17 +216,17 @@ def plan(
             will do.
 
     Raises:
-        CannotCompress: numbers too large, a lattice too fine, or one given that is too coarse.
+        CompressionError: numbers too large, a lattice too fine, or one given that is too coarse.
     """
     steepest, intercept = float(np.max(np.abs(grid.a))), float(np.max(np.abs(grid.b)))
     size = max(abs(end) for end in ends)
     if max(steepest, intercept, size) > LARGEST:
-        raise CannotCompress(f"numbers beyond {LARGEST:g} cannot be compressed")
+        raise CompressionError(f"numbers beyond {LARGEST:g} cannot be compressed")
     profiles = tuple(profile(loss) for loss in losses)
     share = tolerance * SHARE
     far = max(p.far(share) for p in profiles)
     if math.isinf(far):
-        raise CannotCompress(f"tolerance {tolerance:g} is finer than a compression can be")
+        raise CompressionError(f"tolerance {tolerance:g} is finer than a compression can be")
     bin_half = min(_finest_bin(p, share) for p in profiles)
     top = math.frexp(size)[1]  # |x| < 2^top
     whole = math.ldexp(max(steepest, 1 / LARGEST), top)
@@ -246,7 +246,9 @@ def plan(
     largest = max(p.largest(reach + intercept) for p in profiles)
     sampling = _Sampling(profiles, share / gain / 4, share / largest)
     groups = tuple(
-        Group(level, rows, sampling.of(grid.a[rows], min(size, math.ldexp(1.0, window + level - 1))))
+        Group(
+            level, rows, sampling.of(grid.a[rows], min(size, math.ldexp(1.0, window + level - 1)))
+        )
         for level, rows in _levels(grid.a, reach, window, levels)
     )
     return Plan(
@@ -299,12 +301,12 @@ def _lattice(
     group_bits = max(0, math.ceil(math.log2(reach / PANEL)) - 2)
     bits = max(group_bits, math.ceil(math.log2(reach / bin_half)) - 2)
     if bits > MOST_BITS:
-        raise CannotCompress(
+        raise CompressionError(
             f"logits reach {reach:.3g} near the cuts, which takes bins as fine as rounding"
         )
     lattice = Lattice.over(*ends, window - bits - 1, bits, bits - group_bits)
     if lattice.bins > MOST_BINS:
-        raise CannotCompress(
+        raise CompressionError(
             f"the data spread over {lattice.bins} bins; a compression has at most {MOST_BINS}"
         )
     return lattice
@@ -316,7 +318,7 @@ def _require_fine(
     """Refuses a lattice that is too coarse for what is asked of it."""
     fits = math.ldexp(steepest, window) <= reach * (1 + 4 * UNIT)
     if not fits or reach / 2 ** (lattice.bits + 2) > bin_half or _half(lattice, reach) > WIDEST:
-        raise CannotCompress("the data were compressed for smaller slopes or a larger tolerance")
+        raise CompressionError("the data were compressed for smaller slopes or a larger tolerance")
 
 
 def _levels(
@@ -325,7 +327,9 @@ def _levels(
     """Slopes by the largest window that they may take, those with far x by sign, too."""
     left = np.arange(len(slopes))
     for level in range(levels, 0, -1):
-        within = np.abs(slopes[left]) * math.ldexp(1.0, window + level - 1) <= reach * (1 + 4 * UNIT)
+        within = np.abs(slopes[left]) * math.ldexp(1.0, window + level - 1) <= reach * (
+            1 + 4 * UNIT
+        )
         rows, left = left[within], left[~within]
         parts = [rows] if level == levels else [rows[slopes[rows] > 0], rows[slopes[rows] < 0]]
         yield from ((level, part) for part in parts if len(part))

@@ -1,0 +1,124 @@
+"""Deposits: every point in its bin, every moment right, and sums that add up."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep import InputError, Measure, Sample
+from sweep import lattice as module
+from sweep.lattice import MOMENTS, Lattice, deposit
+
+SHAPES = {
+    "uniform": lambda rng, n: rng.uniform(-1, 1, n),
+    "cauchy": lambda rng, n: rng.standard_cauchy(n),
+    "offset": lambda rng, n: 1e6 + rng.uniform(-1, 1, n),
+    "integers": lambda rng, n: rng.integers(-20, 20, n).astype(float),
+    "outlier": lambda rng, n: np.append(rng.normal(size=n - 1), 1e8),
+    "constant": lambda rng, n: np.full(n, 0.3),
+    "zero": lambda rng, n: np.zeros(n),
+    "tiny": lambda rng, n: 1e-300 * rng.normal(size=n),
+}
+
+
+def measure(x, seed=0, weighted=False):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(len(x)) < 0.4).astype(float)
+    return Measure.from_sample(Sample(x, y, rng.uniform(0, 2, len(x)) if weighted else None))
+
+
+def lattice_of(x, exponent=-6, bits=5, group=3):
+    return Lattice.over(float(np.min(x)), float(np.max(x)), exponent, bits, group)
+
+
+def bin_edges(lattice):
+    """(centre, half-width) of every bin, from the ends of the panels."""
+    low, high = lattice.panel_ends.T
+    half = (high - low) / 2 / (1 << lattice.group)
+    centre = low[:, None] + half[:, None] * (2 * np.arange(1 << lattice.group) + 1)
+    return centre.ravel(), np.repeat(half, 1 << lattice.group)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_moments_are_sums_over_the_points_of_each_bin(shape, weighted):
+    x = SHAPES[shape](np.random.default_rng(1), 800)
+    data, lattice = measure(x, weighted=weighted), lattice_of(x)
+    found = deposit(data, lattice)
+    centre, half = bin_edges(lattice)
+    # Bins touch; an edge belongs to the one further from 0, which is the upper one from 0 up.
+    edges = np.append(centre - half, centre[-1] + half[-1])
+    for points, moments in zip((data.class0, data.class1), found.moments, strict=True):
+        below = np.searchsorted(edges, points.x, side="left") - 1
+        above = np.searchsorted(edges, points.x, side="right") - 1
+        number = np.where(points.x < 0, below, above)
+        t = (points.x - centre[number]) / half[number]
+        assert np.all(np.abs(t) <= 1 + 1e-12)
+        for j in range(MOMENTS):
+            expected = np.bincount(number, points.masses * t**j, minlength=lattice.bins)
+            # t is exact where the bin's centre is; a part of 2^-52 of |x| is not.
+            slack = 1e-12 + 4e-16 * np.max(np.abs(x)) / np.min(half[number])
+            assert moments[:, j] == pytest.approx(expected, rel=1e-12, abs=len(x) * slack)
+
+
+def test_counts_are_exact():
+    x = np.random.default_rng(0).normal(size=30_000)
+    data = measure(x)
+    moments = deposit(data, lattice_of(x)).moments
+    assert np.sum(moments[0, :, 0]) == len(data.class0)
+    assert np.sum(moments[1, :, 0]) == len(data.class1)
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32 - 1), st.booleans())
+def test_merging_deposits_is_depositing_the_merged(n, m, seed, weighted):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n + m) * 10 ** rng.uniform(-3, 3)
+    y = rng.integers(0, 2, n + m)
+    w = rng.uniform(0.1, 2, n + m) if weighted else None
+    lattice = lattice_of(x)
+    whole, *parts = (
+        deposit(Measure.from_sample(Sample(x[s], y[s], None if w is None else w[s])), lattice)
+        for s in (slice(None), slice(n), slice(n, None))
+    )
+    merged = parts[0].merge(parts[1])
+    assert merged.points == whole.points == n + m
+    assert merged.counted == whole.counted == (not weighted)
+    assert merged.moments == pytest.approx(whole.moments, rel=1e-13, abs=1e-12)
+    if not weighted:
+        assert np.array_equal(merged.moments[..., 0], whole.moments[..., 0])
+    swapped = parts[1].merge(parts[0])
+    assert np.array_equal(swapped.moments, merged.moments)
+
+
+def test_deposits_on_different_lattices_are_refused():
+    x = np.arange(5.0)
+    one, other = (deposit(measure(x), lattice_of(x, bits=bits)) for bits in (5, 6))
+    with pytest.raises(InputError, match="deposit both on one lattice"):
+        one.merge(other)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_chunks_change_nothing(monkeypatch, weighted):
+    x = np.random.default_rng(3).normal(size=5000)
+    data, lattice = measure(x, weighted=weighted), lattice_of(x)
+    whole = deposit(data, lattice)
+    monkeypatch.setattr(module, "CHUNK", 1024)
+    steps = []
+    parts = deposit(data, lattice, steps.append)
+    assert parts.chunks > whole.chunks
+    assert sum(steps) == 5000
+    assert parts.moments == pytest.approx(whole.moments, rel=1e-12, abs=1e-12)
+    assert np.array_equal(parts.moments[..., 0], whole.moments[..., 0]) or weighted
+
+
+@given(
+    st.floats(-1e9, 1e9, allow_subnormal=False),
+    st.integers(-12, 3),
+    st.integers(0, 6),
+    st.integers(0, 3),
+)
+def test_a_lattice_over_a_point_has_one_panel_around_it(x, exponent, bits, group):
+    lattice = Lattice.over(x, x, exponent, bits, min(group, bits))
+    assert lattice.panels == 1
+    low, high = lattice.panel_ends[0]
+    assert low <= x <= high

@@ -15,11 +15,14 @@ only from those above it:
     devices    the devices JAX computes on
     lattice    n points become sums over bins
     cuts       exact decision cuts and exact counts
+    counts     counting metrics over a grid
     newton     where cross-entropy is least
     kernels    evaluation over a grid on the device
     plan       how compressed data are evaluated, and how wrong that can be
     compressed evaluation at a cost independent of n, with a certified error
     methods    direct or compressed: the choice, and the check of the result
+    models     a `Slice` through the parameters of a model of your own, and metrics of your own
+    pairs      their evaluation, cell by cell and sample by sample, on the device
     landscape  `landscape()`: every metric in every cell, labelled
     optimum    `optimum()`: the exact optimum of each metric, and whether they share it
     illustrate `illustrate()`: the published illustrations, computed
@@ -34,8 +37,9 @@ from sweep import data
 from sweep.data import InputError, Sample
 from sweep.landscape import landscape
 from sweep.measure import Measure
+from sweep.models import Slice
 from sweep.optimum import Optimum, optimum
 
 __version__ = version("sweep")
 
-__all__ = ["InputError", "Measure", "Optimum", "Sample", "data", "landscape", "optimum"]
+__all__ = ["InputError", "Measure", "Optimum", "Sample", "Slice", "data", "landscape", "optimum"]

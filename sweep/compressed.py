@@ -114,6 +114,8 @@ def evaluate(
             near += _straight(
                 metric, window.beyond / total, plan.grid.a[group.rows, None], plan.grid.b
             )
+        if metric.penalty is not None:
+            near += metric.penalty(plan.grid.a[group.rows, None])
         out[group.rows] = near
     return out
 
@@ -135,7 +137,7 @@ def at_cells(
             near = (m @ loss(a * window.x + b) for loss, m in _weighted(metric, window.mass, total))
             far = _straight(metric, window.beyond / total, a, np.array([b]))
             out[k] = sum(near) + far.item()
-    return out
+    return out if metric.penalty is None else out + metric.penalty(plan.grid.a[row])
 
 
 def gain(windows: dict[int, Window], total: float) -> float:

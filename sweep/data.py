@@ -1,9 +1,10 @@
 """Samples: what a user's data must be, and how they are read from a file.
 
-A `Sample` is the only form in which data enter the engine; everything past this module may rely on
-it being finite, of equal lengths, with labels in [0, 1] and weights >= 0. Files are read by pandas
-(CSV) and NumPy (NPY, NPZ, never pickles); whatever is wrong with them becomes one `InputError`
-whose sentence names the file, the column, the row and the value.
+A `Sample`, or for models of the user's own a `Batch`, is the only form in which data enter the
+engine; everything past this module may rely on it being finite, of equal lengths, with labels in
+[0, 1] and weights >= 0. Files are read by pandas (CSV) and NumPy (NPY, NPZ, never pickles);
+whatever is wrong with them becomes one `InputError` whose sentence names the file, the column, the
+row and the value.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from numpy.typing import ArrayLike
 
 ILLUSTRATIONS = (1, 2, 3)
 """Numbers of the samples that ship with the package."""
+
+ROWS_AT_ONCE = 2**12
+"""Rows that are copied together for a fingerprint."""
 
 Where = Callable[[str, int], str]
 """Says where a value stands: (column, 0-based row) -> words for an error message."""
@@ -57,7 +61,7 @@ class Sample:
 
     def __init__(self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> None:
         columns = {"x": x, "y": y} if weight is None else {"x": x, "y": y, "weight": weight}
-        checked = _checked(columns, lambda column, row: f"{column}[{row}]")
+        checked = _checked(columns, _element)
         object.__setattr__(self, "x", checked["x"])
         object.__setattr__(self, "y", checked["y"])
         object.__setattr__(self, "weight", checked.get("weight"))
@@ -71,10 +75,69 @@ class Sample:
     @cached_property
     def fingerprint(self) -> str:
         """128-bit XXH3 digest, in hex, of the columns in their order: names the data."""
-        digest = xxhash.xxh3_128()
-        for column in (self.x, self.y, self.weight):
-            digest.update(b"none" if column is None else np.ascontiguousarray(column, "<f8").data)
-        return digest.hexdigest()
+        return _fingerprint(self.x, self.y, self.weight)
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Batch:
+    """n inputs of any one shape, with labels and optional weights, for a model of the user's own.
+
+    Attributes:
+        x: inputs, shape (n, ...), finite. Integers that int32 holds stay integers, so that they
+            may index.
+        y: labels, shape (n,), in [0, 1]; values strictly between are soft labels, P(class 1).
+        weight: weights >= 0, shape (n,), not all zero; None means that each input counts once.
+
+    Raises:
+        InputError: as for a `Sample`, but that x may have any trailing shape.
+    """
+
+    x: Shaped[np.ndarray, "n ..."]
+    y: Float[np.ndarray, " n"]
+    weight: Float[np.ndarray, " n"] | None = None
+
+    def __init__(self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> None:
+        columns = {"y": y} if weight is None else {"y": y, "weight": weight}
+        checked = _checked(columns, _element, _inputs(x))
+        object.__setattr__(self, "x", checked["x"])
+        object.__setattr__(self, "y", checked["y"])
+        object.__setattr__(self, "weight", checked.get("weight"))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        shape = self.x.shape[1:]
+        return f"Batch(n={len(self)}, shape={shape}, weighted={self.weight is not None})"
+
+    @property
+    def counted(self) -> bool:
+        """Whether sums of masses are counts: hard labels without weights."""
+        return self.weight is None and bool(np.all((self.y == 0) | (self.y == 1)))
+
+    @property
+    def total(self) -> int | float:
+        """Sum of the weights: an int if there are none."""
+        return len(self) if self.weight is None else float(np.sum(self.weight))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """128-bit XXH3 digest, in hex: that of a `Sample` of the same columns."""
+        return _fingerprint(self.x, self.y, self.weight)
+
+
+def _fingerprint(*columns: Shaped[np.ndarray, "n ..."] | None) -> str:
+    digest = xxhash.xxh3_128()
+    for column in columns:
+        if column is None:
+            digest.update(b"none")
+            continue
+        if column.ndim > 1:
+            digest.update(repr(column.shape).encode())
+        for start in range(0, len(column), ROWS_AT_ONCE):
+            rows = column[start : start + ROWS_AT_ONCE]
+            digest.update(np.ascontiguousarray(rows, "<f8").data)
+    return digest.hexdigest()
 
 
 def illustration(k: int) -> Sample:
@@ -220,9 +283,21 @@ def _array(read: Callable[[], np.ndarray], name: str) -> np.ndarray:
         raise InputError(f"{name} is damaged: {error}") from None
 
 
-def _checked(columns: Mapping[str, ArrayLike], where: Where) -> dict[str, np.ndarray]:
-    """The columns as finite float64 arrays of one length, y in [0, 1], weights >= 0."""
-    checked = {name: _real(name, values, where) for name, values in columns.items()}
+def _element(column: str, row: int) -> str:
+    return f"{column}[{row}]"
+
+
+def _checked(
+    columns: Mapping[str, ArrayLike],
+    where: Where,
+    inputs: Shaped[np.ndarray, "n ..."] | None = None,
+) -> dict[str, np.ndarray]:
+    """The columns as finite float64 arrays of one length, y in [0, 1], weights >= 0.
+
+    Inputs of more dimensions than a column has are given apart, as numbers already.
+    """
+    checked = {} if inputs is None else {"x": inputs}
+    checked |= {name: _real(name, values, where) for name, values in columns.items()}
     n = len(checked["x"])
     for name, values in checked.items():
         if len(values) != n:
@@ -242,20 +317,45 @@ def _checked(columns: Mapping[str, ArrayLike], where: Where) -> dict[str, np.nda
 
 
 def _real(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InputError(f"{name} is ragged; a one-dimensional array is needed") from None
-    if np.ma.is_masked(values):
-        raise InputError(f"{name} has masked values; leave these points out, or give them weight 0")
+    array = _raw(name, values, "a one-dimensional array")
     if array.ndim != 1:
         raise InputError(f"{name} has shape {array.shape}; a one-dimensional array is needed")
     if array.dtype.kind in "OUST":
         _refuse_objects(name, array, where)
+    _require_numbers(name, array)
+    return _read_only(array.astype(np.float64, copy=False))
+
+
+def _inputs(values: ArrayLike) -> Shaped[np.ndarray, "n ..."]:
+    array = _raw("x", values, "an array of shape (n, ...)")
+    if array.ndim == 0:
+        raise InputError(f"x is {array.item()!r}; an array of shape (n, ...) is needed")
+    _require_numbers("x", array)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:  # which JAX would wrap to 4 bytes
+        held = np.iinfo(np.int32)
+        fits = np.min(array, initial=0) >= held.min and np.max(array, initial=0) <= held.max
+        array = array.astype(np.int32 if fits else np.float64)
+    return _read_only(array)
+
+
+def _raw(name: str, values: ArrayLike, needed: str) -> Shaped[np.ndarray, " *shape"]:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name} is ragged; {needed} is needed") from None
+    if np.ma.is_masked(values):
+        raise InputError(f"{name} has masked values; leave these points out, or give them weight 0")
+    return array
+
+
+def _require_numbers(name: str, array: Shaped[np.ndarray, " *shape"]) -> None:
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {array.dtype}; real numbers are needed")
-    # A read-only view: nothing is copied, and nobody changes a sample under its fingerprint by it.
-    view = array.astype(np.float64, copy=False).view()
+
+
+def _read_only(array: Shaped[np.ndarray, "n ..."]) -> Shaped[np.ndarray, "n ..."]:
+    """A view: nothing is copied, and nobody changes data under their fingerprint by it."""
+    view = array.view()
     view.flags.writeable = False
     return view
 
@@ -281,9 +381,10 @@ def _is_number(cell: object) -> bool:
 
 
 def _refuse(
-    bad: np.ndarray, name: str, values: Float[np.ndarray, " n"], why: str, where: Where
+    bad: np.ndarray, name: str, values: Shaped[np.ndarray, "n ..."], why: str, where: Where
 ) -> None:
     if bad.any():
-        row = int(np.argmax(bad))
-        value = repr(float(values[row])).removesuffix(".0")
-        raise InputError(f"{where(name, row)} is {value}, which {why}")
+        row, *inner = (int(i) for i in np.unravel_index(np.argmax(bad), bad.shape))
+        value = repr(float(values[row, *inner])).removesuffix(".0")
+        element = "".join(f"[{i}]" for i in inner)
+        raise InputError(f"{where(name, row)}{element} is {value}, which {why}")

@@ -1,6 +1,6 @@
 """Direct evaluation over a grid: the definition for one (a, b), vmapped, jitted, tiled.
 
-This is the only module that compiles. `integral` is the mathematics; everything else cuts the
+Only this module and `pairs` compile. `integral` is the mathematics; everything else cuts the
 grid into tiles and the points into blocks of fixed shapes, so that nothing of the size of
 grid x n ever exists, one compilation serves a whole call, and memory stays within a budget.
 """
@@ -86,8 +86,8 @@ def direct(
                 (metric.positive, np.inf, measure.class1),
             )
         ]
-        for rows in _spans(len(grid.a), height):
-            for columns in _spans(len(grid.b), width):
+        for rows in spans(len(grid.a), height):
+            for columns in spans(len(grid.b), width):
                 a = jnp.asarray(_padded(grid.a, rows), dtype)
                 b = jnp.asarray(_padded(grid.b, columns), dtype)
                 sums = _tile(classes, a, b)
@@ -125,8 +125,8 @@ def tile_shape(shape: tuple[int, int], budget: int, dtype: str) -> tuple[int, in
     return min(shape[0], cells // width), width
 
 
-class _Span(NamedTuple):
-    """Part of an axis: `length` points from `start`, evaluated as `padded` points."""
+class Span(NamedTuple):
+    """Part of a sequence: `length` points from `start`, evaluated as `padded` points."""
 
     start: int
     length: int
@@ -134,17 +134,18 @@ class _Span(NamedTuple):
 
     @property
     def cells(self) -> slice:
+        """Where they stand."""
         return slice(self.start, self.start + self.length)
 
 
-def _spans(n: int, largest: int) -> list[_Span]:
+def spans(n: int, largest: int) -> list[Span]:
     """Cuts n points into the fewest spans of one padded length <= largest: no ragged last one."""
     count = -(-n // largest)
     length = -(-n // count)
-    return [_Span(start, min(length, n - start), length) for start in range(0, n, length)]
+    return [Span(start, min(length, n - start), length) for start in range(0, n, length)]
 
 
-def _padded(axis: Float[np.ndarray, " n"], span: _Span) -> Float[np.ndarray, " k"]:
+def _padded(axis: Float[np.ndarray, " n"], span: Span) -> Float[np.ndarray, " k"]:
     part = axis[span.cells]
     return np.concatenate([part, np.full(span.padded - span.length, part[-1])])
 

@@ -1,29 +1,28 @@
-"""landscape(): plan, compute, label. Metrics of the logistic model over a grid of (a, b)."""
+"""landscape(): plan, compute, label. Metrics over a grid of (a, b)."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sweep.clock import Clock
-from sweep.cuts import Confusion, confusion, rounding_bound
-from sweep.data import InputError, Sample
+from sweep.data import Batch, InputError, Sample
 from sweep.grid import Grid, axis
+from sweep.losses import Counting, Family, Smooth, metric
 from sweep.measure import Measure, as_measure
-from sweep.progress import bar
+from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice
+from sweep.progress import Step, bar
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from sweep.losses import Counting, Smooth
 
 BUDGET = 512 * 2**20
 """Default bytes of working memory, beyond input and output."""
@@ -31,21 +30,21 @@ BUDGET = 512 * 2**20
 LEAST_BUDGET = 2**20
 """Bytes of working memory without which nothing can be planned."""
 
-CELLS_AT_ONCE = 2**15
-"""Cells whose counts are taken together; more are no faster."""
-
-BYTES_PER_CELL = 512
-"""Working memory for the counts of one cell: its cut, its searches, its table."""
-
+METHODS = ("auto", "direct", "compressed")
 DTYPES = ("float64", "float32")
+
+Metric = Smooth | Counting | PerSample
+Asked = str | Smooth | Counting | Family | Callable[..., Any]
+"""A metric by its name, itself, a family for its defaults, or a function of a logit and a label."""
 
 
 def landscape(
-    data: Sample | Measure,
+    data: Sample | Measure | Batch | tuple,
     a: str | ArrayLike = "-5:5:101",
     b: str | ArrayLike = "-5:5:101",
-    metrics: str | Sequence[str] = ("cross_entropy", "accuracy"),
+    metrics: Asked | Sequence[Asked] = ("cross_entropy", "accuracy"),
     *,
+    model: Slice | None = None,
     tolerance: float = 1e-9,
     method: str = "auto",
     dtype: str = "float64",
@@ -54,144 +53,195 @@ def landscape(
 ) -> xr.Dataset:
     """Metrics of p = sigmoid(a*x + b) in every cell of a grid of slopes a and intercepts b.
 
-    The logit is z = fl(fl(a*x) + b) in float64, and class 1 is predicted iff z > 0. Accuracy
-    counts are exact in every cell, ties included (see `sweep.cuts`).
+    The logit is z = fl(fl(a*x) + b) in float64, and class 1 is predicted iff z > 0. Counts are
+    exact in every cell, ties included (see `sweep.cuts`).
+
+    With `model`, the same of p = sigmoid(logit(params, x)) on a slice through its parameters: a and
+    b count along the two directions, z is what the model computes, and no bound on its rounding is
+    known, so that `tolerance` and `method` are not used and `error_bound` is nan.
 
     Args:
-        data: the sample or measure.
+        data: the sample or measure; with a model or a metric of your own also (X, y) or
+            (X, y, weight), X of shape (n, ...).
         a: slopes, P points: text such as "-5:5:101" (both ends included; ":log" for geometric
             spacing; "0,1,2.5" for a list), a number or an array.
         b: intercepts, Q points, likewise.
-        metrics: names from `sweep.losses.METRICS`.
+        metrics: names from `sweep.losses.METRICS`, with parameters as in "focal(gamma=3)"; metrics
+            themselves, such as `sweep.losses.METRICS["focal"](3)`; and JAX functions
+            `metric(z, y)` of the logit and the label of one sample, which are averaged over the
+            samples and named by their `__name__`.
+        model: the model and its slice; None is the logistic model.
         tolerance: largest error accepted in a smooth metric, as a multiple of max(1, value).
         method: "direct" sums over every point in every cell, at a cost of cells x points;
             "compressed" reads the points once (see `sweep.compressed`); "auto" takes the cheaper.
             Either keeps the tolerance or refuses. A `Measure` keeps its compression for the next
             grid; a `Sample` does not.
-        dtype: "float64" or "float32", in which the direct method computes losses. The compressed
-            method is in float64, and counts are exact.
+        dtype: "float64" or "float32", in which the direct method computes losses, and a model. The
+            compressed method is in float64, and counts of the logistic model are exact.
         memory_budget: bytes that may be used beyond input and output.
         progress: whether to show progress bars on stderr for what takes more than two seconds;
             None shows them on a terminal only.
 
     Returns:
-        A Dataset with dims `a` (P,) and `b` (Q,) and a float64 variable for each metric:
-        `cross_entropy` in nats, `accuracy` as a fraction. For hard labels without weights,
-        `accuracy` comes with `correct`, the int64 count of correct predictions. Attributes of the
-        dataset say what it was computed from, on what device and how: `method`; `error_bound`, on
-        |error| / max(1, value); the seconds of each stage, with compilation apart; and for a
+        A Dataset with dims `a` (P,) and `b` (Q,) and a float64 variable for each metric, named as
+        the metric: `cross_entropy` in nats, `accuracy` as a fraction. For hard labels without
+        weights, `accuracy` comes with `correct`, the int64 count of correct predictions.
+        Attributes say what it was computed from, on what device and how: `method`; `error_bound`,
+        on |error| / max(1, value); the seconds of each stage, with compilation apart; and for a
         compression `observed_error`, the largest error seen in `checked_cells` cells against sums
-        over `checked_points` points, and the number of `bins` and `nodes`.
+        over `checked_points` points, and the numbers of `bins` and `nodes`.
 
     Raises:
         InputError: an axis or metric is not understood, there are no points, the result would not
-            fit into memory, the tolerance cannot be met, or JAX finds no device.
+            fit into memory, the tolerance cannot be met, or JAX finds no device; a model or
+            metric of your own is not a scalar function of one sample, or a logit is nan.
+        TypeError: data is of a kind that is not known, or has no samples where they are needed.
     """
-    # jax takes a second to load: the first call pays for it, `import sweep` does not.
-    from sweep import devices
-    from sweep.losses import Counting, Smooth
-    from sweep.methods import METHODS, Request, smooth
-
     grid = Grid(axis(a, "a"), axis(b, "b"))
     wanted = _wanted(metrics)
-    losses = [m for m in wanted if isinstance(m, Smooth)]
-    counting = [m for m in wanted if isinstance(m, Counting)]
     _require_known("method", method, METHODS)
     _require_known("dtype", dtype, DTYPES)
     if memory_budget < LEAST_BUDGET:
         raise InputError(f"memory budget is {memory_budget} bytes; at least 1 MiB is needed")
-    _require_tolerance(tolerance)
-    grid.require_room(len(wanted) + bool(counting))
-    measure = as_measure(data)
-    if not measure.total > 0:
-        raise InputError("the sample has no points, so its metrics are means over nothing")
-    attributes = {
-        "n": measure.n,
-        "total_weight": measure.total,
-        "sample_fingerprint": measure.fingerprint,
-        "tolerance": tolerance,
-        "error_bound": rounding_bound(measure) if counting else 0.0,
-        "device": devices.describe(),
-    }
-    values: dict[str, np.ndarray] = {}
-    clock = Clock()
-    if losses:
-        request = Request(losses, grid, tolerance, dtype, memory_budget, progress)
-        answer = smooth(measure, request, method, clock)
-        bound = max(attributes["error_bound"], answer.attributes["error_bound"])
-        attributes |= answer.attributes | {"error_bound": bound}
-        values |= answer.values
-    if counting:
-        with clock.stage("count"):
-            devices.order(measure.class0, measure.class1)
-            values |= _count(measure, counting, grid, memory_budget, progress)
-    attributes |= clock.seconds | _versions()
-    return _labelled(grid, values, wanted).assign_attrs(attributes)
-
-
-def _wanted(metrics: str | Sequence[str]) -> list[Smooth | Counting]:
-    from sweep.losses import metric
-
-    names = dict.fromkeys([metrics] if isinstance(metrics, str) else metrics)
-    if not names:
-        raise InputError("no metric was asked for; name at least one")
-    return [metric(name) for name in names]
-
-
-def _require_tolerance(tolerance: float) -> None:
     if not 0 < tolerance < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
+    grid.require_room(len(wanted) + any(m.name == "accuracy" for m in wanted))
+    run = _Run(grid, wanted, tolerance, method, dtype, memory_budget, progress)
+    if model is None:
+        return run.of_line(data)
+    require_slice(model)
+    return run.of_model(model, as_batch(data))
 
 
-def _count(
-    measure: Measure,
-    counting: list[Counting],
-    grid: Grid,
-    budget: int,
-    progress: bool | None,
-) -> dict[str, np.ndarray]:
-    """Counting metrics, and `correct` beside accuracy, by blocks of cells in threads."""
-    values: dict[str, np.ndarray] = {m.name: np.empty(grid.cells) for m in counting}
-    if "accuracy" in values and measure.counted:
-        values["correct"] = np.empty(grid.cells, np.int64)
-    workers = os.cpu_count() or 1
-    size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * workers)))
+@dataclass(frozen=True)
+class _Run:
+    """One call of `landscape`, its arguments understood."""
 
-    def count(start: int) -> int:
-        cells = np.arange(start, min(start + size, grid.cells))
-        row, column = np.divmod(cells, len(grid.b))
-        table: Confusion = confusion(measure, grid.a[row], grid.b[column])
-        for m in counting:
-            values[m.name][cells] = m.value(*table)
-        if "correct" in values:
-            values["correct"][cells] = table.tp + table.tn
-        return len(cells)
+    grid: Grid
+    wanted: list[Metric]
+    tolerance: float
+    method: str
+    dtype: str
+    budget: int
+    progress: bool | None
+    clock: Clock = field(default_factory=Clock)
 
-    with (
-        bar("counts", grid.cells, "cells", progress) as step,
-        ThreadPoolExecutor(workers) as pool,
-    ):
-        for done in pool.map(count, range(0, grid.cells, size)):
-            step(done)
-    return {name: flat.reshape(grid.shape) for name, flat in values.items()}
+    def of_line(self, data: Sample | Measure | Batch | tuple) -> xr.Dataset:
+        """The landscape of the logistic model."""
+        # jax takes a second to load: the first call pays for it, `import sweep` does not.
+        from sweep import devices
+        from sweep.counts import bound, counts
+        from sweep.methods import Request, smooth
+        from sweep.pairs import LINEAR
+
+        own = [m for m in self.wanted if isinstance(m, PerSample)]
+        batch = as_batch(data) if own else None
+        with self.clock.stage("read"):
+            measure = as_measure(data)
+            if not measure.total > 0:
+                raise InputError("the sample has no points, so its metrics are means over nothing")
+            provenance = _provenance(measure)
+        losses = [m for m in self.wanted if isinstance(m, Smooth)]
+        counting = [m for m in self.wanted if isinstance(m, Counting)]
+        values: dict[str, np.ndarray] = {}
+        bounds = [bound(measure, m) for m in counting]
+        how: dict[str, Any] = {}
+        if losses:
+            request = Request(
+                losses, self.grid, self.tolerance, self.dtype, self.budget, self.progress
+            )
+            answer = smooth(measure, request, self.method, self.clock)
+            values |= answer.values
+            how = answer.attributes
+            bounds.append(answer.bound)
+        if counting:
+            with self._stage("count", "counts", self.grid.cells, "cells") as step:
+                devices.order(measure.class0, measure.class1)
+                values |= counts(measure, counting, self.grid, self.budget, step)
+        if batch is not None:
+            values |= self._pairs(LINEAR, batch, own)
+            bounds.append(math.nan)
+        error_bound = {"tolerance": self.tolerance, "error_bound": float(np.max(bounds))}
+        return self._labelled(values, provenance | how | error_bound)
+
+    def of_model(self, model: Slice, batch: Batch) -> xr.Dataset:
+        """The landscape of a model of the user's own."""
+        values = self._pairs(model, batch, self.wanted)
+        how = {
+            "model": repr(model),
+            "method": "direct",
+            "dtype": self.dtype,
+            "error_bound": math.nan,
+            "error_bound_note": "no bound is known for a model of your own",
+        }
+        found = self._labelled(values, _provenance(batch) | how)
+        found.a.attrs.update(units="1", long_name="a, along directions[0]")
+        found.b.attrs.update(units="1", long_name="b, along directions[1]")
+        return found
+
+    def _pairs(
+        self, model: Slice, batch: Batch, metrics: Sequence[Metric]
+    ) -> dict[str, np.ndarray]:
+        from sweep import pairs
+
+        work = self.grid.cells * len(batch)
+        with self._stage("evaluate", "model", work, "samples") as step:
+            return pairs.evaluate(
+                model, batch, self.grid, metrics, self.dtype, self.budget, step
+            )
+
+    @contextmanager
+    def _stage(self, name: str, what: str, total: int, unit: str) -> Iterator[Step]:
+        with self.clock.stage(name), bar(what, total, unit, self.progress) as step:
+            yield step
+
+    def _labelled(self, values: dict[str, np.ndarray], how: dict[str, Any]) -> xr.Dataset:
+        import xarray as xr
+
+        attributes = {
+            m.name: {"units": m.units, "long_name": m.long_name, "source": m.source}
+            for m in self.wanted
+        }
+        attributes["correct"] = {"units": "count", "long_name": "correct predictions"}
+        names = [name for name in (*(m.name for m in self.wanted), "correct") if name in values]
+        return xr.Dataset(
+            {name: (("a", "b"), values[name], attributes[name]) for name in names},
+            coords={
+                "a": ("a", self.grid.a, {"units": "1 / unit of x", "long_name": "slope a"}),
+                "b": ("b", self.grid.b, {"units": "1", "long_name": "intercept b"}),
+            },
+            attrs=how | self.clock.seconds,
+        )
 
 
-def _labelled(
-    grid: Grid, values: dict[str, np.ndarray], metrics: list[Smooth | Counting]
-) -> xr.Dataset:
-    import xarray as xr
+def _wanted(metrics: Asked | Sequence[Asked]) -> list[Metric]:
+    single = isinstance(metrics, (str, Smooth, Counting)) or callable(metrics)
+    found = [_metric(one) for one in ([metrics] if single else metrics)]
+    if not found:
+        raise InputError("no metric was asked for; name at least one")
+    wanted = {one.name: one for one in found}
+    for one in found:
+        if one != wanted[one.name]:
+            raise InputError(f"two metrics are called {one.name!r}; give each a name of its own")
+    return list(wanted.values())
 
-    attributes = {
-        m.name: {"units": m.units, "long_name": m.long_name, "source": m.source} for m in metrics
-    }
-    attributes["correct"] = {"units": "count", "long_name": "correct predictions"}
-    return xr.Dataset(
-        {name: (("a", "b"), array, attributes[name]) for name, array in values.items()},
-        coords={
-            "a": ("a", grid.a, {"units": "1 / unit of x", "long_name": "slope a"}),
-            "b": ("b", grid.b, {"units": "1", "long_name": "intercept b"}),
-        },
-    )
+
+def _metric(asked: Asked) -> Metric:
+    if callable(asked) and not isinstance(asked, Family):
+        return per_sample(asked)
+    return metric(asked)
+
+
+def _provenance(data: Measure | Batch) -> dict[str, Any]:
+    """What is computed, on what; InputError if JAX has no device of the platform asked for."""
+    from sweep import devices
+
+    return {
+        "n": data.n if isinstance(data, Measure) else len(data),
+        "total_weight": data.total,
+        "sample_fingerprint": data.fingerprint,
+        "device": devices.describe(),
+    } | _versions()
 
 
 @cache

@@ -165,7 +165,7 @@ class Measure:
         return max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
 
 
-def as_measure(data: Sample | Measure) -> Measure:
+def as_measure(data: object) -> Measure:
     """The measure of anything that has one.
 
     Raises:

@@ -24,8 +24,6 @@ from sweep.measure import Measure, Points
 from sweep.plan import LARGEST, CompressionError, Plan, plan
 from sweep.progress import bar
 
-METHODS = ("auto", "direct", "compressed")
-
 CHECKED_CELLS = 16
 """Cells in which a compressed result is checked against sums over points."""
 
@@ -75,10 +73,12 @@ class Answer:
 
     Attributes:
         values: an array of shape (P, Q) for each metric's name.
-        attributes: method, error_bound and dtype; of a compression also its sizes and its check.
+        bound: on |error| / max(1, value).
+        attributes: method and dtype; of a compression also its sizes and its check.
     """
 
     values: dict[str, Float[np.ndarray, "P Q"]]
+    bound: float
     attributes: dict[str, str | int | float]
 
 
@@ -110,21 +110,19 @@ def smooth(measure: Measure, request: Request, method: str, clock: Clock) -> Ans
 
 
 def _direct(measure: Measure, request: Request, clock: Clock) -> Answer:
-    bounds = [
-        kernels.rounding_bound(measure, m, request.grid, request.dtype) for m in request.metrics
-    ]
-    _require(max(bounds), request)
+    bound = _direct_bound(measure, request)
+    _require(bound, request)
     values = {}
     for metric in request.metrics:
-        total = request.grid.cells * measure.n
+        work = kernels.work(measure, metric, request.grid.cells)
         with (
             clock.stage("evaluate"),
-            bar(f"{metric.name}, every point", total, "losses", request.progress) as step,
+            bar(f"{metric.name}, every point", work, "losses", request.progress) as step,
         ):
             values[metric.name] = kernels.direct(
                 measure, metric, request.grid, request.dtype, request.budget, step
             )
-    return Answer(values, {"method": "direct", "error_bound": max(bounds), "dtype": request.dtype})
+    return Answer(values, bound, {"method": "direct", "dtype": request.dtype})
 
 
 def _compressed(measure: Measure, request: Request, planned: Plan, clock: Clock) -> Answer:
@@ -148,16 +146,16 @@ def _compressed(measure: Measure, request: Request, planned: Plan, clock: Clock)
             _observed(measure, planned, windows, metric, values[metric.name], request)
             for metric in request.metrics
         )
-        if observed > bound + kernels.ROUNDING:
+        if observed > bound + _direct_bound(measure, request):
             raise CompressionError(
                 f"the check of the result found an error of {observed:.1e}, more than the bound of "
                 f"{bound:.1e}, which is a fault of this program"
             )
     return Answer(
         values,
+        bound,
         {
             "method": "compressed",
-            "error_bound": bound,
             "observed_error": observed,
             "checked_cells": min(CHECKED_CELLS, request.grid.cells),
             "checked_points": min(CHECKED_POINTS, measure.n),
@@ -205,8 +203,16 @@ def _require(bound: float, request: Request) -> None:
         )
 
 
+def _direct_bound(measure: Measure, request: Request) -> float:
+    return max(
+        kernels.rounding_bound(measure, metric, request.grid, request.dtype)
+        for metric in request.metrics
+    )
+
+
 def _direct_cost(measure: Measure, request: Request) -> float:
-    return request.grid.cells * measure.n * len(request.metrics)
+    cells = request.grid.cells
+    return sum(kernels.work(measure, metric, cells) for metric in request.metrics)
 
 
 def _cost(planned: Plan, measure: Measure, request: Request) -> float:

@@ -115,10 +115,35 @@ def test_data_of_another_kind_are_refused_with_the_remedy():
     )
 
 
+def test_models_of_another_kind_are_refused_with_the_remedy():
+    _loaded_after(
+        "import sweep\n"
+        "bad = {\n"
+        "    'logit is a int; a function is needed': (3, 0.0, (1.0, 1.0)),\n"
+        "    'directions must be a tuple of two trees': (print, 0.0, 1.0),\n"
+        "}\n"
+        "for sentence, arguments in bad.items():\n"
+        "    try:\n"
+        "        sweep.Slice(*arguments)\n"
+        "    except sweep.InputError as error:\n"
+        "        assert sentence in str(error)\n"
+        "    else:\n"
+        "        raise AssertionError('accepted')\n"
+        "try:\n"
+        "    sweep.landscape(([1.0], [1]), model=lambda params, x: x)\n"
+        "except sweep.InputError as error:\n"
+        "    assert 'model is a function; give sweep.Slice' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError('accepted')"
+    )
+
+
 def test_python_of_the_readme_runs():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    _loaded_after(block)
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        _loaded_after(block)
 
 
 def test_ci_runs_the_test_command_of_the_readme():

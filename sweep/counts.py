@@ -1,0 +1,70 @@
+"""Counting metrics over a grid: exact confusion masses in every cell, in threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from jaxtyping import Shaped
+
+from sweep.cuts import confusion, rounding_bound
+from sweep.grid import Grid
+from sweep.losses import Counting
+from sweep.measure import Measure
+from sweep.progress import Step, ignore
+
+CELLS_AT_ONCE = 2**15
+"""Cells whose counts are taken together: their cuts stay in a processor's cache."""
+
+BYTES_PER_CELL = 512
+"""Working memory for the counts of one cell: its cut, its searches, its table."""
+
+
+def counts(
+    measure: Measure, metrics: Sequence[Counting], grid: Grid, budget: int, step: Step = ignore
+) -> dict[str, Shaped[np.ndarray, "P Q"]]:
+    """Counting metrics in every cell, each by its name.
+
+    Args:
+        measure: data with at least one point.
+        metrics: the metrics.
+        grid: the cells.
+        budget: bytes that may be used beyond input and output.
+        step: is told how many cells are done.
+
+    Returns:
+        float64 arrays of shape (P, Q); beside accuracy, if masses are counts, `correct` in int64.
+    """
+    values: dict[str, np.ndarray] = {m.name: np.empty(grid.cells) for m in metrics}
+    if "accuracy" in values and measure.counted:
+        values["correct"] = np.empty(grid.cells, np.int64)
+    workers = os.cpu_count() or 1
+    size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * workers)))
+
+    def count(start: int) -> int:
+        cells = np.arange(start, min(start + size, grid.cells))
+        row, column = np.divmod(cells, len(grid.b))
+        table = confusion(measure, grid.a[row], grid.b[column])
+        for metric in metrics:
+            values[metric.name][cells] = metric.value(*table)
+        if "correct" in values:
+            values["correct"][cells] = table.tp + table.tn
+        return len(cells)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done in pool.map(count, range(0, grid.cells, size)):
+            step(done)
+    return {name: flat.reshape(grid.shape) for name, flat in values.items()}
+
+
+def bound(measure: Measure, metric: Counting) -> float:
+    """Bound on the error of a counting metric, beyond the last rounding where masses are counts.
+
+    Each mass has the relative error r of `sweep.cuts.rounding_bound`. A ratio part / whole, the
+    part among the whole, then has 2r of its value, and so has a mean of such ratios. Of the two
+    terms of Matthews' correlation, which add up to at most 1, each has 4r.
+    """
+    unit = float(np.finfo(np.float64).eps) / 2
+    return metric.sensitivity * rounding_bound(measure) + metric.roundings * unit

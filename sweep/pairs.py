@@ -1,0 +1,397 @@
+"""Evaluation of any `logit(params, x)` over the pairs of a cell and a sample.
+
+`cell_sums` is the mathematics of one cell: model and metrics are written for one sample and
+vmapped over the samples; the whole is vmapped over cells and compiled once. Everything else cuts
+the cells into tiles and the samples into blocks of one fixed shape each, sized from what the
+model's own intermediates take, so that nothing of the size of grid x n ever exists.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr
+from jaxtyping import Array, Float, Int, Shaped
+
+from sweep.cuts import Confusion
+from sweep.data import Batch, InputError
+from sweep.grid import Grid
+from sweep.kernels import BLOCK, TILE, Span, spans
+from sweep.losses import Counting, Smooth
+from sweep.models import Logit, Params, PerSample, Slice, place
+
+Metric = Smooth | Counting | PerSample
+
+Term = Callable[[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]
+"""What a sample of mass 1 adds to a sum, from its logit z and its label y in [0, 1]."""
+
+COMPILED = 16
+"""Models, each with its metrics, that stay compiled for the next call."""
+
+
+class Block(NamedTuple):
+    """Samples on the device; those of mass 0 are padding, or count for nothing anyway."""
+
+    x: Shaped[Array, "m ..."]
+    y: Float[Array, " m"]
+    mass: Float[Array, " m"]
+
+
+class Sums(NamedTuple):
+    """What a block adds in a cell, and its first sample whose logit is nan, -1 if there is none."""
+
+    terms: tuple[Float[Array, " *cells"], ...]
+    undefined: Int[Array, " *cells"]
+
+
+def cell_sums(
+    logit: Logit,
+    terms: tuple[Term, ...],
+    origin: Params,
+    directions: tuple[Params, Params],
+    block: Block,
+    a: Float[Array, ""],
+    b: Float[Array, ""],
+) -> Sums:
+    """Sums of mass * term(z, y), z = logit(params(a, b), x), over a block, for one (a, b)."""
+    params = place(origin, directions, a, b)
+    z = jax.vmap(partial(logit, params))(block.x).astype(block.y.dtype)
+    counts = block.mass > 0
+
+    def total(term: Term) -> Float[Array, ""]:
+        return jnp.sum(jnp.where(counts, block.mass * jax.vmap(term)(z, block.y), 0.0))
+
+    undefined = counts & jnp.isnan(z)
+    first = jnp.where(jnp.any(undefined), jnp.argmax(undefined), -1)
+    return Sums(tuple(total(term) for term in terms), first)
+
+
+def evaluate(
+    model: Slice,
+    batch: Batch,
+    grid: Grid,
+    metrics: Sequence[Metric],
+    dtype: str,
+    budget: int,
+    step: Callable[[int], None] | None = None,
+) -> dict[str, np.ndarray]:
+    """Metrics of a model in every cell of its slice, by evaluating it on every sample.
+
+    Args:
+        model: the model and its slice.
+        batch: at least one sample.
+        grid: the cells.
+        metrics: the metrics; for those that count, class 1 is predicted iff z > 0.
+        dtype: "float64" or "float32", in which parameters, inputs, logits and losses are computed.
+            Sums over blocks are accumulated in float64 either way.
+        budget: bytes that may be used beyond input and output.
+        step: called with the number of (cell, sample) pairs done since the last call.
+
+    Returns:
+        Arrays of shape (P, Q) by name; `correct`, int64, beside accuracy if samples are counted.
+
+    Raises:
+        InputError: the model or a metric fails on one sample, does not return a scalar or takes
+            more than the budget; a logit is nan; or dtype cannot hold a number.
+    """
+    summed = tuple(m for m in metrics if not isinstance(m, Counting))
+    counting = [m for m in metrics if isinstance(m, Counting)]
+    with jax.enable_x64(dtype == "float64"):
+        plane = _plane(model, dtype)
+        _require_scalars(model.logit, plane.origin, summed, batch, dtype)
+        function = partial(_compiled(model.logit, summed, bool(counting)), *plane)
+        tile, rows = _plan(function, batch, grid.cells, dtype, budget)
+        blocks = _Blocks(batch, rows, dtype, budget // 8)
+        a, b = _cast("a", grid.a, dtype), _cast("b", grid.b, dtype)
+        values: dict[str, np.ndarray] = {}
+        for cells in spans(grid.cells, tile):
+            i, j = np.divmod(_indices(cells), len(grid.b))
+            sums = _tile(function, blocks, a[i], b[j], cells.length, step)
+            for name, found in _values(sums, summed, counting, blocks).items():
+                flat = values.setdefault(name, np.empty(grid.cells, found.dtype))
+                flat[cells.cells] = found
+    return {name: flat.reshape(grid.shape) for name, flat in values.items()}
+
+
+def _linear(params: Params, x: Float[Array, ""]) -> Float[Array, ""]:
+    # The definition has two roundings. A compiler contracts a product and a sum into one, so it is
+    # given the product with 1, which is exact anyway.
+    a, b, one = params
+    return one * (a * x) + b
+
+
+LINEAR = Slice(_linear, (0.0, 0.0, 1.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+"""The logistic model itself: its parameters are (a, b, 1)."""
+
+
+@lru_cache(maxsize=COMPILED)
+def _compiled(
+    logit: Logit, summed: tuple[Smooth | PerSample, ...], counting: bool
+) -> Callable[..., Sums]:
+    """`cell_sums` over a tile of cells: the sums of each metric, then the confusion masses."""
+    terms = tuple(_term(metric) for metric in summed) + (CONFUSION if counting else ())
+    over_cells = jax.vmap(
+        partial(cell_sums, jax.jit(logit), terms), in_axes=(None, None, None, 0, 0)
+    )
+    return jax.jit(over_cells)
+
+
+def _term(metric: Smooth | PerSample) -> Term:
+    if isinstance(metric, PerSample):
+        return lambda z, y: jnp.asarray(metric.function(z, y)).astype(z.dtype)
+
+    def term(z: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
+        total = jnp.zeros_like(z)
+        for loss, on_class0, on_class1 in (
+            (metric.negative, 1.0, 0.0),
+            (metric.positive, 0.0, 1.0),
+        ):
+            share = on_class0 * (1 - y) + on_class1 * y
+            # An infinite loss of a class to which nothing of the sample belongs adds nothing.
+            total += jnp.where(share > 0, share * loss(z), 0.0)
+        return total
+
+    return term
+
+
+CONFUSION: tuple[Term, ...] = (
+    lambda z, y: jnp.where(z > 0, y, 0.0),
+    lambda z, y: jnp.where(z > 0, 1 - y, 0.0),
+    lambda z, y: jnp.where(z > 0, 0.0, y),
+    lambda z, y: jnp.where(z > 0, 0.0, 1 - y),
+)
+"""Shares of a sample in the masses tp, fp, fn and tn."""
+
+
+class _Plane(NamedTuple):
+    """A slice on the device."""
+
+    origin: Params
+    directions: tuple[Params, Params]
+
+
+def _plane(model: Slice, dtype: str) -> _Plane:
+    def send(name: str, tree: Params) -> Params:
+        return jax.tree.map(lambda leaf: jnp.asarray(_cast(name, leaf, dtype)), tree)
+
+    along_a, along_b = model.directions
+    directions = send("directions[0]", along_a), send("directions[1]", along_b)
+    return _Plane(send("origin", model.origin), directions)
+
+
+def _cast(name: str, values: Any, dtype: str) -> Float[np.ndarray, " *shape"]:
+    with np.errstate(over="ignore"):
+        cast = np.asarray(values).astype(dtype)
+    if not np.isfinite(cast).all():
+        raise InputError(f"{name} holds a number beyond the range of {dtype}; ask for float64")
+    return cast
+
+
+class _Blocks:
+    """The samples as device blocks of one shape: kept there if they fit, else sent each time."""
+
+    def __init__(self, batch: Batch, rows: int, dtype: str, room: int) -> None:
+        self._batch, self._dtype = batch, dtype
+        self._spans = spans(len(batch), rows)
+        heaviest = 1.0 if batch.weight is None else np.max(batch.weight)
+        self._exponent = int(np.frexp(heaviest)[1])
+        self.counted = batch.counted
+        self.masses = self._masses()
+        size = np.dtype(dtype).itemsize
+        fits = len(batch) * (_item_bytes(batch, dtype) + 2 * size) <= room
+        self._kept = list(self._send()) if fits else None
+
+    def __iter__(self) -> Iterator[tuple[Span, Block]]:
+        return self._send() if self._kept is None else iter(self._kept)
+
+    def _send(self) -> Iterator[tuple[Span, Block]]:
+        batch = self._batch
+        for span in self._spans:
+            rows = _indices(span)
+            x = batch.x[rows]
+            x = _cast("x", x, self._dtype) if x.dtype.kind == "f" else x
+            y = batch.y[rows].astype(self._dtype)
+            yield span, Block(jnp.asarray(x), jnp.asarray(y), jnp.asarray(self._mass(span)))
+
+    def _masses(self) -> tuple[float, float]:
+        """Masses of class 0 and class 1."""
+        mass0, mass1 = 0.0, 0.0
+        for span in self._spans:
+            mass = self._mass(span)[: span.length].astype(np.float64)
+            y = self._batch.y[span.cells].astype(self._dtype)
+            mass0 += float(np.sum((1 - y) * mass))
+            mass1 += float(np.sum(y * mass))
+        return mass0, mass1
+
+    def _mass(self, span: Span) -> Float[np.ndarray, " m"]:
+        """Masses in a unit, a power of two, in which no sum of them over- or underflows."""
+        mass, weight = np.zeros(span.padded, self._dtype), self._batch.weight
+        if weight is None:
+            mass[: span.length] = 1.0
+        else:
+            mass[: span.length] = np.ldexp(weight[span.cells], -self._exponent)
+        return mass
+
+
+def _item_bytes(batch: Batch, dtype: str) -> int:
+    """Bytes of one x on the device."""
+    return int(np.prod(batch.x.shape[1:], dtype=np.int64)) * _kind(batch, dtype).itemsize
+
+
+def _kind(batch: Batch, dtype: str) -> np.dtype:
+    """The dtype of x on the device: integers stay what they are."""
+    return np.dtype(dtype) if batch.x.dtype.kind == "f" else batch.x.dtype
+
+
+def _indices(span: Span) -> Int[np.ndarray, " k"]:
+    """Where the points of a span stand; padding repeats the last."""
+    return np.minimum(np.arange(span.padded), span.length - 1) + span.start
+
+
+def _tile(
+    function: Callable[..., Sums],
+    blocks: _Blocks,
+    a: Float[np.ndarray, " c"],
+    b: Float[np.ndarray, " c"],
+    cells: int,
+    step: Callable[[int], None] | None,
+) -> Float[np.ndarray, "terms cells"]:
+    """Sums over all samples in a tile, of which so many cells are no padding."""
+    total: Any = 0.0
+    for span, block in blocks:
+        sums = function(block, jnp.asarray(a), jnp.asarray(b))
+        _require_logits(np.asarray(sums.undefined), span, a, b)
+        terms = np.stack([np.asarray(term, np.float64) for term in sums.terms])
+        with np.errstate(invalid="ignore"):  # a metric of the user's own may add inf to -inf
+            total = total + terms[:, :cells]
+        if step is not None:
+            step(cells * span.length)
+    return total
+
+
+def _values(
+    sums: Float[np.ndarray, "terms cells"],
+    summed: Sequence[Smooth | PerSample],
+    counting: Sequence[Counting],
+    blocks: _Blocks,
+) -> dict[str, Shaped[np.ndarray, " cells"]]:
+    """Metrics from their sums over all samples."""
+    values = {m.name: row / sum(blocks.masses) for m, row in zip(summed, sums, strict=False)}
+    if not counting:
+        return values
+    masses = sums[len(summed) :]
+    table = Confusion(*(masses.astype(np.int64) if blocks.counted else masses))
+    values |= {metric.name: metric.value(*table) for metric in counting}
+    if "accuracy" in values and blocks.counted:
+        values["correct"] = table.tp + table.tn
+    return values
+
+
+def _plan(
+    function: Callable[..., Sums], batch: Batch, cells: int, dtype: str, budget: int
+) -> tuple[int, int]:
+    """Cells in a tile and samples in a block that together take at most 3/4 of the budget.
+
+    What they take is counted as if the compiler fused nothing and freed nothing. It is a constant
+    plus terms proportional to the cells, to the samples and to their pairs, so that four small
+    shapes tell it for all.
+    """
+
+    def taken(cells: int, rows: int) -> int:
+        like: Any = jax.ShapeDtypeStruct  # which stands for an array here
+        x = like((rows, *batch.x.shape[1:]), _kind(batch, dtype))
+        block, ab = Block(x, like((rows,), dtype), like((rows,), dtype)), like((cells,), dtype)
+        return _bytes(jax.make_jaxpr(function)(block, ab, ab).jaxpr)
+
+    least, room = taken(1, 1), budget - budget // 4
+    if least > room:
+        raise InputError(
+            f"one cell and one sample of this model may take {least / 2**20:.3g} MiB; ask for a "
+            f"memory budget of at least {math.ceil(least / room * budget / 2**20)} MiB instead of "
+            f"{budget / 2**20:.3g} MiB"
+        )
+    by_row, by_cell = taken(1, 2) - least, taken(2, 1) - least
+    by_pair = taken(2, 2) - least - by_row - by_cell
+    rows = min(len(batch), BLOCK, 1 + (room - least) // by_row)
+    spare = room - least - (rows - 1) * by_row
+    return min(cells, TILE, 1 + spare // (by_cell + (rows - 1) * by_pair)), rows
+
+
+def _bytes(jaxpr: Jaxpr) -> int:
+    """Bytes of everything that a computation takes, makes and returns."""
+    variables: list[Any] = [*jaxpr.invars, *(v for eqn in jaxpr.eqns for v in eqn.outvars)]
+    held = sum(v.aval.size * v.aval.dtype.itemsize for v in variables)
+    return held + sum(_bytes(inner) for eqn in jaxpr.eqns for inner in _inner(eqn.params))
+
+
+def _inner(parameters: dict[str, Any]) -> Iterator[Jaxpr]:
+    """The computations inside of one, such as the branches of a condition."""
+    for parameter in parameters.values():
+        for value in parameter if isinstance(parameter, (tuple, list)) else (parameter,):
+            if isinstance(value, ClosedJaxpr):
+                yield value.jaxpr
+            elif isinstance(value, Jaxpr):
+                yield value
+
+
+def _require_logits(
+    undefined: Int[np.ndarray, " c"],
+    span: Span,
+    a: Float[np.ndarray, " c"],
+    b: Float[np.ndarray, " c"],
+) -> None:
+    bad = np.flatnonzero(undefined >= 0)
+    if len(bad):
+        cell, row = bad[0], span.start + undefined[bad[0]]
+        raise InputError(
+            f"the model's logit is nan at a={a[cell]:g}, b={b[cell]:g} for x[{row}]; narrow the "
+            "grid, or make the model defined there"
+        )
+
+
+def _require_scalars(
+    logit: Logit,
+    origin: Params,
+    summed: Sequence[Smooth | PerSample],
+    batch: Batch,
+    dtype: str,
+) -> None:
+    """Refuses a model or a metric that is not a scalar function of one sample."""
+    shape, scalar = batch.x.shape[1:], jax.ShapeDtypeStruct((), dtype)
+    x = jax.ShapeDtypeStruct(shape, _kind(batch, dtype))
+    _require_scalar(
+        partial(jax.eval_shape, jax.jit(logit), origin, x),
+        f"logit(params, x) of one sample x of shape {shape}",
+        "; if it takes a batch, give lambda params, x: logit(params, x[None])[0]",
+        (jnp.floating,),
+    )
+    for metric in summed:
+        if isinstance(metric, PerSample):
+            _require_scalar(
+                partial(jax.eval_shape, metric.function, scalar, scalar),
+                f"{metric.name}(z, y) of one logit and its label",
+                "",
+                (jnp.floating, jnp.integer, jnp.bool_),
+            )
+
+
+def _require_scalar(
+    shapes: Callable[[], Any], what: str, remedy: str, kinds: tuple[Any, ...]
+) -> None:
+    try:
+        found = shapes()
+    except Exception as error:  # whatever the user's own code raises
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise InputError(f"{what} raises {type(error).__name__}: {reason}{remedy}") from error
+    if not hasattr(found, "shape"):
+        raise InputError(f"{what} returns a {type(found).__name__}, not a scalar{remedy}")
+    if found.shape != ():
+        raise InputError(f"{what} returns shape {found.shape}, not a scalar{remedy}")
+    if not any(jnp.issubdtype(found.dtype, kind) for kind in kinds):
+        raise InputError(f"{what} returns {found.dtype}, not a real number{remedy}")

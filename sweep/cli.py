@@ -22,6 +22,7 @@ from sweep import store
 from sweep.data import ILLUSTRATIONS, InputError, Sample, load
 from sweep.grid import AxisError, axis
 from sweep.landscape import BUDGET
+from sweep.losses import metric as metric_named
 from sweep.records import plain
 
 if TYPE_CHECKING:
@@ -260,11 +261,9 @@ def _require_outputs(data: Path, out: Path | None, figure: Path | None, force: b
 
 
 def _require_metrics(names: tuple[str, ...]) -> None:
-    from sweep.losses import metric
-
     for name in names:
         try:
-            metric(name)
+            metric_named(name)
         except InputError as error:
             raise UsageError(f"--metric: {error}") from None
 

@@ -135,7 +135,7 @@ def at_cells(
         for k in np.flatnonzero(np.isin(row, group.rows)):
             a, b = plan.grid.a[row[k]], plan.grid.b[column[k]]
             near = (m @ loss(a * window.x + b) for loss, m in _weighted(metric, window.mass, total))
-            far = _straight(metric, window.beyond / total, a, np.array([b]))
+            far = _straight(metric, window.beyond / total, np.array([a]), np.array([b]))
             out[k] = sum(near) + far.item()
     return out if metric.penalty is None else out + metric.penalty(plan.grid.a[row])
 

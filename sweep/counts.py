@@ -59,7 +59,7 @@ def counts(
     return {name: flat.reshape(grid.shape) for name, flat in values.items()}
 
 
-def bound(measure: Measure, metric: Counting) -> float:
+def counting_bound(measure: Measure, metric: Counting) -> float:
     """Bound on the error of a counting metric, beyond the last rounding where masses are counts.
 
     Each mass has the relative error r of `sweep.cuts.rounding_bound`. A ratio part / whole, the

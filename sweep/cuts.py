@@ -20,10 +20,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from sweep.measure import Measure, Points
+from sweep.measure import STRIDE, Measure, Points
 
 NEIGHBOURS = 4
 """The search for t starts in -b/a +- so many float64 neighbours, and almost always ends there."""
+
+
+FEW = 2**15
+"""Points in which one search stays in a processor's cache anyway."""
 
 
 class Confusion(NamedTuple):
@@ -71,7 +75,7 @@ def confusion(
 
 
 def rounding_bound(measure: Measure) -> float:
-    """Bound on the error of each confusion mass, as a fraction of the whole; 0 for counts."""
+    """Bound on the relative error of each confusion mass, however small; 0 for counts."""
     if measure.counted:
         return 0.0
     longest = max(len(measure.class0), len(measure.class1))
@@ -82,13 +86,29 @@ def _split(
     points: Points, cuts: Cut
 ) -> tuple[Shaped[np.ndarray, " ..."], Shaped[np.ndarray, " ..."]]:
     """The masses of one class that are predicted to be of class 1 and of class 0."""
-    x, up = points.ordered.x, cuts.orientation > 0
+    up = cuts.orientation > 0
     first = np.empty(cuts.t.shape, np.int64)
-    first[up] = np.searchsorted(x, cuts.t[up], side="left")
-    first[~up] = np.searchsorted(x, cuts.t[~up], side="right")
-    lower = points.mass_of_first(first)
-    upper = points.mass_of_first(np.array(len(x))) - lower
+    first[up] = _below(points, cuts.t[up], np.less)
+    first[~up] = _below(points, cuts.t[~up], np.less_equal)
+    lower, upper = points.mass_of_first(first), points.mass_of_last(len(points) - first)
     return np.where(up, upper, lower), np.where(up, lower, upper)
+
+
+def _below(points: Points, t: Float[np.ndarray, " k"], less: np.ufunc) -> Int[np.ndarray, " k"]:
+    """How many points are `less` than each t: `numpy.searchsorted`, twice as fast on much data.
+
+    A search among every STRIDE-th point stays in a processor's cache; the last steps, which do
+    not, are taken by all searches at once, so that their waits for memory overlap.
+    """
+    x, side = points.ordered.x, "left" if less is np.less else "right"
+    if len(x) < FEW:
+        return np.searchsorted(x, t, side)
+    count = np.maximum(STRIDE * np.searchsorted(points.thinned, t, side) - (STRIDE - 1), 0)
+    step = STRIDE // 2
+    while step:
+        count += step * less(x.take(count + (step - 1), mode="clip"), t)
+        step //= 2
+    return np.minimum(count, len(x))
 
 
 def _smallest_positive(

@@ -130,7 +130,7 @@ class _Run:
         """The landscape of the logistic model."""
         # jax takes a second to load: the first call pays for it, `import sweep` does not.
         from sweep import devices
-        from sweep.counts import bound, counts
+        from sweep.counts import counting_bound, counts
         from sweep.methods import Request, smooth
         from sweep.pairs import LINEAR
 
@@ -144,7 +144,7 @@ class _Run:
         losses = [m for m in self.wanted if isinstance(m, Smooth)]
         counting = [m for m in self.wanted if isinstance(m, Counting)]
         values: dict[str, np.ndarray] = {}
-        bounds = [bound(measure, m) for m in counting]
+        bounds = [counting_bound(measure, m) for m in counting]
         how: dict[str, Any] = {}
         if losses:
             request = Request(
@@ -186,9 +186,7 @@ class _Run:
 
         work = self.grid.cells * len(batch)
         with self._stage("evaluate", "model", work, "samples") as step:
-            return pairs.evaluate(
-                model, batch, self.grid, metrics, self.dtype, self.budget, step
-            )
+            return pairs.evaluate(model, batch, self.grid, metrics, self.dtype, self.budget, step)
 
     @contextmanager
     def _stage(self, name: str, what: str, total: int, unit: str) -> Iterator[Step]:
@@ -215,8 +213,9 @@ class _Run:
 
 
 def _wanted(metrics: Asked | Sequence[Asked]) -> list[Metric]:
-    single = isinstance(metrics, (str, Smooth, Counting)) or callable(metrics)
-    found = [_metric(one) for one in ([metrics] if single else metrics)]
+    if isinstance(metrics, (str, Smooth, Counting)) or callable(metrics):
+        return [_metric(metrics)]
+    found = [_metric(one) for one in metrics]
     if not found:
         raise InputError("no metric was asked for; name at least one")
     wanted = {one.name: one for one in found}

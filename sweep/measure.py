@@ -20,6 +20,9 @@ from jaxtyping import Float, Int, Shaped
 
 from sweep.data import Sample
 
+STRIDE = 64
+"""Distance, a power of two, of the points in `Points.thinned`."""
+
 Columns = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None]
 """Positions of points and their masses, or None if each has mass 1."""
 
@@ -81,15 +84,29 @@ class Points:
             return np.inf, -np.inf
         return float(np.min(self.x)), float(np.max(self.x))
 
+    @cached_property
+    def thinned(self) -> Float[np.ndarray, " k"]:
+        """Every STRIDE-th position in ascending order, from the lowest."""
+        return self.ordered.x[::STRIDE].copy()
+
     def mass_of_first(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
         """Mass of the `count` lowest points, of count's shape: int64 if counted, else float64."""
         return count if self.mass is None else np.asarray(self._cumulative[count])
+
+    def mass_of_last(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
+        """Mass of the `count` highest points, likewise: precise also where little is left."""
+        return count if self.mass is None else np.asarray(self._cumulative_from_above[count])
 
     @cached_property
     def _cumulative(self) -> Float[np.ndarray, " k"]:
         """Mass of the first 0, 1, ..., m points in ascending order of x."""
         assert self.ordered.mass is not None
         return cumulative(self.ordered.mass)
+
+    @cached_property
+    def _cumulative_from_above(self) -> Float[np.ndarray, " k"]:
+        assert self.ordered.mass is not None
+        return cumulative(self.ordered.mass[::-1])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

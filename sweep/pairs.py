@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from sweep.cuts import Confusion
 from sweep.data import Batch, InputError
 from sweep.grid import Grid
-from sweep.kernels import BLOCK, TILE, Span, spans
+from sweep.kernels import ROW, TILE, Span, spans
 from sweep.losses import Counting, Smooth
 from sweep.models import Logit, Params, PerSample, Slice, place
 
@@ -100,6 +100,11 @@ def evaluate(
         InputError: the model or a metric fails on one sample, does not return a scalar or takes
             more than the budget; a logit is nan; or dtype cannot hold a number.
     """
+    for metric in metrics:
+        if isinstance(metric, Smooth) and metric.penalty is not None:
+            raise InputError(
+                f"{metric.name} penalises the slope a, which a model of your own does not have"
+            )
     summed = tuple(m for m in metrics if not isinstance(m, Counting))
     counting = [m for m in metrics if isinstance(m, Counting)]
     with jax.enable_x64(dtype == "float64"):
@@ -111,11 +116,11 @@ def evaluate(
         a, b = _cast("a", grid.a, dtype), _cast("b", grid.b, dtype)
         values: dict[str, np.ndarray] = {}
         for cells in spans(grid.cells, tile):
-            i, j = np.divmod(_indices(cells), len(grid.b))
+            i, j = np.divmod(cells.numbers, len(grid.b))
             sums = _tile(function, blocks, a[i], b[j], cells.length, step)
             for name, found in _values(sums, summed, counting, blocks).items():
                 flat = values.setdefault(name, np.empty(grid.cells, found.dtype))
-                flat[cells.cells] = found
+                flat[cells.slice] = found
     return {name: flat.reshape(grid.shape) for name, flat in values.items()}
 
 
@@ -148,10 +153,7 @@ def _term(metric: Smooth | PerSample) -> Term:
 
     def term(z: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
         total = jnp.zeros_like(z)
-        for loss, on_class0, on_class1 in (
-            (metric.negative, 1.0, 0.0),
-            (metric.positive, 0.0, 1.0),
-        ):
+        for loss, on_class0, on_class1 in metric.parts:
             share = on_class0 * (1 - y) + on_class1 * y
             # An infinite loss of a class to which nothing of the sample belongs adds nothing.
             total += jnp.where(share > 0, share * loss(z), 0.0)
@@ -213,7 +215,7 @@ class _Blocks:
     def _send(self) -> Iterator[tuple[Span, Block]]:
         batch = self._batch
         for span in self._spans:
-            rows = _indices(span)
+            rows = span.numbers
             x = batch.x[rows]
             x = _cast("x", x, self._dtype) if x.dtype.kind == "f" else x
             y = batch.y[rows].astype(self._dtype)
@@ -224,7 +226,7 @@ class _Blocks:
         mass0, mass1 = 0.0, 0.0
         for span in self._spans:
             mass = self._mass(span)[: span.length].astype(np.float64)
-            y = self._batch.y[span.cells].astype(self._dtype)
+            y = self._batch.y[span.slice].astype(self._dtype)
             mass0 += float(np.sum((1 - y) * mass))
             mass1 += float(np.sum(y * mass))
         return mass0, mass1
@@ -235,7 +237,7 @@ class _Blocks:
         if weight is None:
             mass[: span.length] = 1.0
         else:
-            mass[: span.length] = np.ldexp(weight[span.cells], -self._exponent)
+            mass[: span.length] = np.ldexp(weight[span.slice], -self._exponent)
         return mass
 
 
@@ -247,11 +249,6 @@ def _item_bytes(batch: Batch, dtype: str) -> int:
 def _kind(batch: Batch, dtype: str) -> np.dtype:
     """The dtype of x on the device: integers stay what they are."""
     return np.dtype(dtype) if batch.x.dtype.kind == "f" else batch.x.dtype
-
-
-def _indices(span: Span) -> Int[np.ndarray, " k"]:
-    """Where the points of a span stand; padding repeats the last."""
-    return np.minimum(np.arange(span.padded), span.length - 1) + span.start
 
 
 def _tile(
@@ -282,7 +279,7 @@ def _values(
     blocks: _Blocks,
 ) -> dict[str, Shaped[np.ndarray, " cells"]]:
     """Metrics from their sums over all samples."""
-    values = {m.name: row / sum(blocks.masses) for m, row in zip(summed, sums, strict=False)}
+    values = {m.name: row / _total(m, blocks) for m, row in zip(summed, sums, strict=False)}
     if not counting:
         return values
     masses = sums[len(summed) :]
@@ -291,6 +288,11 @@ def _values(
     if "accuracy" in values and blocks.counted:
         values["correct"] = table.tp + table.tn
     return values
+
+
+def _total(metric: Smooth | PerSample, blocks: _Blocks) -> float:
+    """What the sum of a metric is divided by."""
+    return metric.total(*blocks.masses) if isinstance(metric, Smooth) else sum(blocks.masses)
 
 
 def _plan(
@@ -318,7 +320,7 @@ def _plan(
         )
     by_row, by_cell = taken(1, 2) - least, taken(2, 1) - least
     by_pair = taken(2, 2) - least - by_row - by_cell
-    rows = min(len(batch), BLOCK, 1 + (room - least) // by_row)
+    rows = min(len(batch), ROW, 1 + (room - least) // by_row)
     spare = room - least - (rows - 1) * by_row
     return min(cells, TILE, 1 + spare // (by_cell + (rows - 1) * by_pair)), rows
 

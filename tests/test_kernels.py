@@ -6,13 +6,26 @@ import pytest
 import sweep
 from sweep import Sample, kernels
 from sweep.grid import Grid
-from sweep.losses import METRICS, Smooth
-from sweep.measure import Measure
+from sweep.losses import METRICS, Smooth, metric
+from sweep.measure import Measure, Points
 from tests import oracle
 
 CE = METRICS["cross_entropy"]
 assert isinstance(CE, Smooth)
 BUDGET = 2**29
+SMOOTH = {
+    name: metric(name)
+    for name in (
+        "cross_entropy",
+        "brier",
+        "focal(0)",
+        "focal",
+        "weighted_cross_entropy(1, 5)",
+        "smoothed_cross_entropy(0.3)",
+        "smoothed_cross_entropy(1)",
+        "penalised_cross_entropy(0.5, 2)",
+    )
+}
 
 
 def _normal(n, seed=0):
@@ -103,23 +116,46 @@ def test_the_bound_is_honest_at_the_ends_of_the_float_range(name, dtype):
         assert error <= found.attrs["error_bound"] == bound
 
 
-def test_sums_are_compensated():
+def _block(rows, mass=None):
+    x = jnp.asarray(rows)
+    return kernels.Block(x, jnp.full(x.shape, jnp.inf), mass)
+
+
+def test_sums_are_compensated_within_a_call_and_between_calls():
     # One is lost in 1e16 + 1: ten times in a row, unless what was lost is kept.
     with jax.enable_x64(True):
-        sums = kernels.Sums(jnp.array([[1e16]]), jnp.array([[0.0]]))
-        point = jnp.array([[0.0]])
-        for _ in range(10):
-            sums = kernels._add(sums, point, jnp.array([0.0]), None, loss=jnp.exp)
-        assert float((sums.value + sums.lost)[0, 0]) == 1e16 + 10
+        cell = jnp.array([1.0]), jnp.array([[0.0]])
+        for rows, calls in (([[0.0]], 10), ([[0.0]] * 10, 1)):
+            sums = kernels.Sums(jnp.array([[1e16]]), jnp.array([[0.0]]))
+            for _ in range(calls):
+                sums = kernels._add(sums, *cell, _block(rows), 1.0, loss=jnp.exp, good=-1)
+            assert float((sums.value + sums.lost)[0, 0]) == 1e16 + 10
 
 
 def test_blocks_stay_on_the_device_only_where_there_is_room():
     points = Measure.from_sample(Sample(*_normal(2000))).class1
-    for room, kept in ((len(points) * 8, True), (len(points) * 8 - 1, False)):
-        blocks = kernels._Blocks(points, "float64", room)
+    for room, kept in ((len(points) * 16, True), (len(points) * 16 - 1, False)):
+        blocks = kernels._Blocks(points, "float64", 1, room)
         first, again = list(blocks), list(blocks)
         assert (first[0].x is again[0].x) == kept
         np.testing.assert_array_equal(first[0].x, again[0].x)
+
+
+@pytest.mark.parametrize("n", [1, 64, 511, 513, 1025, 99_000, 10**6])
+@pytest.mark.parametrize("most", [1, 3, 40, 5000])
+def test_blocks_hold_every_point_once_with_little_padding(n, most):
+    rows, width = kernels._block_shape(n, most)
+    assert 1 <= rows <= most
+    assert width <= kernels.ROW
+    padded = -(-n // (rows * width)) * rows * width
+    assert n <= padded <= 1.07 * n + 2 * rows * kernels.PADDING_STEP + kernels.ROW
+    with jax.enable_x64(True):
+        blocks = list(kernels._Blocks(Points(np.arange(1.0, n + 1)), "float64", most, 0))
+    x = np.concatenate([np.asarray(block.x).ravel() for block in blocks])
+    limit = np.concatenate([np.asarray(block.limit).ravel() for block in blocks])
+    np.testing.assert_array_equal(x[limit > 0], np.arange(1, n + 1))
+    assert len(x) == padded
+    assert np.all(x[limit < 0] == 0)
 
 
 def test_logit_has_two_roundings():
@@ -156,13 +192,48 @@ def test_vmapped_tile_is_a_loop_over_the_scalar_definition():
         for i, a in enumerate(grid.a):
             for j, b in enumerate(grid.b):
                 sums = [
-                    kernels.integral(loss, jnp.asarray(a * points.x), jnp.asarray(b), None)
-                    for loss, points in (
-                        (CE.negative, measure.class0),
-                        (CE.positive, measure.class1),
+                    kernels.integral(
+                        loss, _block(points.x[None]), jnp.asarray(a), jnp.asarray(b), good=good
+                    ).item()
+                    for loss, points, good in (
+                        (CE.negative, measure.class0, -1),
+                        (CE.positive, measure.class1, 1),
                     )
                 ]
-                assert found[i, j] == pytest.approx(float(sum(sums)) / 100, rel=1e-14)
+                assert found[i, j] == pytest.approx(sum(sums) / 100, rel=1e-14)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", SMOOTH)
+def test_scattered_cells_are_those_of_the_grid(name, weighted):
+    x, y = _normal(1500)
+    weight = np.random.default_rng(1).uniform(size=1500) if weighted else None
+    measure = Measure.from_sample(Sample(x, y, weight))
+    a, b = np.linspace(-3, 5, 7), np.linspace(-2, 2, 7)
+    whole = kernels.direct(measure, SMOOTH[name], Grid(a, b), "float64", BUDGET)
+    found = kernels.direct_cells(measure, SMOOTH[name], a, b, "float64", BUDGET)
+    np.testing.assert_allclose(found, np.diagonal(whole), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("budget", [2**20, BUDGET])
+def test_steps_add_up_to_the_work(name, budget):
+    measure = Measure.from_sample(Sample(*_normal(3000)))
+    grid = Grid(np.linspace(-3, 5, 40), np.linspace(-2, 2, 9))
+    told = []
+    kernels.direct(measure, SMOOTH[name], grid, "float64", budget, told.append)
+    assert sum(told) == kernels.work(measure, SMOOTH[name], grid.cells)
+    assert min(told) > 0
+
+
+def test_few_cells_of_many_points_take_few_calls():
+    measure = Measure.from_sample(Sample(*_normal(200_000)))
+    told = []
+    a = np.array([1.0])
+    found = kernels.direct_cells(measure, CE, a, a, "float64", BUDGET, told.append)
+    assert len(told) == 2
+    expected = oracle.cross_entropy(Sample(*_normal(200_000)), 1.0, 1.0)
+    assert found[0] == pytest.approx(expected, rel=1e-14)
 
 
 def test_a_ragged_last_tile_or_block_compiles_nothing():
@@ -181,20 +252,23 @@ def test_a_ragged_last_tile_or_block_compiles_nothing():
 
 @pytest.mark.parametrize("budget", [2**20, 2**24, 2**29])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("shape", [(2000, 2000), (1, 10**6), (10**6, 3)])
+@pytest.mark.parametrize("shape", [(2000, 2000), (1, 10**6), (10**6, 3), (1, 1), (64, 1)])
 def test_compiled_tile_stays_within_the_budget(shape, budget, dtype):
     height, width = kernels.tile_shape(shape, budget, dtype)
     assert 1 <= height <= shape[0]
     assert 1 <= width <= shape[1]
     with jax.enable_x64(True):
         tile = jax.ShapeDtypeStruct((height, width), jnp.float64)
-        block = jax.ShapeDtypeStruct((kernels.BLOCK,), dtype)
+        rows = kernels.most_rows(height * width, budget, dtype)
+        block = jax.ShapeDtypeStruct((rows, kernels.ROW), dtype)
         lowered = kernels._add.lower(
             kernels.Sums(tile, tile),
-            jax.ShapeDtypeStruct((height, kernels.BLOCK), dtype),
-            jax.ShapeDtypeStruct((width,), dtype),
-            block,
+            jax.ShapeDtypeStruct((height,), dtype),
+            jax.ShapeDtypeStruct((height, width), dtype),
+            kernels.Block(block, block, block),
+            1.0,
             loss=CE.positive,
+            good=1,
         )
         memory = lowered.compile().memory_analysis()
     assert memory is not None

@@ -22,6 +22,7 @@ from sweep import store
 from sweep.data import ILLUSTRATIONS, InputError, Sample, load
 from sweep.grid import AxisError, axis
 from sweep.landscape import BUDGET
+from sweep.losses import known as known_metrics
 from sweep.losses import metric as metric_named
 from sweep.records import plain
 
@@ -52,7 +53,12 @@ Slopes = Annotated[str, Parameter(allow_leading_hyphen=True, help="Axis of slope
 Intercepts = Annotated[str, Parameter(allow_leading_hyphen=True, help="Axis of intercepts.")]
 Metrics = Annotated[
     tuple[str, ...],
-    Parameter(consume_multiple=True, negative="", help="Metrics, by name.", show_default=" ".join),
+    Parameter(
+        consume_multiple=True,
+        negative="",
+        help=f"Any of {known_metrics()}; the README has their formulas.",
+        show_default=" ".join,
+    ),
 ]
 
 PARTS = ("sample", "slices", "landscapes", "cells")
@@ -298,9 +304,9 @@ def _print_illustration(result: Illustration, written: list[Path]) -> None:
 def _print_landscape(data: Path, result: xr.Dataset, written: list[Path]) -> None:
     cells = f"{result.sizes['a']} x {result.sizes['b']} cells"
     print(f"{data}: {result.attrs['n']} points, {cells}, {result.attrs['method']}")
-    for name in result.data_vars:
-        if name == "correct":
-            continue
+    names = [str(name) for name in result.data_vars if name != "correct"]
+    width = max(len(name) for name in names)
+    for name in names:
         metric = result[name]
         ends = {"lowest": metric.argmin(...), "highest": metric.argmax(...)}
         for end, index in ends.items():
@@ -308,7 +314,7 @@ def _print_landscape(data: Path, result: xr.Dataset, written: list[Path]) -> Non
             place = f"a = {cell.a.item():g}, b = {cell.b.item():g}"
             ties = int((metric == cell).sum())
             among = f" and {ties - 1} more" if ties > 1 else ""
-            print(f"  {end:8}{name:14} {cell.item():.10g} at {place}{among}")
+            print(f"  {end:8}{name:{width}}  {cell.item():.10g} at {place}{among}")
     for path in written:
         print(f"  written: {path}")
 

@@ -158,7 +158,7 @@ def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
             if min(dataset.sizes["a"], dataset.sizes["b"]) == 1:
                 _draw_line(ax, dataset[name])
             else:
-                norm = _norm(name, dataset[name].values)
+                norm = _norm(dataset[name], dataset[name].values)
                 image = _draw_landscape(ax, dataset[name], best, norm)
                 _colour_bar(figure, ax, image, _label(dataset[name]), location="bottom")
         if min(dataset.sizes["a"], dataset.sizes["b"]) > 1:
@@ -177,7 +177,7 @@ def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figur
         rows = figure.subplots(2, len(columns), squeeze=False)
         for axes, name in zip(rows, ("cross_entropy", "accuracy"), strict=True):
             metrics = [dataset.sortby(["a", "b"])[name] for _, dataset, _ in columns]
-            norm = _norm(name, np.concatenate([metric.values.ravel() for metric in metrics]))
+            norm = _norm(metrics[0], np.concatenate([metric.values.ravel() for metric in metrics]))
             images = [
                 _draw_landscape(ax, metric, best, norm)
                 for ax, metric, (_, _, best) in zip(axes, metrics, columns, strict=True)
@@ -269,7 +269,7 @@ def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
     line = metric.squeeze("b" if along == "a" else "a")
     if _is_geometric(line[along].values):
         ax.set_xscale("log")
-    steps = "steps-mid" if metric.name == "accuracy" else "default"
+    steps = "steps-mid" if _counts(metric) else "default"
     marker = "." if line.size == 1 else ""
     ax.plot(line[along], line, marker=marker, color=BLUE, drawstyle=steps)
     ax.set(xlabel=_label(line[along]), ylabel=_label(metric))
@@ -279,7 +279,7 @@ def _draw_landscape(
     ax: Axes, metric: xr.DataArray, best: Optimum, norm: Normalize
 ) -> ScalarMappable:
     values = metric.transpose("b", "a")
-    colours = "cividis" if metric.name == "accuracy" else "viridis"
+    colours = "cividis" if _counts(metric) else "viridis"
     image = ax.pcolormesh(
         values.a, values.b, values, shading="nearest", cmap=colours, norm=norm, rasterized=True
     )
@@ -302,14 +302,21 @@ def _is_geometric(points: np.ndarray) -> bool:
     return bool(ratios[0] > 1.001 and np.allclose(ratios, ratios[0], rtol=1e-6))
 
 
-def _norm(name: str, values: np.ndarray) -> Normalize:
-    """Linear for accuracy; for losses logarithmic over at most three decades.
+def _counts(metric: xr.DataArray) -> bool:
+    """Whether a metric is a function of counts, hence a staircase."""
+    return metric.attrs["kind"] == "counting"
+
+
+def _norm(metric: xr.DataArray, values: np.ndarray) -> Normalize:
+    """Linear for counting metrics; for losses logarithmic over at most three decades.
 
     The valley of a loss is flat beside its walls.
     """
-    positive = values[np.isfinite(values) & (values > 0)]
-    if name == "accuracy" or positive.size == 0 or positive.max() <= positive.min():
-        return Normalize(float(values.min()), float(values.max()))
+    finite = values[np.isfinite(values)]
+    positive = finite[finite > 0]
+    if _counts(metric) or positive.size == 0 or positive.max() <= positive.min():
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+        return Normalize(float(low), float(high))
     return LogNorm(max(positive.min(), positive.max() / 1e3), positive.max(), clip=True)
 
 

@@ -145,6 +145,11 @@ class _Run:
         counting = [m for m in self.wanted if isinstance(m, Counting)]
         values: dict[str, np.ndarray] = {}
         bounds = [counting_bound(measure, m) for m in counting]
+        if bounds and max(bounds) > self.tolerance:
+            raise InputError(
+                f"tolerance {self.tolerance:g} cannot be promised for weighted counts: rounding "
+                f"alone may reach {max(bounds):.1e}; ask for a larger tolerance"
+            )
         how: dict[str, Any] = {}
         if losses:
             request = Request(
@@ -197,7 +202,12 @@ class _Run:
         import xarray as xr
 
         attributes = {
-            m.name: {"units": m.units, "long_name": m.long_name, "source": m.source}
+            m.name: {
+                "units": m.units,
+                "long_name": m.long_name,
+                "source": m.source,
+                "kind": "counting" if isinstance(m, Counting) else "smooth",
+            }
             for m in self.wanted
         }
         attributes["correct"] = {"units": "count", "long_name": "correct predictions"}

@@ -34,7 +34,10 @@ MANTISSA, BIAS = 52, 1023
 """Bits of a float64's mantissa; what is added to its exponent."""
 
 CHUNK = 2**18
-"""Points in one call on each device."""
+"""Most points in one call on each device; more are no faster."""
+
+BYTES_PER_POINT = 128
+"""Working memory for a point of a chunk."""
 
 SHORTEST = 2**10
 """Points in the smallest call: chunks have few shapes, powers of two."""
@@ -120,36 +123,44 @@ class Deposit:
         )
 
 
-def chunks(measure: Measure) -> int:
+def largest_chunk(budget: int) -> int:
+    """Points in one call on each device, a power of two, within a budget of bytes."""
+    room = budget // (2 * BYTES_PER_POINT * len(devices.available()))
+    return min(CHUNK, 1 << (max(SHORTEST, room).bit_length() - 1))
+
+
+def chunks(measure: Measure, chunk: int = CHUNK) -> int:
     """In how many chunks `deposit` sums a measure, each on one device."""
-    shards = len(devices.available())
-    return sum(
-        shards * -(-len(points) // (CHUNK * shards)) for points in (measure.class0, measure.class1)
-    )
+    size = chunk * len(devices.available())
+    classes = (measure.class0, measure.class1)
+    return len(devices.available()) * sum(-(-len(points) // size) for points in classes)
 
 
-def deposit(measure: Measure, lattice: Lattice, step: Step = ignore) -> Deposit:
+def deposit(measure: Measure, lattice: Lattice, step: Step = ignore, chunk: int = CHUNK) -> Deposit:
     """Sums a measure into the bins of a lattice that covers it.
 
     Args:
         measure: the data; every x lies within the lattice.
         lattice: the bins.
         step: is told how many points have been summed, after each chunk.
+        chunk: points in one call on each device.
     """
     with jax.enable_x64(True):
-        sums = [_sum(points, lattice, step) for points in (measure.class0, measure.class1)]
+        sums = [_sum(points, lattice, step, chunk) for points in (measure.class0, measure.class1)]
     moments = np.stack([total for total, _ in sums])
     chunks = sum(count for _, count in sums)
     points = len(measure.class0) + len(measure.class1)
     return Deposit(lattice, moments, points, measure.counted, chunks)
 
 
-def _sum(points: Points, lattice: Lattice, step: Step) -> tuple[Float[np.ndarray, "bins q"], int]:
+def _sum(
+    points: Points, lattice: Lattice, step: Step, chunk: int
+) -> tuple[Float[np.ndarray, "bins q"], int]:
     shards = len(devices.available())
     width = max(SHORTEST, 1 << (lattice.bins - 1).bit_length())
     total, chunks = np.zeros((lattice.bins, MOMENTS)), 0
-    for start in range(0, len(points), CHUNK * shards):
-        stop = min(start + CHUNK * shards, len(points))
+    for start in range(0, len(points), chunk * shards):
+        stop = min(start + chunk * shards, len(points))
         length = max(SHORTEST, 1 << (-(-(stop - start) // shards) - 1).bit_length())
         columns = [points.x] if points.mass is None else [points.x, points.mass]
         rows = [devices.spread(column[start:stop], length) for column in columns]

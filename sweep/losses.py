@@ -412,6 +412,11 @@ smoothed_cross_entropy = _family("smoothed_cross_entropy")
 penalised_cross_entropy = _family("penalised_cross_entropy")
 
 
+def known() -> str:
+    """What may be asked for, with the defaults of the parameters."""
+    return ", ".join(m.signature if isinstance(m, Family) else k for k, m in METRICS.items())
+
+
 def metric(asked: str | Metric | Family) -> Metric:
     """The metric that a text asks for, such as "brier", "focal", "focal(3)" or "focal(gamma=3)".
 
@@ -425,8 +430,7 @@ def metric(asked: str | Metric | Family) -> Metric:
         return asked
     name, parameters = _parsed(asked)
     if name not in METRICS:
-        known = ", ".join(m.signature if isinstance(m, Family) else k for k, m in METRICS.items())
-        raise InputError(f"there is no metric {name!r}; the known metrics are {known}")
+        raise InputError(f"there is no metric {name!r}; the known metrics are {known()}")
     found = METRICS[name]
     if isinstance(found, Family):
         return found(*parameters[0], **parameters[1])

@@ -160,12 +160,18 @@ class Measure:
         """
         if self.counted:
             return self
-        heaviest = max(float(np.max(p.masses, initial=0.0)) for p in (self.class0, self.class1))
-        _, exponent = np.frexp(heaviest)
+        _, exponent = np.frexp(self.heaviest)
         class0, class1 = (
             Points(p.x, np.ldexp(p.masses, -exponent)) for p in (self.class0, self.class1)
         )
         return replace(self, class0=class0, class1=class1)
+
+    @cached_property
+    def heaviest(self) -> float:
+        """Mass of the heaviest point."""
+        if self.counted:
+            return 1.0
+        return max(float(np.max(p.masses, initial=0.0)) for p in (self.class0, self.class1))
 
     @property
     def ends(self) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from sweep.clock import Clock
 from sweep.compressed import Window
 from sweep.data import InputError
 from sweep.grid import Grid
-from sweep.lattice import Deposit, chunks, deposit
+from sweep.lattice import Deposit, chunks, deposit, largest_chunk
 from sweep.losses import Loss, Smooth
 from sweep.measure import Measure, Points
 from sweep.plan import LARGEST, CompressionError, Plan, plan
@@ -27,11 +27,17 @@ from sweep.progress import bar
 CHECKED_CELLS = 16
 """Cells in which a compressed result is checked against sums over points."""
 
-CHECKED_POINTS = 2**16
+CHECKED_POINTS = 2**14
 """Points of such a sum: of more data, evenly spaced ones are compressed and summed apart."""
 
 PER_POINT = 8
 """Cost of depositing one point, in evaluations of a loss."""
+
+MOST_BINS = 2**20
+"""Bins from which on a deposit is no compression."""
+
+BYTES_PER_BIN = 512
+"""Working memory for a bin: the moments of two classes, on the device, summed and folded."""
 
 OVERHEAD = 2_000_000
 """Cost of planning, folding and checking, in evaluations of a loss."""
@@ -169,7 +175,8 @@ def _compressed(measure: Measure, request: Request, planned: Plan, clock: Clock)
 def _planned(measure: Measure, request: Request) -> Plan:
     """A plan on the lattice of the deposit there is, if that is fine enough, or else on its own."""
     _require_weights(measure)
-    arguments = (request.grid, measure.ends, request.losses, request.tolerance)
+    most_bins = min(MOST_BINS, request.budget // BYTES_PER_BIN)
+    arguments = (request.grid, measure.ends, request.losses, request.tolerance, most_bins)
     kept = _kept.get(measure)
     if kept is not None:
         try:
@@ -181,16 +188,16 @@ def _planned(measure: Measure, request: Request) -> Plan:
 
 def _require_weights(measure: Measure) -> None:
     """Refuses masses whose sums could leave the range of float64."""
-    for points in (measure.class0, measure.class1):
-        if points.mass is not None and len(points) > 0:
-            heaviest = float(np.max(points.mass))
-            if not 1 / LARGEST < heaviest < LARGEST:
-                raise CompressionError(f"weights as large as {heaviest:g} cannot be compressed")
+    heaviest = measure.heaviest
+    if not 1 / LARGEST < heaviest < LARGEST:
+        raise CompressionError(f"weights as large as {heaviest:g} cannot be compressed")
 
 
 def _promising(planned: Plan, measure: Measure, request: Request) -> Plan:
     """The plan, if it can keep the tolerance."""
-    _require(planned.bound(chunks(measure), measure.counted), request)
+    _require(
+        planned.bound(chunks(measure, largest_chunk(request.budget)), measure.counted), request
+    )
     return planned
 
 
@@ -225,7 +232,8 @@ def _deposited(measure: Measure, planned: Plan, request: Request) -> Deposit:
     kept = _kept.get(measure)
     if kept is None or kept.lattice != planned.lattice:
         with bar("deposit", measure.n, "points", request.progress) as step:
-            kept = deposit(measure, planned.lattice, step)
+            chunk = largest_chunk(request.budget)
+            kept = deposit(measure, planned.lattice, step, chunk)
         _kept[measure] = kept
     return kept
 

@@ -39,9 +39,6 @@ PANEL = 4.0
 WIDEST = 8.0
 """Half-width up to which the panels of a deposit that was made for another grid are used."""
 
-MOST_BINS = 2**18
-"""Bins from which on a deposit is no compression."""
-
 MOST_BITS = 30
 """Bits of a bin's number within an octave from which on bins are as fine as rounding."""
 
@@ -203,6 +200,7 @@ def plan(
     ends: tuple[float, float],
     losses: Sequence[Loss],
     tolerance: float,
+    most_bins: int,
     lattice: Lattice | None = None,
 ) -> Plan:
     """The plan for some losses over a grid.
@@ -212,6 +210,7 @@ def plan(
         ends: (lowest, highest) x of the data.
         losses: the losses of the logit.
         tolerance: largest error, as a multiple of max(1, value).
+        most_bins: bins that a lattice may have.
         lattice: one that the data have been deposited on already; by default the coarsest that
             will do.
 
@@ -233,6 +232,10 @@ def plan(
     near = 2 * (intercept + far)
     if lattice is None:
         lattice = _lattice(ends, min(whole, near), bin_half, whole <= near, steepest, top)
+    if lattice.bins > most_bins:
+        raise CompressionError(
+            f"the data spread over {lattice.bins} bins, for which there is room for {most_bins}"
+        )
     window = lattice.bits + 1 + lattice.exponent  # the smallest window is |x| < 2^window
     levels = max(1, top - window + 1)
     whole = math.ldexp(steepest, window + levels - 1)
@@ -305,10 +308,6 @@ def _lattice(
             f"logits reach {reach:.3g} near the cuts, which takes bins as fine as rounding"
         )
     lattice = Lattice.over(*ends, window - bits - 1, bits, bits - group_bits)
-    if lattice.bins > MOST_BINS:
-        raise CompressionError(
-            f"the data spread over {lattice.bins} bins; a compression has at most {MOST_BINS}"
-        )
     return lattice
 
 

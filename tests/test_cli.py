@@ -12,6 +12,7 @@ import xarray as xr
 
 import sweep
 from sweep import cli
+from sweep.losses import METRICS
 
 ILLUSTRATION = str(Path(sweep.__file__).parent / "illustrations" / "illustration2.csv")
 COMMAND = [sys.executable, "-c", "from sweep.cli import main; main()"]
@@ -104,6 +105,23 @@ def test_landscape_as_json_is_one_document(run):
     assert "cross_entropy" not in document["data_vars"]
 
 
+def test_landscape_takes_metrics_with_parameters(run, tmp_path):
+    options = ("--a=-1:1:3", "--b=0,1", "--out", "l.nc", "--figure", "f.png")
+    metrics = ("--metric", "focal(3)", "mcc", "weighted_cross_entropy(w1=5,w0=1)")
+    code, out, err = run("landscape", ILLUSTRATION, *metrics, *options)
+    assert (code, err) == (0, "")
+    assert "lowest  focal(gamma=3)                     0." in out
+    with xr.open_dataset(tmp_path / "l.nc") as saved:
+        names = ["focal(gamma=3)", "mcc", "weighted_cross_entropy(w0=1,w1=5)"]
+        assert list(saved.data_vars) == names
+
+
+def test_help_lists_every_metric(run):
+    _, out, _ = run("landscape", "--help")
+    for name in METRICS:
+        assert name in out
+
+
 def test_landscape_takes_several_metrics_after_one_option(run):
     options = ("--metric", "cross_entropy", "accuracy", "--a=1", "--b=0", "--json")
     _, out, _ = run("landscape", ILLUSTRATION, *options)
@@ -185,6 +203,10 @@ BAD_USAGE = {
     "two parts": (["--b=0:1"], "--b=0:1 is not of the form LOW:HIGH:COUNT"),
     "nan": (["--a=nan:1:3"], "must be a finite number"),
     "inf": (["--b=0:inf:3"], "must be a finite number"),
+    "metric with a bad parameter": (
+        ["--metric", "focal(-1)"],
+        "--metric: gamma=-1 is outside [0, 100]; ask for focal(gamma=2)",
+    ),
     "metric": (["--metric", "f0"], "the known metrics are cross_entropy, accuracy"),
     "tolerance": (["--tolerance", "small"], "tolerance"),
     "option": (["--no-such-option"], "--no-such-option"),

@@ -1,5 +1,7 @@
 """Compressed against direct and against the slow truth: within the bound, whatever the problem."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,10 +78,12 @@ def test_compressed_equals_direct(data):
     a, b = (data.draw(hnp.arrays(float, st.integers(1, 6), elements=numbers)) for _ in "ab")
     name = data.draw(st.sampled_from(SMOOTH))
     sample = Sample(x, y, weight)
-    one, other = (
-        sweep.landscape(sample, a, b, name, tolerance=1e-8, method=method)
-        for method in ("compressed", "direct")
-    )
+    try:
+        one = sweep.landscape(sample, a, b, name, tolerance=1e-8, method="compressed")
+    except CompressionError as refusal:
+        assert re.search("room for|as fine as|weights as large as|promised", str(refusal))
+        return
+    other = sweep.landscape(sample, a, b, name, tolerance=1e-8, method="direct")
     allowed = one.attrs["error_bound"] + other.attrs["error_bound"]
     assert error(one[name].values, other[name].values) <= allowed <= 1.1e-8
 
@@ -97,7 +101,7 @@ def cloud(n=3000, seed=0):
 def test_the_core_is_interpolated_where_that_is_less_and_only_there(a, b):
     sample = cloud()
     grid = Grid(sweep.grid.axis(a), sweep.grid.axis(b))
-    made = plan(grid, Measure.from_sample(sample).ends, losses("cross_entropy"), 1e-9)
+    made = plan(grid, Measure.from_sample(sample).ends, losses("cross_entropy"), 1e-9, 2**20)
     for group in made.groups:
         assert len(group.slopes.points) <= len(group.rows)
     assert len(made.intercepts.points) <= grid.shape[1]
@@ -109,7 +113,7 @@ def test_the_core_is_interpolated_where_that_is_less_and_only_there(a, b):
 def test_every_row_is_in_one_group_whose_window_is_fine_enough():
     slopes = np.concatenate([-np.geomspace(1e-9, 1e4, 200), [0.0], np.geomspace(1e-9, 1e4, 200)])
     grid = Grid(slopes, np.linspace(-5, 5, 3))
-    made = plan(grid, (-50.0, 3e7), losses("cross_entropy"), 1e-9)
+    made = plan(grid, (-50.0, 3e7), losses("cross_entropy"), 1e-9, 2**20)
     rows = np.concatenate([group.rows for group in made.groups])
     assert sorted(rows) == list(range(len(slopes)))
     first = 2.0 ** (made.lattice.exponent + made.lattice.bits + 1)
@@ -144,7 +148,7 @@ def test_merged_deposits_give_the_landscape_of_the_merged_data():
     parts = [Sample(whole.x[s], whole.y[s]) for s in (slice(1000), slice(1000, None))]
     grid = Grid(np.linspace(-10, 10, 21), np.linspace(-5, 5, 11))
     wanted = metric("cross_entropy")
-    made = plan(grid, Measure.from_sample(whole).ends, losses("cross_entropy"), 1e-9)
+    made = plan(grid, Measure.from_sample(whole).ends, losses("cross_entropy"), 1e-9, 2**20)
     deposits = [deposit(Measure.from_sample(s), made.lattice) for s in (*parts, whole)]
     merged = deposits[0].merge(deposits[1])
     one, other = (
@@ -230,5 +234,7 @@ def test_the_attributes_say_how_it_was_done():
 
 def test_nothing_is_compiled_again_for_more_points():
     sweep.landscape(cloud(30_000), method="compressed")
-    again = sweep.landscape(cloud(31_000, seed=1), method="compressed")
+    again = sweep.landscape(
+        cloud(31_000, seed=1), method="compressed", metrics=("accuracy", "cross_entropy")
+    )
     assert again.attrs["seconds_compile"] == 0.0

@@ -51,6 +51,23 @@ def test_landscapes_outline_the_exact_region_and_mark_the_optimum(first):
         assert ax.get_xlim() == pytest.approx((-5.05, 5.05))
 
 
+@pytest.mark.parametrize("metrics", [["mcc"], ["focal(3)", "f1", "brier"]])
+def test_landscapes_of_any_metrics_are_drawn(metrics, tmp_path):
+    sample = sweep.data.illustration(1)
+    best = sweep.optimum(sample)
+    for axes in (("-3:3:7", "-2:2:5"), ("-3:3:7", "0.5")):
+        dataset = sweep.landscape(sample, *axes, metrics)
+        figure = figures.landscapes(dataset, best)
+        figures.write(figure, tmp_path / "f.png", force=True)
+        assert sum(ax.get_xlabel() == "slope a" for ax in figure.axes) == len(metrics)
+
+
+def test_scales_of_counting_metrics_are_linear_and_of_losses_logarithmic():
+    dataset = sweep.landscape(sweep.data.illustration(1), "-3:3:7", "-2:2:5", ["mcc", "brier"])
+    norms = [type(figures._norm(dataset[m], dataset[m].values)) for m in ("mcc", "brier")]
+    assert [norm.__name__ for norm in norms] == ["Normalize", "LogNorm"]
+
+
 def test_cells_show_every_cell_and_the_optimum(first):
     (ax,) = figures.cells(first.landscape, first.optimum).axes
     assert len(ax.lines[0].get_xdata()) == 101 * 101

@@ -197,6 +197,19 @@ def test_saved_and_loaded_it_is_unchanged(tmp_path, name):
         assert all(loaded[v].dtype == found[v].dtype for v in found.variables)
 
 
+PARAMETRISED = ("focal(gamma=0.5)", "mcc", "weighted_cross_entropy(w0=1,w1=5)", "accuracy")
+
+
+@pytest.mark.parametrize("name", ["landscape.nc", "landscape.zarr"])
+def test_metrics_with_parameters_keep_their_names_on_disk(tmp_path, name):
+    found = sweep.landscape(_sample(0), "-3:3:4", "-1:1:3", PARAMETRISED)
+    assert list(found.data_vars) == [*PARAMETRISED, "correct"]
+    store.save(found, tmp_path / name)
+    read = xr.open_dataset if name.endswith(".nc") else xr.open_zarr
+    with read(tmp_path / name) as loaded:
+        xr.testing.assert_identical(loaded.load(), found)
+
+
 def test_xarrays_own_writers_keep_it_too(tmp_path):
     found = sweep.landscape(_sample(0), "-3:3:4", "5:-1:9")
     found.to_netcdf(tmp_path / "own.nc")

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep import InputError, Measure, Sample
-from sweep import lattice as module
 from sweep.lattice import MOMENTS, Lattice, deposit
 
 SHAPES = {
@@ -98,13 +97,12 @@ def test_deposits_on_different_lattices_are_refused():
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_chunks_change_nothing(monkeypatch, weighted):
+def test_chunks_change_nothing(weighted):
     x = np.random.default_rng(3).normal(size=5000)
     data, lattice = measure(x, weighted=weighted), lattice_of(x)
     whole = deposit(data, lattice)
-    monkeypatch.setattr(module, "CHUNK", 1024)
     steps = []
-    parts = deposit(data, lattice, steps.append)
+    parts = deposit(data, lattice, steps.append, chunk=1024)
     assert parts.chunks > whole.chunks
     assert sum(steps) == 5000
     assert parts.moments == pytest.approx(whole.moments, rel=1e-12, abs=1e-12)

@@ -78,6 +78,18 @@ def test_losses_are_zero_at_the_good_infinity_and_analytic_beside_the_real_line(
         )
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("gamma", [0, 0.5, 2, 100])
+def test_losses_round_by_less_than_the_bound_of_a_sum_allows(gamma, dtype):
+    z = np.linspace(-45, 45, 181, dtype=dtype)
+    found = losses.focal(gamma).negative(z)
+    with mpmath.workdps(40):
+        for zi, value in zip(z, found, strict=True):
+            v = mpmath.mpf(float(zi))
+            exact = mpmath.exp(-gamma * _softplus(-v)) * _softplus(v)
+            assert abs(float(value) - exact) <= 8 * np.finfo(dtype).eps * max(1, exact)
+
+
 def test_sigmoid_keeps_its_tails():
     z = np.array([-np.inf, -1e9, -700, -30, 0, 30, 800, np.inf])
     expected = [0, 0, np.exp(-700.0), 9.357622968839299e-14, 0.5, 1 - 9.357622968839299e-14, 1, 1]

@@ -10,6 +10,8 @@ import xarray as xr
 import sweep
 from sweep import InputError, Sample, Slice, losses, pairs, store
 from sweep.data import Batch
+from sweep.grid import Grid
+from sweep.losses import metric
 from tests import oracle
 
 BUDGET = 2**29
@@ -131,7 +133,7 @@ def test_vmapped_cells_are_a_loop_over_the_scalar_definition():
 def test_own_metrics_of_the_plain_model_stand_beside_the_table():
     sample = sweep.data.illustration(2)
     found = sweep.landscape(sample, "-2:3:6", "-1:1:5", ("accuracy", margin, wrong))
-    assert list(found.data_vars) == ["accuracy", "correct", "margin", "wrong"]
+    assert list(found.data_vars) == ["accuracy", "margin", "wrong", "correct"]
     np.testing.assert_allclose(found.wrong, 1 - found.accuracy, atol=1e-15)
     expected = oracle.grid(
         lambda s, a, b: np.mean((2 * s.y - 1) * oracle.logits(s, a, b)), sample, found.a, found.b
@@ -156,9 +158,9 @@ def test_tiles_and_blocks_of_every_raggedness_agree_with_the_definition(n, grid)
     sample = Sample(rng.normal(size=n), rng.integers(0, 2, n))
     a, b = np.linspace(-3, 5, grid[0]), np.linspace(-2, 2, grid[1])
     done = []
-    found = sweep.landscape(
-        sample, a, b, model=LINE, memory_budget=2**20, step=lambda pairs: done.append(pairs)
-    )
+    found = sweep.landscape(sample, a, b, model=LINE, memory_budget=2**20)
+    batch = Batch(sample.x, sample.y)
+    pairs.evaluate(LINE, batch, Grid(a, b), [metric("accuracy")], "float64", 2**20, done.append)
     expected = oracle.grid(oracle.cross_entropy, sample, a, b)
     np.testing.assert_allclose(found.cross_entropy, expected, rtol=1e-12)
     np.testing.assert_array_equal(found.correct, oracle.grid(oracle.correct, sample, a, b))
@@ -233,7 +235,7 @@ def test_integers_may_index_and_inputs_have_any_shape():
 def test_dataset_says_what_it_is():
     data = _data(30)
     found = sweep.landscape(data, "-1:1:3", "-1:1:2", ("accuracy", margin), model=_network())
-    assert list(found.data_vars) == ["margin", "accuracy", "correct"]
+    assert list(found.data_vars) == ["accuracy", "margin", "correct"]
     assert found.margin.attrs["long_name"] == "margin"
     assert found.accuracy.attrs["units"] == found.a.attrs["units"] == found.b.attrs["units"] == "1"
     attrs = found.attrs

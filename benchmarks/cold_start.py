@@ -7,16 +7,13 @@ counts. Prints one JSON document.
 """
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 
-import jax
+from sweep.machine import machine
 
 COMMANDS = {
     "help": (["--help"], "illustrate"),
@@ -48,14 +45,7 @@ def main() -> None:
     for name, (arguments, expected) in COMMANDS.items():
         times = [seconds(arguments, expected) for _ in range(runs)]
         results[name] = {"median_s": statistics.median(times), "runs_s": times}
-    machine = {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "device": str(jax.devices()[0]),
-        "versions": {name: version(name) for name in ("sweep", "jax", "numpy", "matplotlib")},
-    }
-    print(json.dumps({"commands": results, **machine}, indent=2))
+    print(json.dumps({"commands": results, **machine()}, indent=2))
 
 
 if __name__ == "__main__":

@@ -251,12 +251,73 @@ def optimum(
         _print_optimum(data, sample, result)
 
 
-def _require_outputs(data: Path, out: Path | None, figure: Path | None, force: bool) -> None:
+@app.command
+def bench(
+    *,
+    quick: Annotated[bool, Parameter(negative="", help="Half a minute, on small sizes.")] = False,
+    full: Annotated[bool, Parameter(negative="", help="Much longer, to n = 1e8.")] = False,
+    peers: Annotated[
+        str | None, Parameter(help="Names, with commas between; default: all.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Write the JSON document here.")] = None,
+    figure: FigureFile = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """This library and its peers side by side, outputs checked before a time counts.
+
+    A peer that is not installed is skipped; what takes too long is extrapolated, and marked.
+    """
+    from sweep.bench import PLANS
+    from sweep.bench import bench as measure
+    from sweep.scoreboard import scoreboard
+
+    if quick and full:
+        raise UsageError("--quick and --full exclude each other")
+    names = _peers(peers)
+    _require_outputs(None, out, figure, force)
+    plan = PLANS["quick" if quick else "full" if full else "default"]
+    result = measure(plan, names, _progress if sys.stderr.isatty() else lambda line: None)
+    document = result.to_dict()
+    if out is not None:
+        with store.staged(out, force=force) as partial:
+            partial.write_text(_document(document) + "\n", encoding="utf-8")
+    if figure is not None:
+        from sweep import figures
+
+        figures.write(figures.bench(document), figure, force=force)
+    if as_json:
+        _print_json(document)
+    else:
+        print(scoreboard(document))
+        for path in (out, figure):
+            if path is not None:
+                print(f"written: {path}")
+        print("All numbers: --json or --out FILE.json; as a figure: --figure FILE.png")
+    if result.mismatches:
+        raise InputError(f"outputs differ, so no time counts: {'; '.join(result.mismatches)}")
+
+
+def _peers(names: str | None) -> tuple[str, ...]:
+    from sweep.peers import PEERS
+
+    wanted = tuple(PEERS) if names is None else tuple(dict.fromkeys(names.split(",")))
+    for name in wanted:
+        if name not in PEERS:
+            raise UsageError(f"--peers: there is no {name!r}; there are {', '.join(PEERS)}")
+    return wanted
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _require_outputs(data: Path | None, out: Path | None, figure: Path | None, force: bool) -> None:
     """Refuses outputs that could not be written before anything is computed for them."""
     for path in (out, figure):
         if path is not None:
             store.require_free(path, force=force)
-            if path.exists() and data.exists() and path.samefile(data):
+            if data is not None and path.exists() and data.exists() and path.samefile(data):
                 raise InputError(f"{path}: is the file of data and stays as it is")
     if figure is not None:
         from sweep import figures

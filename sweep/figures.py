@@ -7,8 +7,9 @@ of a printed page. Figures are made without pyplot, so none is left open behind 
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 BLUE, ORANGE, GREEN, VERMILION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
+PURPLE, GREY, BROWN = "#CC79A7", "#808080", "#7F4F24"
 CLASS_COLOURS = {0: ORANGE, 1: BLUE}
 CE_COLOUR, ACCURACY_COLOUR = VERMILION, GREEN
 STYLE: dict[Any, Any] = {
@@ -217,6 +219,93 @@ def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
             legend["least cross-entropy"] = Line2D([], [], **_STAR)
         _legend_above(figure, legend, columns=2)
     return figure
+
+
+def bench(document: Mapping[str, Any]) -> Figure:
+    """A benchmark's three curves: time against n, time against cells, error against tolerance.
+
+    Args:
+        document: what `Bench.to_dict()` returns, or the same read from JSON. Extrapolated times
+            are drawn hollow, and dashed.
+    """
+    names = [peer["peer"] for peer in document["peers"] if "skipped" not in peer]
+    plan = document["plan"]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 3.2))
+        axes = figure.subplots(1, 3)
+        for name in names:
+            own = [[t for t in document[k] if t["peer"] == name] for k in _CURVES]
+            _draw_times(axes[0], name, own[0], lambda t: t["size"]["n"])
+            _draw_times(axes[1], name, own[1], lambda t: math.prod(t["size"]["cells"]))
+        _draw_errors(axes[2], document["against_tolerance"])
+        edge = plan["edge"]
+        axes[0].set(xlabel="points n", ylabel="time (s)", title=f"{edge} x {edge} cells")
+        axes[1].set(xlabel="cells", ylabel="time (s)", title=f"n = {plan['points']} points")
+        axes[2].set(
+            xlabel="tolerance asked for", ylabel="error / max(1, value)", title="cross-entropy"
+        )
+        legend: dict[str, Artist] = {name: Line2D([], [], **_PEER[name]) for name in names}
+        legend["extrapolated"] = Line2D(
+            [], [], color="black", linestyle="--", marker="o", markerfacecolor="white", **_THIN
+        )
+        _legend_above(figure, legend, columns=5)
+    return figure
+
+
+_CURVES = ("against_n", "against_cells")
+_THIN: dict[str, Any] = {"linewidth": 0.9, "markersize": 3.5}
+_THICK: dict[str, Any] = {"linewidth": 1.8, "markersize": 5}
+_PEER: dict[str, dict[str, Any]] = {
+    "sweep": {"color": VERMILION, "marker": "o", "zorder": 4, **_THICK},
+    "sweep-direct": {"color": BLUE, "marker": "s", "zorder": 3, **_THICK},
+    "numpy": {"color": "black", "marker": "^", **_THIN},
+    "sklearn": {"color": ORANGE, "marker": "v", **_THIN},
+    "numba": {"color": GREEN, "marker": "D", **_THIN},
+    "torch": {"color": PURPLE, "marker": "P", **_THIN},
+    "jax": {"color": SKY, "marker": "X", **_THIN},
+    "jax-grid-search": {"color": GREY, "marker": "<", **_THIN},
+    "r": {"color": BROWN, "marker": ">", **_THIN},
+}
+"""A colour and a mark for each, so that none rests on colour alone."""
+
+
+def _draw_times(
+    ax: Axes,
+    name: str,
+    timings: Sequence[Mapping[str, Any]],
+    along: Callable[[Mapping[str, Any]], float],
+) -> None:
+    """A line whose measured part is solid and filled, whose rest is dashed and hollow."""
+    style: dict[str, Any] = {"label": name, **_PEER[name]}
+    hollow: dict[str, Any] = style | {
+        "linestyle": "--",
+        "linewidth": 0.7,
+        "markerfacecolor": "white",
+    }
+    at, seconds = [along(t) for t in timings], [t["seconds"] for t in timings]
+    ax.plot(at, seconds, **hollow)
+    measured = [math.nan if t["extrapolated"] else t["seconds"] for t in timings]
+    ax.plot(at, measured, **style)
+    _log_log(ax)
+
+
+def _draw_errors(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    asked = [row["tolerance"] for row in rows]
+    ax.plot(asked, asked, color=GREY, linestyle=":", linewidth=1, label="asked for")
+    for key, label, style in (
+        ("error_bound", "stated bound", {"color": BLUE, "marker": "v", **_THIN}),
+        ("error", "true error", {"color": VERMILION, "marker": "o", **_THIN}),
+    ):
+        # An error of 0 has no place on a logarithmic scale.
+        ax.plot(asked, [max(row[key], 1e-17) for row in rows], label=label, **style)
+    _log_log(ax)
+    ax.invert_xaxis()
+    ax.legend(frameon=False)
+
+
+def _log_log(ax: Axes) -> None:
+    ax.set(xscale="log", yscale="log")
+    ax.grid(alpha=0.3, linewidth=0.5)
 
 
 _STAR: dict[str, Any] = {

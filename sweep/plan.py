@@ -307,8 +307,7 @@ def _lattice(
         raise CompressionError(
             f"logits reach {reach:.3g} near the cuts, which takes bins as fine as rounding"
         )
-    lattice = Lattice.over(*ends, window - bits - 1, bits, bits - group_bits)
-    return lattice
+    return Lattice.over(*ends, window - bits - 1, bits, bits - group_bits)
 
 
 def _require_fine(

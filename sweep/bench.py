@@ -1,0 +1,319 @@
+"""`bench()`: this library and its peers side by side in one run, and the ratios between them.
+
+Three curves (time against n, time against cells, error against tolerance) and the targets, on the
+problem of `contest.problem` except where one of the published illustrations is named. Every output
+is checked before its time counts; see `sweep.race`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sweep.contest import COMPRESSED, Contest, Report, problem, published, solve
+from sweep.data import Sample
+from sweep.landscape import landscape
+from sweep.machine import Peak, machine
+from sweep.measure import Measure
+from sweep.peers import PEERS, Problem, Size, Values
+from sweep.race import (
+    CHECKED,
+    TOLERANCE,
+    Mismatch,
+    Timing,
+    Truth,
+    race,
+    require_equal,
+    stopwatch,
+    truth,
+)
+from sweep.records import plain
+from sweep.targets import Target, against_sort, fastest_peer, milliseconds, per_point, words
+
+LONG = 4
+"""The targets may take so many times the budget of a point on a curve."""
+
+PATIENCE = 8.0
+"""Seconds that the repeats of the large problem, or of a yardstick, may take."""
+
+
+class Square(NamedTuple):
+    """A problem to be made: n points, edge x edge cells."""
+
+    n: int
+    edge: int
+
+    @property
+    def size(self) -> Size:
+        """As a size."""
+        return Size(self.n, (self.edge, self.edge))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one benchmark measures.
+
+    Attributes:
+        name: of the plan.
+        sizes: n of the first curve.
+        edge: its grid has edge x edge cells.
+        brute: the n of it at which the fastest peer is compared.
+        edges: of the grids of the second curve.
+        points: its n.
+        tolerances: of the third curve.
+        exact: its problem.
+        large: the problem of the targets that name numpy.sort, and of the memory.
+        direct: the problem on which the direct kernel is compared.
+        budget: seconds that one run of a brute-force peer may take at a point of a curve.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    edge: int
+    brute: int
+    edges: tuple[int, ...]
+    points: int
+    tolerances: tuple[float, ...]
+    exact: Square
+    large: Square
+    direct: Square
+    budget: float
+
+
+TOLERANCES = tuple(float(f"1e-{k}") for k in range(3, 11))
+
+PLANS = {
+    plan.name: plan
+    for plan in (
+        Plan(
+            name="quick",
+            sizes=(10_000, 100_000, 1_000_000),
+            edge=100,
+            brute=1_000_000,
+            edges=(10, 100, 1000),
+            points=10_000,
+            tolerances=TOLERANCES[::2],
+            exact=Square(10_000, 20),
+            large=Square(1_000_000, 1000),
+            direct=Square(10_000, 32),
+            budget=0.015,
+        ),
+        Plan(
+            name="default",
+            sizes=(10_000, 100_000, 1_000_000, 10_000_000),
+            edge=200,
+            brute=1_000_000,
+            edges=(10, 30, 100, 300, 1000),
+            points=100_000,
+            tolerances=TOLERANCES,
+            exact=Square(100_000, 50),
+            large=Square(10_000_000, 1000),
+            direct=Square(100_000, 64),
+            budget=0.3,
+        ),
+        Plan(
+            name="full",
+            sizes=(10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
+            edge=200,
+            brute=1_000_000,
+            edges=(10, 30, 100, 300, 1000, 3000),
+            points=100_000,
+            tolerances=TOLERANCES,
+            exact=Square(1_000_000, 100),
+            large=Square(10_000_000, 1000),
+            direct=Square(100_000, 64),
+            budget=5.0,
+        ),
+    )
+}
+"""The plans by name."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a benchmark found.
+
+    Attributes:
+        plan: what it measured.
+        machine: where: see `sweep.machine.machine`.
+        seconds: how long it took.
+        peers: of each peer, how it goes about it and its very first runs, or why it was skipped.
+        mismatches: sentences on outputs that were wrong; no time of such a peer is here.
+        against_n: timings of every peer at every n.
+        against_cells: timings of every peer on every grid.
+        against_tolerance: error, bound and time at every tolerance.
+        targets: the numbers to look at first.
+        timings: all others, by what they were needed for.
+    """
+
+    plan: Plan
+    machine: dict[str, Any]
+    seconds: float
+    peers: tuple[dict[str, Any], ...]
+    mismatches: tuple[str, ...]
+    against_n: tuple[Timing, ...]
+    against_cells: tuple[Timing, ...]
+    against_tolerance: tuple[dict[str, Any], ...]
+    targets: tuple[Target, ...]
+    timings: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain Python values: what --json prints and the figure is drawn from."""
+        return plain(self)
+
+
+def bench(
+    plan: Plan, peers: Iterable[str] = tuple(PEERS), report: Report = lambda line: None
+) -> Bench:
+    """Measures a plan.
+
+    Args:
+        plan: one of `PLANS`, or another.
+        peers: names from `sweep.peers.PEERS`.
+        report: told in a line what is being measured.
+    """
+    start = time.perf_counter()
+    contest = Contest(peers, report)
+    against_n = [t for n in plan.sizes for t in contest.run(problem(n, plan.edge), plan.budget)]
+    against_cells = [
+        t for edge in plan.edges for t in contest.run(problem(plan.points, edge), plan.budget)
+    ]
+    others = {"illustration_3": contest.run(published(3, 101), LONG * plan.budget)}
+    for dtype in TOLERANCE:
+        data = problem(*plan.direct).astype(dtype)
+        others[f"direct_{dtype}"] = contest.run(data, LONG * plan.budget, but="sweep")
+    report("error against tolerance")
+    errors = contest.guarded("sweep", partial(_against_tolerance, plan), ())
+    report(f"n = {plan.large.n:g}, {plan.large.edge} x {plan.large.edge} cells, beside numpy.sort")
+    large = contest.guarded("sweep", partial(_large, plan.large), {})
+    kept = {name: contest.kept(timings) for name, timings in others.items()}
+    against_n = contest.kept(against_n)
+    return Bench(
+        plan=plan,
+        machine=machine(),
+        seconds=time.perf_counter() - start,
+        peers=contest.described(),
+        mismatches=tuple(contest.mismatches.values()),
+        against_n=against_n,
+        against_cells=contest.kept(against_cells),
+        against_tolerance=() if "sweep" in contest.mismatches else errors,
+        targets=tuple(_targets(plan, large, against_n, kept)),
+        timings={"large": large, **kept},
+    )
+
+
+def _targets(
+    plan: Plan,
+    large: dict[str, Any],
+    against_n: tuple[Timing, ...],
+    others: dict[str, tuple[Timing, ...]],
+) -> list[Target]:
+    brute = [t for t in against_n if t.size.n == plan.brute]
+    third, name = others["illustration_3"], "illustration 3, 101 x 101 cells"
+    square = words(plan.direct.size)
+    return [
+        *against_sort(large),
+        fastest_peer("fastest_peer", words(Square(plan.brute, plan.edge).size), brute),
+        fastest_peer("illustration_3", name, third),
+        milliseconds("illustration_3_ms", name, third),
+        *(
+            fastest_peer(key, f"{square}, {dtype}", others[key], "sweep-direct")
+            for dtype in TOLERANCE
+            for key in (f"direct_{dtype}",)
+        ),
+        *per_point(against_n),
+    ]
+
+
+def _against_tolerance(plan: Plan) -> tuple[dict[str, Any], ...]:
+    """True error, the bound that was stated and time, at every tolerance."""
+    data = problem(*plan.exact)
+    expected = truth(data, 4 * CHECKED, seed=1)
+    return tuple(_at_tolerance(data, tolerance, expected) for tolerance in plan.tolerances)
+
+
+def _at_tolerance(data: Problem, tolerance: float, expected: Truth) -> dict[str, Any]:
+    call = partial(solve, data, metrics=("cross_entropy",), tolerance=tolerance)
+    seconds, values = stopwatch(call, PATIENCE / 10)
+    error, bound = expected.error(values.cross_entropy), values.attrs["error_bound"]
+    if not error <= bound <= tolerance:
+        raise Mismatch(
+            f"sweep: asked for {tolerance:g}, the error is {error:.2g} and its bound {bound:.2g}"
+        )
+    return {"tolerance": tolerance, "error": error, "seconds": min(seconds), **values.attrs}
+
+
+def _large(square: Square) -> dict[str, Any]:
+    """The large problem, a second grid on its measure, its yardsticks, and its memory."""
+    data = problem(*square)
+    loss = replace(COMPRESSED, solve=partial(solve, metrics=("cross_entropy",)))
+    return {
+        "both": race(COMPRESSED, data, PATIENCE / 2, checked=20 * CHECKED),
+        "cross_entropy": race(loss, data, PATIENCE / 2),
+        "sort_s": min(stopwatch(lambda: np.sort(data.x), PATIENCE)[0]),
+        "sum_s": min(stopwatch(lambda: data.x.sum(), PATIENCE)[0]),
+        "second_grid_s": min(_second_grid(data) for _ in range(3)),
+        "memory": _memory_of_child(square),
+    }
+
+
+def _second_grid(data: Problem) -> float:
+    """Seconds of another grid on a measure that one grid was computed on already."""
+    compute = partial(
+        landscape, Measure.from_sample(Sample(data.x, data.y)), method="compressed", progress=False
+    )
+    compute(a=data.a, b=data.b)
+    other = Problem(data.x, data.y, 0.9 * data.a, 0.9 * data.b)
+    (seconds,), found = stopwatch(partial(compute, a=other.a, b=other.b), 0)
+    values = Values(found["cross_entropy"].values, found["accuracy"].values)
+    require_equal(values, other, truth(other), "sweep")
+    return seconds
+
+
+def memory(n: int, edge: int, method: str = "compressed", **options: Any) -> dict[str, Any]:
+    """Peak memory of a landscape in this process beyond its input and output, in bytes.
+
+    A small landscape comes first, so that imports, compilation and threads do not count.
+
+    Args:
+        n: points.
+        edge: the grid has edge x edge cells.
+        method: of `landscape`.
+        options: others of `landscape`.
+    """
+    data = problem(n, edge)
+    few, sample = Sample(data.x[:2048], data.y[:2048]), Sample(data.x, data.y)
+    compute = partial(landscape, a=data.a, b=data.b, method=method, progress=False, **options)
+    compute(few)
+    with Peak() as peak:
+        (seconds,), found = stopwatch(partial(compute, sample), 0)
+    values = Values(found["cross_entropy"].values, found["accuracy"].values)
+    require_equal(values, data, truth(data), "sweep")
+    output = sum(variable.nbytes for variable in found.data_vars.values())
+    return {
+        "n": n,
+        "cells": edge * edge,
+        "seconds": seconds,
+        "output": output,
+        "beyond": peak.highest - peak.before - output,
+    }
+
+
+def _memory_of_child(square: Square) -> dict[str, Any]:
+    """`memory` in a process of its own, in which nothing has been freed before."""
+    code = (
+        "import json, sys; from sweep.bench import memory;"
+        f"sys.stdout.write(json.dumps(memory({square.n}, {square.edge})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"skipped": (done.stderr.strip().splitlines() or ["killed"])[-1]}
+    return json.loads(done.stdout)

@@ -1,0 +1,160 @@
+"""Who takes part in a benchmark: this library, both ways, and its peers, on one family of problems.
+
+A peer that is not installed is named and skipped; one that fails or whose output is wrong is out,
+with every time that was taken of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from sweep.data import Sample, illustration
+from sweep.landscape import landscape
+from sweep.peers import PEERS, Peer, Problem, Values
+from sweep.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
+
+SLOPES, INTERCEPTS = (-10.0, 10.0), (-5.0, 5.0)
+"""Ends of the axes."""
+
+PASSED_ON = (
+    "method", "nodes", "bins", "error_bound", "observed_error", "checked_cells", "checked_points",
+)  # fmt: skip
+"""Attributes of a landscape that are recorded, with all whose names start with `seconds_`."""
+
+SMALL = (1000, 6)
+"""(points, cells along an axis) of a peer's very first run, which pays for import and compiling."""
+
+Report = Callable[[str], None]
+"""Told in a line what is being measured."""
+
+
+def problem(n: int, edge: int) -> Problem:
+    """Points x ~ U(-1, 1), y ~ Bernoulli(sigmoid(x)), and a square grid: always the same."""
+    x, y = _points(n)
+    return Problem(x, y, np.linspace(*SLOPES, edge), np.linspace(*INTERCEPTS, edge))
+
+
+@lru_cache(maxsize=1)
+def _points(n: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(n)
+    x = rng.uniform(-1, 1, n)
+    return x, (rng.uniform(size=n) * (1 + np.exp(-x)) < 1).astype(np.float64)
+
+
+def published(k: int, edge: int) -> Problem:
+    """The k-th published illustration, a and b in [-5, 5]."""
+    sample, axis = illustration(k), np.linspace(-5, 5, edge)
+    return Problem(sample.x, sample.y, axis, axis)
+
+
+def solve(
+    problem: Problem,
+    method: str = "compressed",
+    metrics: Sequence[str] = ("cross_entropy", "accuracy"),
+    tolerance: float | None = None,
+) -> Values:
+    """This library as a peer, from arrays to arrays: each run makes its own sample and labels."""
+    found = landscape(
+        Sample(problem.x, problem.y),
+        problem.a,
+        problem.b,
+        metrics,
+        method=method,
+        dtype=problem.dtype,
+        tolerance=TOLERANCE[problem.dtype] if tolerance is None else tolerance,
+        progress=False,
+    )
+    accuracy = found["accuracy"].values if "accuracy" in found else None
+    return Values(found["cross_entropy"].values, accuracy, attrs=_passed_on(found.attrs))
+
+
+def _passed_on(attrs: dict[str, Any]) -> dict[str, Any]:
+    kept = {k: v for k, v in attrs.items() if k in PASSED_ON or k.startswith("seconds_")}
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in kept.items()}
+
+
+COMPRESSED = Peer(
+    "sweep", "the data once, then the grid", solve, lambda: True, ("float64",), brute=False
+)
+DIRECT = Peer(
+    "sweep-direct", "every point in every cell", partial(solve, method="direct"), lambda: True
+)
+OURS = (COMPRESSED, DIRECT)
+"""This library, both ways."""
+
+
+class Contest:
+    """The peers that are still in, what is known of each, and why the others are out.
+
+    Attributes:
+        mismatches: sentences on outputs that were wrong, by the peer's name.
+    """
+
+    def __init__(self, peers: Iterable[str], report: Report) -> None:
+        """Makes the very first run of each, which imports and compiles."""
+        self.mismatches: dict[str, str] = {}
+        self._peers = (*OURS, *(PEERS[name] for name in peers))
+        self._out = {peer.name: "not installed" for peer in self._peers if not peer.installed()}
+        self._rates: dict[tuple[str, str], float] = {}
+        self._starts: dict[str, dict[str, float]] = {}
+        self._report = report
+        for peer in self._in():
+            report(f"first run: {peer.name}")
+            self._starts[peer.name] = self.guarded(peer.name, partial(_start, peer), {})
+
+    def run(self, problem: Problem, budget: float, but: str = "") -> tuple[Timing, ...]:
+        """A timing of every peer that is in and computes in the problem's dtype, but for one."""
+        P, Q = problem.cells
+        self._report(f"n = {len(problem.x):g}, {P} x {Q} cells, {problem.dtype}")
+        timings: list[Timing] = []
+        for peer in self._in():
+            if problem.dtype in peer.dtypes and peer.name != but:
+                timings += self.guarded(peer.name, partial(self._timing, peer, problem, budget), [])
+        return tuple(timings)
+
+    def _timing(self, peer: Peer, problem: Problem, budget: float) -> list[Timing]:
+        key = peer.name, problem.dtype
+        timing = race(peer, problem, budget, rate=self._rates.get(key, RATE))
+        self._rates[key] = timing.rate
+        return [timing]
+
+    def guarded(self, name: str, call: Callable[[], Any], otherwise: Any) -> Any:
+        """What a call for a peer returns; if it fails, `otherwise`, and the peer is out."""
+        if name in self._out:
+            return otherwise
+        try:
+            return call()
+        except Mismatch as mismatch:
+            self.mismatches[name] = self._out[name] = str(mismatch)
+        except Exception as error:
+            if name in (peer.name for peer in OURS):
+                raise
+            # Whatever it is, it is the peer's own, and the others go on.
+            self._out[name] = f"failed: {type(error).__name__}: {error}"
+        return otherwise
+
+    def kept(self, timings: Iterable[Timing]) -> tuple[Timing, ...]:
+        """Those of peers that are still in."""
+        return tuple(timing for timing in timings if timing.peer not in self._out)
+
+    def described(self) -> tuple[dict[str, Any], ...]:
+        """Every peer for the record: how it goes about it and its first runs, or why it is out."""
+        return tuple(
+            {"peer": peer.name, "how": peer.how}
+            | ({"skipped": self._out[peer.name]} if peer.name in self._out else {})
+            | ({} if peer.name in self._out else self._starts[peer.name])
+            for peer in self._peers
+        )
+
+    def _in(self) -> list[Peer]:
+        return [peer for peer in self._peers if peer.name not in self._out]
+
+
+def _start(peer: Peer) -> dict[str, float]:
+    """Seconds of a peer's very first run, which imports and compiles, and of one after it."""
+    first, second = (stopwatch(lambda: peer.solve(problem(*SMALL)), 0)[0][0] for _ in range(2))
+    return {"first_run_s": first, "second_run_s": second}

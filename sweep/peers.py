@@ -1,0 +1,367 @@
+"""The same landscape by other libraries, each as its user would write it well.
+
+A peer is a function from a `Problem` to its `Values`, in NumPy arrays, so that a device has
+finished when it returns. All sum over every point in every cell. What a peer needs is imported
+by the peer alone; `Peer.installed` tells whether it is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, no_type_check
+
+import numpy as np
+from jaxtyping import Float
+
+BLOCK = 2**17
+"""Elements of a PyTorch temporary: a cell or more at a time, within the cache if they fit."""
+
+BATCH = 64
+"""Cells that jax-grid-search evaluates together: its own default on a CPU."""
+
+R_REPEATS = 3
+"""Runs of one R process; the first of them compiles to byte code."""
+
+
+LEAST_EDGE, LEAST_POINTS = 2, 100_000
+"""The smallest part of a problem that stands for it: lines of the grid along an axis, points."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a computation is.
+
+    Attributes:
+        n: points.
+        cells: (P, Q).
+    """
+
+    n: int
+    cells: tuple[int, int]
+
+    @property
+    def evaluations(self) -> int:
+        """Pairs of a cell and a point."""
+        return self.n * self.cells[0] * self.cells[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A landscape to be computed in the dtype of its arrays.
+
+    Attributes:
+        x: inputs, shape (n,).
+        y: labels 0 or 1, shape (n,).
+        a: slopes, ascending, shape (P,).
+        b: intercepts, ascending, shape (Q,).
+    """
+
+    x: Float[np.ndarray, " n"]
+    y: Float[np.ndarray, " n"]
+    a: Float[np.ndarray, " P"]
+    b: Float[np.ndarray, " Q"]
+
+    @property
+    def size(self) -> Size:
+        """How large it is."""
+        return Size(len(self.x), self.cells)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(P, Q)."""
+        return len(self.a), len(self.b)
+
+    @property
+    def evaluations(self) -> int:
+        """Pairs of a cell and a point: what a brute-force peer's time is proportional to."""
+        return self.size.evaluations
+
+    @property
+    def dtype(self) -> str:
+        """Of all arrays."""
+        return str(self.x.dtype)
+
+    def astype(self, dtype: str) -> Problem:
+        """The same in another precision."""
+        columns = (self.x, self.y, self.a, self.b)
+        return Problem(*(column.astype(dtype, copy=False) for column in columns))
+
+    def part(self, evaluations: int) -> Problem:
+        """About so many evaluations of it, all if that is most of it.
+
+        First the grid gets coarser, down to LEAST_EDGE lines, then points are left out, down to
+        LEAST_POINTS: enough for the work to outweigh what each cell costs beside it.
+        """
+        if evaluations > 0.7 * self.evaluations:
+            return self
+        total = len(self.a) * len(self.b)
+        cells = min(total, max(LEAST_EDGE**2, evaluations // len(self.x)))
+        share = math.sqrt(cells / total)
+        n = min(len(self.x), max(LEAST_POINTS, evaluations // cells))
+        return Problem(self.x[:n], self.y[:n], _thinned(self.a, share), _thinned(self.b, share))
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """What a peer found.
+
+    Attributes:
+        cross_entropy: in nats, shape (P, Q).
+        accuracy: as a fraction, shape (P, Q); None if it was not asked for.
+        seconds: of each run, by the peer's own clock; empty if the caller's clock is right.
+        attrs: what else it tells about itself.
+    """
+
+    cross_entropy: Float[np.ndarray, "P Q"]
+    accuracy: Float[np.ndarray, "P Q"] | None
+    seconds: tuple[float, ...] = ()
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One way to compute a landscape.
+
+    Attributes:
+        name: what it is called in tables and by --peers.
+        how: how it goes about it, in a few words.
+        solve: the computation.
+        installed: whether what it needs is there.
+        dtypes: precisions that it computes in.
+        brute: whether its time is proportional to cells times points.
+    """
+
+    name: str
+    how: str
+    solve: Callable[[Problem], Values]
+    installed: Callable[[], bool]
+    dtypes: tuple[str, ...] = ("float64", "float32")
+    brute: bool = True
+
+
+def numpy_loop(problem: Problem) -> Values:
+    """A loop over cells, vectorised over points, in buffers that are made once.
+
+    The loss is written out, for `numpy.logaddexp` takes twice as long.
+    """
+    ce, accuracy = np.empty(problem.cells), np.empty(problem.cells)
+    sign, positive = 1 - 2 * problem.y, problem.y > 0
+    n = len(problem.x)
+    z, u, hinge = (np.empty_like(problem.x) for _ in range(3))
+    for i, a in enumerate(problem.a):
+        product = a * problem.x
+        for j, b in enumerate(problem.b):
+            np.add(product, b, out=z)
+            accuracy[i, j] = np.count_nonzero((z > 0) == positive) / n
+            np.multiply(sign, z, out=u)
+            np.maximum(u, 0, out=hinge)
+            np.negative(np.abs(u, out=u), out=u)
+            np.log1p(np.exp(u, out=u), out=u)
+            ce[i, j] = np.add(hinge, u, out=u).mean()
+    return Values(ce, accuracy)
+
+
+def sklearn_loop(problem: Problem) -> Values:
+    """A loop over cells that asks scikit-learn for each metric."""
+    from scipy.special import expit
+    from sklearn.metrics import accuracy_score, log_loss
+
+    ce, accuracy = np.empty(problem.cells), np.empty(problem.cells)
+    for i, a in enumerate(problem.a):
+        for j, b in enumerate(problem.b):
+            p = expit(a * problem.x + b)
+            ce[i, j] = log_loss(problem.y, p, labels=[0, 1])
+            accuracy[i, j] = accuracy_score(problem.y, p > 0.5)
+    return Values(ce, accuracy)
+
+
+def numba_parallel(problem: Problem) -> Values:
+    """Cells in parallel, both metrics in one pass over the points."""
+    return Values(*_numba_kernel()(problem.x, problem.y, problem.a, problem.b))
+
+
+@cache
+def _numba_kernel() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    import numba  # pyright: ignore[reportMissingImports]
+
+    # Without fastmath, which gains nothing here: exp and log1p are calls.
+    @numba.njit(parallel=True)
+    @no_type_check  # so that Numba sees the function itself where types are checked at run time
+    def kernel(x, y, a, b):
+        n, columns = len(x), len(b)
+        ce, accuracy = np.empty((len(a), columns)), np.empty((len(a), columns))
+        for cell in numba.prange(len(a) * columns):
+            i, j = cell // columns, cell % columns
+            loss, correct = 0.0, 0
+            for k in range(n):
+                z = a[i] * x[k] + b[j]
+                u = z if y[k] == 0 else -z
+                loss += max(u, 0) + math.log1p(math.exp(-abs(u)))
+                correct += (z > 0) == (y[k] > 0)
+            ce[i, j], accuracy[i, j] = loss / n, correct / n
+        return ce, accuracy
+
+    return kernel
+
+
+def torch_blocks(problem: Problem) -> Values:
+    """Blocks of cells times all points, on the same kind of device as JAX.
+
+    `softplus`, for `binary_cross_entropy_with_logits` takes longer.
+    """
+    import jax
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch.nn.functional import softplus  # pyright: ignore[reportMissingImports]
+
+    gpu = jax.devices()[0].platform == "gpu" and torch.cuda.is_available()
+    x, y, a, b = (
+        torch.tensor(v, device="cuda" if gpu else "cpu")
+        for v in (problem.x, problem.y, problem.a, problem.b)
+    )
+    slopes, intercepts = a.repeat_interleave(len(b))[:, None], b.repeat(len(a))[:, None]
+    sign, positive = 1 - 2 * y, y > 0
+    ce, accuracy = [], []
+    step = max(1, (64 if gpu else 1) * BLOCK // len(x))
+    with torch.inference_mode():
+        for start in range(0, len(slopes), step):
+            block = slice(start, start + step)
+            z = torch.addcmul(intercepts[block], slopes[block], x)
+            accuracy.append(((z > 0) == positive).sum(1).double() / len(x))
+            ce.append(softplus(sign * z).mean(1).double())
+        found = [
+            torch.cat(blocks).reshape(problem.cells).cpu().numpy() for blocks in (ce, accuracy)
+        ]
+    return Values(found[0], found[1])
+
+
+def jax_vmap(problem: Problem) -> Values:
+    """One cell as scalar maths, vmapped over a row of the grid, mapped over the rows, jitted."""
+    import jax
+
+    with jax.enable_x64(problem.dtype == "float64"):
+        found = _jax_kernel()(problem.x, problem.y, problem.a, problem.b)
+        return Values(np.asarray(found[0], np.float64), np.asarray(found[1], np.float64))
+
+
+@cache
+def _jax_kernel() -> Callable[..., Any]:
+    import jax
+
+    def landscape(x, y, a, b):
+        row = jax.vmap(partial(_jax_cell, x, y), in_axes=(None, 0))
+        return jax.lax.map(lambda slope: row(slope, b), a)
+
+    return jax.jit(landscape)
+
+
+def _jax_cell(x: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Cross-entropy and accuracy of one (a, b), traced by JAX."""
+    import jax
+    import jax.numpy as jnp
+
+    z = a * x + b
+    loss = jnp.mean(jax.nn.softplus(jnp.where(y > 0, -z, z)))
+    return loss, jnp.mean((z > 0) == (y > 0), dtype=z.dtype)
+
+
+@cache
+def _jitted_cell() -> Callable[..., tuple[Any, Any]]:
+    import jax
+
+    return jax.jit(_jax_cell)
+
+
+def grid_search(problem: Problem) -> Values:
+    """A search of jax-grid-search, whose results go through a folder and come back sorted."""
+    import jax
+    from jax_grid_search import DistributedGridSearch  # pyright: ignore[reportMissingImports]
+
+    with (
+        jax.enable_x64(problem.dtype == "float64"),
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(io.StringIO()),  # it prints
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        x, y = jax.numpy.asarray(problem.x), jax.numpy.asarray(problem.y)
+        search = DistributedGridSearch(
+            lambda a, b: dict(zip(("value", "accuracy"), _jitted_cell()(x, y, a, b), strict=True)),
+            {"a": problem.a, "b": problem.b},
+            batch_size=BATCH,
+            progress_bar=False,
+            log_every=0,
+            result_dir=folder,
+        )
+        search.run()
+        found: dict[str, Any] = search.stack_results(folder)  # pyright: ignore
+    order = np.lexsort((found["b"], found["a"]))
+    ce, accuracy = (
+        np.asarray(found[name], np.float64)[order].reshape(problem.cells)
+        for name in ("value", "accuracy")
+    )
+    return Values(ce, accuracy)
+
+
+def r_loop(problem: Problem) -> Values:
+    """R: a loop over cells, vectorised over points. Its start-up and the files do not count."""
+    script = Path(__file__).with_name("peer.R")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("x", "y", "a", "b"):
+            getattr(problem, name).tofile(Path(folder) / name)
+        subprocess.run(
+            ["Rscript", "--vanilla", script, folder, str(R_REPEATS)],
+            check=True,
+            capture_output=True,
+        )
+        found = np.fromfile(Path(folder) / "values")
+    seconds, values = np.split(found, [R_REPEATS])
+    ce, accuracy = values.reshape(2, *problem.cells)
+    return Values(ce, accuracy, tuple(seconds.tolist()))
+
+
+def _module(name: str) -> bool:
+    return find_spec(name) is not None
+
+
+def _program(name: str) -> bool:
+    return shutil.which(name) is not None
+
+
+def _thinned(axis: Float[np.ndarray, " n"], share: float) -> Float[np.ndarray, " m"]:
+    count = min(len(axis), max(LEAST_EDGE, round(share * len(axis))))
+    return axis[np.linspace(0, len(axis) - 1, count).astype(int)]
+
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer("numpy", "NumPy, a loop over cells", numpy_loop, partial(_module, "numpy")),
+        Peer(
+            "sklearn",
+            "log_loss and accuracy_score, a loop over cells",
+            sklearn_loop,
+            partial(_module, "sklearn"),
+            ("float64",),  # from float32 probabilities log_loss is off by 2e-4
+        ),
+        Peer("numba", "Numba, cells in parallel", numba_parallel, partial(_module, "numba")),
+        Peer("torch", "PyTorch, blocks of cells", torch_blocks, partial(_module, "torch")),
+        Peer("jax", "JAX, a plain jitted vmap", jax_vmap, partial(_module, "jax")),
+        Peer(
+            "jax-grid-search",
+            "DistributedGridSearch over a jitted cell",
+            grid_search,
+            partial(_module, "jax_grid_search"),
+        ),
+        Peer("r", "R, a loop over cells", r_loop, partial(_program, "Rscript"), ("float64",)),
+    )
+}
+"""The peers by name."""

@@ -170,7 +170,8 @@ def landscape(
         float, Parameter(help="Largest error accepted, as a multiple of max(1, value).")
     ] = 1e-9,
     method: Annotated[
-        Literal["auto", "direct"], Parameter(help="How smooth metrics are computed.")
+        Literal["auto", "direct", "compressed"],
+        Parameter(help="How smooth metrics are computed: auto takes the cheaper."),
     ] = "auto",
     dtype: Annotated[
         Literal["float64", "float32"], Parameter(help="Precision of smooth metrics.")
@@ -182,6 +183,7 @@ def landscape(
     out: Out = None,
     figure: FigureFile = None,
     force: Force = False,
+    quiet: Annotated[bool, Parameter(negative="", help="Show no progress.")] = False,
     as_json: Json = False,
 ) -> None:
     """Metrics over a grid of slopes a and intercepts b, such as --a=-5:5:101 --b=-5:5:101.
@@ -208,6 +210,7 @@ def landscape(
         method=method,
         dtype=dtype,
         memory_budget=memory * 2**20,
+        progress=False if quiet else None,
     )
     if out is not None:
         store.save(result, out, force=force)
@@ -364,7 +367,7 @@ def _print_illustration(result: Illustration, written: list[Path]) -> None:
 
 def _print_landscape(data: Path, result: xr.Dataset, written: list[Path]) -> None:
     cells = f"{result.sizes['a']} x {result.sizes['b']} cells"
-    print(f"{data}: {result.attrs['n']} points, {cells}, {result.attrs['method']}")
+    print(f"{data}: {result.attrs['n']} points, {cells}{_method(result.attrs)}")
     names = [str(name) for name in result.data_vars if name != "correct"]
     width = max(len(name) for name in names)
     for name in names:
@@ -378,6 +381,14 @@ def _print_landscape(data: Path, result: xr.Dataset, written: list[Path]) -> Non
             print(f"  {end:8}{name:{width}}  {cell.item():.10g} at {place}{among}")
     for path in written:
         print(f"  written: {path}")
+
+
+def _method(attrs: dict[str, Any]) -> str:
+    """How smooth metrics were computed, and how wrong they can be."""
+    if "method" not in attrs:
+        return ""
+    seen = f", {attrs['observed_error']:.0e} seen" if "observed_error" in attrs else ""
+    return f", {attrs['method']}: error at most {attrs['error_bound']:.0e}{seen}"
 
 
 def _print_optimum(data: Path, sample: Sample, result: Optimum) -> None:

@@ -15,10 +15,10 @@ from sweep.losses import Counting
 from sweep.measure import Measure
 from sweep.progress import Step, ignore
 
-CELLS_AT_ONCE = 2**15
-"""Cells whose counts are taken together: their cuts stay in a processor's cache."""
+CELLS_AT_ONCE = 2**17
+"""Most cells whose counts are taken together; more are no faster."""
 
-BYTES_PER_CELL = 512
+BYTES_PER_CELL = 192
 """Working memory for the counts of one cell: its cut, its searches, its table."""
 
 
@@ -44,14 +44,14 @@ def counts(
     size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * workers)))
 
     def count(start: int) -> int:
-        cells = np.arange(start, min(start + size, grid.cells))
-        row, column = np.divmod(cells, len(grid.b))
+        part = slice(start, min(start + size, grid.cells))
+        row, column = np.divmod(np.arange(part.start, part.stop), len(grid.b))
         table = confusion(measure, grid.a[row], grid.b[column])
         for metric in metrics:
-            values[metric.name][cells] = metric.value(*table)
+            values[metric.name][part] = metric.value(*table)
         if "correct" in values:
-            values["correct"][cells] = table.tp + table.tn
-        return len(cells)
+            np.add(table.tp, table.tn, out=values["correct"][part])
+        return len(row)
 
     with ThreadPoolExecutor(workers) as pool:
         for done in pool.map(count, range(0, grid.cells, size)):

@@ -143,6 +143,9 @@ class _Run:
             provenance = _provenance(measure)
         losses = [m for m in self.wanted if isinstance(m, Smooth)]
         counting = [m for m in self.wanted if isinstance(m, Counting)]
+        if counting:
+            with self.clock.stage("sort"):
+                devices.order(measure.class0, measure.class1)
         values: dict[str, np.ndarray] = {}
         bounds = [counting_bound(measure, m) for m in counting]
         if bounds and max(bounds) > self.tolerance:
@@ -161,7 +164,6 @@ class _Run:
             bounds.append(answer.bound)
         if counting:
             with self._stage("count", "counts", self.grid.cells, "cells") as step:
-                devices.order(measure.class0, measure.class1)
                 values |= counts(measure, counting, self.grid, self.budget, step)
         if batch is not None:
             values |= self._pairs(LINEAR, batch, own)

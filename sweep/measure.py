@@ -20,8 +20,8 @@ from jaxtyping import Float, Int, Shaped
 
 from sweep.data import Sample
 
-STRIDE = 64
-"""Distance, a power of two, of the points in `Points.thinned`."""
+AT_ONCE = 2**16
+"""Points that are told apart at once, so that what is made of them stays in a cache."""
 
 Columns = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None]
 """Positions of points and their masses, or None if each has mass 1."""
@@ -69,7 +69,7 @@ class Points:
 
     def order(self, sort: Sort) -> None:
         """Has `ordered` come from another sort, unless the points are in order already."""
-        if "ordered" not in vars(self):
+        if not self.in_order:
             vars(self)["ordered"] = Points(*sort(self.x, self.mass))
 
     @cached_property
@@ -82,12 +82,14 @@ class Points:
         """(min x, max x); (inf, -inf) where there are no points."""
         if len(self) == 0:
             return np.inf, -np.inf
+        if self.in_order:
+            return float(self.ordered.x[0]), float(self.ordered.x[-1])
         return float(np.min(self.x)), float(np.max(self.x))
 
-    @cached_property
-    def thinned(self) -> Float[np.ndarray, " k"]:
-        """Every STRIDE-th position in ascending order, from the lowest."""
-        return self.ordered.x[::STRIDE].copy()
+    @property
+    def in_order(self) -> bool:
+        """Whether `ordered` is at hand."""
+        return "ordered" in vars(self)
 
     def mass_of_first(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
         """Mass of the `count` lowest points, of count's shape: int64 if counted, else float64."""
@@ -132,13 +134,13 @@ class Measure:
     def from_sample(cls, sample: Sample) -> Measure:
         """The measure of a sample; masses stay counts if it has hard labels and no weights."""
         x, y, w = sample.x, sample.y, sample.weight
-        with ThreadPoolExecutor(2) as pool:
-            zero, one = pool.map(lambda label: np.flatnonzero(y == label), (0, 1))
-            if w is None and len(zero) + len(one) == len(x):
-                class0, class1 = (Points(column) for column in pool.map(x.take, (zero, one)))
-            else:
-                weight = np.ones_like(x) if w is None else w
-                class0, class1 = _massive(x, (1 - y) * weight), _massive(x, y * weight)
+        if w is None:
+            with ThreadPoolExecutor(2) as pool:
+                zero, one = pool.map(lambda label: _labelled(x, y, label), (0, 1))
+            if len(zero) + len(one) == len(x):
+                return cls(Points(zero), Points(one), len(sample), sample.fingerprint)
+        weight = np.ones_like(x) if w is None else w
+        class0, class1 = _massive(x, (1 - y) * weight), _massive(x, y * weight)
         return cls(class0, class1, len(sample), sample.fingerprint)
 
     @property
@@ -216,6 +218,19 @@ def cumulative(mass: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m+1"]:
     inside = np.cumsum(padded.reshape(-1, width), axis=1)
     before = np.concatenate([[0.0], np.cumsum(inside[:, -1])])[:-1]
     return np.concatenate([[0.0], (before[:, None] + inside).reshape(-1)[:m]])
+
+
+def _labelled(
+    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], label: int
+) -> Float[np.ndarray, " m"]:
+    """The positions with a label: `x[y == label]`, twice as fast on much data."""
+    found, count = np.empty(len(x)), 0
+    for start in range(0, len(x), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        here = np.flatnonzero(y[part] == label)
+        x[part].take(here, out=found[count : count + len(here)], mode="clip")
+        count += len(here)
+    return found[:count]
 
 
 def _massive(x: Float[np.ndarray, " n"], mass: Float[np.ndarray, " n"]) -> Points:

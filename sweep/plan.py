@@ -45,6 +45,12 @@ MOST_BITS = 30
 LARGEST = 1e100
 """Slopes, intercepts, positions and logits up to which nothing overflows on the way."""
 
+LOWEST = -400
+"""Exponent of 2 below which all x count as one: times LARGEST they are still nothing."""
+
+SMALLEST = 2.0**-60
+"""Logit below which all logits count as one."""
+
 UNIT = float(np.finfo(np.float64).eps) / 2
 """Largest relative error of one rounding."""
 
@@ -227,8 +233,8 @@ def plan(
     if math.isinf(far):
         raise CompressionError(f"tolerance {tolerance:g} is finer than a compression can be")
     bin_half = min(_finest_bin(p, share) for p in profiles)
-    top = math.frexp(size)[1]  # |x| < 2^top
-    whole = math.ldexp(max(steepest, 1 / LARGEST), top)
+    top = max(math.frexp(size)[1], LOWEST)  # |x| < 2^top
+    whole = max(math.ldexp(steepest, top), SMALLEST)
     near = 2 * (intercept + far)
     if lattice is None:
         lattice = _lattice(ends, min(whole, near), bin_half, whole <= near, steepest, top)
@@ -238,7 +244,7 @@ def plan(
         )
     window = lattice.bits + 1 + lattice.exponent  # the smallest window is |x| < 2^window
     levels = max(1, top - window + 1)
-    whole = math.ldexp(steepest, window + levels - 1)
+    whole = max(math.ldexp(steepest, window + levels - 1), SMALLEST)
     reach = min(whole, near)
     _require_fine(lattice, reach, bin_half, steepest, window)
     nodes = max(

@@ -95,3 +95,9 @@ def best_cuts(sample):
                 found[k, orientation] = mpmath.fsum(mass)
     most = max(found.values())
     return float(most), {key for key, value in found.items() if value == most}
+
+
+def untimed(landscape):
+    """A landscape without the seconds that it took, which no two share."""
+    attrs = {k: v for k, v in landscape.attrs.items() if not k.startswith("seconds_")}
+    return landscape.drop_attrs(deep=False).assign_attrs(attrs)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep import InputError, Measure, Sample
+from sweep import InputError, Measure, Sample, devices
+from sweep import lattice as module
 from sweep.lattice import MOMENTS, Lattice, deposit
 
 SHAPES = {
@@ -30,12 +31,10 @@ def lattice_of(x, exponent=-6, bits=5, group=3):
     return Lattice.over(float(np.min(x)), float(np.max(x)), exponent, bits, group)
 
 
-def bin_edges(lattice):
-    """(centre, half-width) of every bin, from the ends of the panels."""
-    low, high = lattice.panel_ends.T
-    half = (high - low) / 2 / (1 << lattice.group)
-    centre = low[:, None] + half[:, None] * (2 * np.arange(1 << lattice.group) + 1)
-    return centre.ravel(), np.repeat(half, 1 << lattice.group)
+def bins(lattice):
+    """(centre, half-width) of every bin."""
+    edges = lattice.edges
+    return (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -44,9 +43,8 @@ def test_moments_are_sums_over_the_points_of_each_bin(shape, weighted):
     x = SHAPES[shape](np.random.default_rng(1), 800)
     data, lattice = measure(x, weighted=weighted), lattice_of(x)
     found = deposit(data, lattice)
-    centre, half = bin_edges(lattice)
-    # Bins touch; an edge belongs to the one further from 0, which is the upper one from 0 up.
-    edges = np.append(centre - half, centre[-1] + half[-1])
+    centre, half = bins(lattice)
+    edges = lattice.edges  # an edge belongs to the bin further from 0: the upper one, from 0 up
     for points, moments in zip((data.class0, data.class1), found.moments, strict=True):
         below = np.searchsorted(edges, points.x, side="left") - 1
         above = np.searchsorted(edges, points.x, side="right") - 1
@@ -58,6 +56,22 @@ def test_moments_are_sums_over_the_points_of_each_bin(shape, weighted):
             # t is exact where the bin's centre is; a part of 2^-52 of |x| is not.
             slack = 1e-12 + 4e-16 * np.max(np.abs(x)) / np.min(half[number])
             assert moments[:, j] == pytest.approx(expected, rel=1e-12, abs=len(x) * slack)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ordered_points_have_the_same_deposit(monkeypatch, shape, weighted):
+    x = SHAPES[shape](np.random.default_rng(2), 3000)
+    lattice = lattice_of(x)
+    found = deposit(measure(x, weighted=weighted), lattice)
+    monkeypatch.setattr(module, "LONG", 0)
+    monkeypatch.setattr(module, "_sum", None)
+    data = measure(x, weighted=weighted)
+    devices.order(data.class0, data.class1)
+    ordered = deposit(data, lattice)
+    slack = 4e-16 * np.max(np.abs(x)) / np.min(np.diff(lattice.edges))
+    assert ordered.moments == pytest.approx(found.moments, rel=1e-12, abs=3000 * (slack + 1e-12))
+    assert np.array_equal(ordered.moments[..., 0], found.moments[..., 0]) or weighted
 
 
 def test_counts_are_exact():

@@ -14,9 +14,11 @@ Deposits on one lattice add up, over chunks, devices, files and machines.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -173,21 +175,36 @@ def deposit(measure: Measure, lattice: Lattice, step: Step = ignore, chunk: int 
 def _sum(
     points: Points, lattice: Lattice, step: Step, chunk: int
 ) -> tuple[Float[np.ndarray, "bins q"], int]:
+    """Sums over each bin, and in how many chunks they were made."""
+    total, chunks, before = np.zeros((lattice.bins, MOMENTS)), 0, None
+    # While the device sums a chunk, the host sends it the next.
+    for sent in chain(_chunks(points, lattice, chunk), [None]):
+        if before is not None:
+            total += np.sum(np.asarray(before.tables)[:, : lattice.bins], axis=0)
+            chunks += len(before.tables)
+            step(before.points)
+        before = sent
+    return total, chunks
+
+
+class _Chunk(NamedTuple):
+    """Some points, and their moments as they will be, a table for each device."""
+
+    points: int
+    tables: Float[Array, "d w q"]
+
+
+def _chunks(points: Points, lattice: Lattice, chunk: int) -> Iterator[_Chunk]:
     shards = len(devices.available())
     width = max(SHORTEST, 1 << (lattice.bins - 1).bit_length())
-    total, chunks = np.zeros((lattice.bins, MOMENTS)), 0
+    numbers = (lattice.exponent, lattice.bits, lattice.first << lattice.group)
+    columns = [points.x] if points.mass is None else [points.x, points.mass]
     for start in range(0, len(points), chunk * shards):
-        stop = min(start + chunk * shards, len(points))
-        length = max(SHORTEST, 1 << (-(-(stop - start) // shards) - 1).bit_length())
-        columns = [points.x] if points.mass is None else [points.x, points.mass]
-        rows = [devices.spread(column[start:stop], length) for column in columns]
-        valid = np.clip(stop - start - length * np.arange(shards), 0, length)
-        numbers = (lattice.exponent, lattice.bits, lattice.first << lattice.group)
-        tables = np.asarray(_moments(valid, rows, *numbers, width=width))
-        total += np.sum(tables[:, : lattice.bins], axis=0)
-        chunks += shards
-        step(stop - start)
-    return total, chunks
+        count = min(chunk * shards, len(points) - start)
+        length = max(SHORTEST, 1 << (-(-count // shards) - 1).bit_length())
+        rows = [devices.spread(column[start : start + count], length) for column in columns]
+        valid = np.clip(count - length * np.arange(shards), 0, length)
+        yield _Chunk(count, _moments(valid, rows, *numbers, width=width))
 
 
 def _sum_in_order(

@@ -40,9 +40,11 @@ def against_sort(large: Mapping[str, Any]) -> list[Target]:
     return [
         Target("both_per_sort", f"both metrics, {size}", both.seconds / sort, "x sort(x)"),
         Target("loss_per_sort", f"loss alone, {size}", loss.seconds / sort, "x sort(x)"),
+        Target("both_per_sum", f"both metrics, {size}", both.seconds / large["sum_s"], "x x.sum()"),
         Target("loss_per_sum", f"loss alone, {size}", loss.seconds / large["sum_s"], "x x.sum()"),
+        Target("sum", f"x.sum(), {size}", large["sum_s"], "s"),
         Target("error", f"error / max(1, loss), {size}", both.error, ""),
-        Target("second_grid", f"a second grid, {size}", large["second_grid_s"], "s"),
+        Target("second_grid", f"loss, a second grid, {size}", large["second_grid_s"], "s"),
         Target("memory", f"extra memory, {size}", beyond, "x 8n bytes"),
     ]
 

@@ -33,6 +33,12 @@ from sweep.progress import Step, ignore
 TILE = (128, 128, 512)
 """Most slopes, intercepts and nodes that are evaluated in one call."""
 
+BUDGET = 2**26
+"""Default bytes of working memory."""
+
+BYTES_PER_CELL = 64
+"""Working memory for a cell while it is interpolated."""
+
 SMALLEST = 16
 """Fewest of each: shapes are this times a power of two, or 1.5 times that."""
 
@@ -92,6 +98,7 @@ def evaluate(
     windows: dict[int, Window],
     metric: Smooth,
     total: float,
+    budget: int = BUDGET,
     step: Step = ignore,
 ) -> Float[np.ndarray, "P Q"]:
     """A smooth metric in every cell.
@@ -101,22 +108,27 @@ def evaluate(
         windows: the data, folded by that plan.
         metric: the metric.
         total: what its integral is divided by.
+        budget: bytes that may be used beyond input and output.
         step: is told how many losses have been evaluated.
     """
     out = np.empty(plan.grid.shape)
+    edge = max(1, math.isqrt(budget // BYTES_PER_CELL))
     for group in plan.groups:
-        window, slopes = windows[group.level], group.slopes
-        core = np.zeros((len(slopes.points), len(plan.intercepts.points)))
-        for loss, mass in _weighted(metric, window.mass, total):
-            _add(core, loss, slopes.points, plan.intercepts.points, window.x, mass, step)
-        near = _interpolated(slopes.matrix, core, plan.intercepts.matrix)
-        if window.beyond.any():
-            near += _straight(
-                metric, window.beyond / total, plan.grid.a[group.rows, None], plan.grid.b
-            )
-        if metric.penalty is not None:
-            near += metric.penalty(plan.grid.a[group.rows, None])
-        out[group.rows] = near
+        window = windows[group.level]
+        for (top, a), (left, b) in product(group.slopes.pieces(edge), plan.intercepts.pieces(edge)):
+            core = np.zeros((len(a.points), len(b.points)))
+            for loss, mass in _weighted(metric, window.mass, total):
+                _add(core, loss, a.points, b.points, window.x, mass, step)
+            for i, j in product(_spans(len(a), edge), _spans(len(b), edge)):
+                rows = group.rows[top : top + len(a)][i]
+                columns = slice(left + j.start, left + min(j.stop, len(b)))
+                cells = _interpolated(a.matrix(i), core, b.matrix(j))
+                slopes, intercepts = plan.grid.a[rows, None], plan.grid.b[columns]
+                if window.beyond.any():
+                    cells += _straight(metric, window.beyond / total, slopes, intercepts)
+                if metric.penalty is not None:
+                    cells += metric.penalty(slopes)
+                out[rows, columns] = cells
     return out
 
 

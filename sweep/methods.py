@@ -146,7 +146,9 @@ def _compressed(measure: Measure, request: Request, planned: Plan, clock: Clock)
             bar(metric.name, 2 * planned.evaluations, "losses", request.progress) as step,
         ):
             total = _total(metric, measure)
-            values[metric.name] = compressed.evaluate(planned, windows, metric, total, step)
+            values[metric.name] = compressed.evaluate(
+                planned, windows, metric, total, request.budget, step
+            )
     with clock.stage("verify"):
         observed = max(
             _observed(measure, planned, windows, metric, values[metric.name], request)

@@ -65,20 +65,35 @@ class Samples:
 
     Attributes:
         points: the axis' own points or, if they are fewer, Chebyshev points, shape (r,).
-        matrix: turns values at these into values on the axis, shape (k, r); None if they are it.
+        t: where the axis' own points lie in [-1, 1], shape (k,); None if `points` are these.
         error: bound on the interpolation error.
         lebesgue: what interpolation multiplies errors by at most.
     """
 
     points: Float[np.ndarray, " r"]
-    matrix: Float[np.ndarray, "k r"] | None = None
+    t: Float[np.ndarray, " k"] | None = None
     error: float = 0.0
     lebesgue: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.points if self.t is None else self.t)
 
     @property
     def rounding(self) -> float:
         """Roundings that interpolation adds, in units of the largest value."""
-        return 0.0 if self.matrix is None else (len(self.points) + 8) * UNIT
+        return 0.0 if self.t is None else (len(self.points) + 8) * UNIT
+
+    def pieces(self, most: int) -> Iterator[tuple[int, Samples]]:
+        """Parts of the axis, by where they begin, with at most so many points or interpolated."""
+        if self.t is not None:
+            yield 0, self
+        else:
+            for start in range(0, len(self), most):
+                yield start, Samples(self.points[start : start + most])
+
+    def matrix(self, part: slice) -> Float[np.ndarray, "k r"] | None:
+        """Turns values at `points` into values on a part of the axis; None if they are those."""
+        return None if self.t is None else chebyshev.matrix(self.t[part], len(self.points))
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,7 +309,7 @@ class _Sampling:
         t = np.clip((axis - middle) / half, -1, 1) if half > 0 else np.zeros(len(axis))
         error = max(chebyshev.error(profile, logit, p) for profile in self.profiles)
         points = middle + half * chebyshev.points(p)
-        return Samples(points, chebyshev.matrix(t, p), error, lebesgue)
+        return Samples(points, t, error, lebesgue)
 
 
 def _lattice(

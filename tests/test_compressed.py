@@ -123,6 +123,21 @@ def test_every_row_is_in_one_group_whose_window_is_fine_enough():
             assert np.min(logit) >= (5 + made.far) * (1 - 1e-12)
 
 
+@pytest.mark.parametrize(("a", "b"), [("-3:3:31", "-5:5:200"), ("-500:500:9", "-1e4:1e4:70")])
+def test_pieces_of_every_size_give_the_same_cells(a, b):
+    measure = Measure.from_sample(cloud(500))
+    grid = Grid(sweep.grid.axis(a), sweep.grid.axis(b))
+    wanted = metric("penalised_cross_entropy(l1=1)")
+    made = plan(grid, measure.ends, losses("cross_entropy"), 1e-8, 2**20)
+    windows = compressed.fold(made, deposit(measure, made.lattice))
+    whole, *others = (
+        compressed.evaluate(made, windows, wanted, 500.0, compressed.BYTES_PER_CELL * edge**2)
+        for edge in (1000, 1, 7, 64)
+    )
+    for other in others:
+        assert other == pytest.approx(whole, rel=1e-12)
+
+
 def test_a_second_grid_reads_no_point(monkeypatch):
     measure = Measure.from_sample(cloud())
     first = sweep.landscape(measure, "-10:10:51", "-5:5:51", method="compressed")

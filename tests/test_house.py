@@ -141,7 +141,7 @@ def test_models_of_another_kind_are_refused_with_the_remedy():
 def test_python_of_the_readme_runs():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         _loaded_after(block)
 

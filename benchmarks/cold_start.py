@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from sweep.machine import machine
+from sweep.bench.machine import machine
 
 COMMANDS = {
     "help": (["--help"], "illustrate"),

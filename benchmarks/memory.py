@@ -10,9 +10,9 @@ document.
 import json
 import sys
 
-from sweep.bench import memory
+from sweep.bench.machine import machine
+from sweep.bench.run import memory
 from sweep.landscape import BUDGET
-from sweep.machine import machine
 
 
 def main() -> None:

@@ -27,13 +27,7 @@ only from those above it:
     optimum    `optimum()`: the exact optimum of each metric, and whether they share it
     illustrate `illustrate()`: the published illustrations, computed
     store      results on disk
-    machine    what a measurement depends on
-    peers      the same landscape by other libraries
-    race       times that are checked before they count
-    contest    who takes part in a benchmark
-    targets    the numbers that a benchmark is about
-    bench      `bench()`: this library and its peers side by side
-    scoreboard a benchmark as text
+    bench      this library and its peers side by side; a package of its own
     figures    records drawn by matplotlib
     cli        the command line
 """

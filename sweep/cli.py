@@ -271,9 +271,9 @@ def bench(
 
     A peer that is not installed is skipped; what takes too long is extrapolated, and marked.
     """
-    from sweep.bench import PLANS
-    from sweep.bench import bench as measure
-    from sweep.scoreboard import scoreboard
+    from sweep.bench.run import PLANS
+    from sweep.bench.run import bench as measure
+    from sweep.bench.scoreboard import scoreboard
 
     if quick and full:
         raise UsageError("--quick and --full exclude each other")
@@ -302,7 +302,7 @@ def bench(
 
 
 def _peers(names: str | None) -> tuple[str, ...]:
-    from sweep.peers import PEERS
+    from sweep.bench.peers import PEERS
 
     wanted = tuple(PEERS) if names is None else tuple(dict.fromkeys(names.split(",")))
     for name in wanted:

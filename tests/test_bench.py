@@ -8,12 +8,13 @@ import pytest
 from matplotlib.image import imread
 
 import sweep
-from sweep import bench as module
-from sweep import cli, contest, figures, peers, race
-from sweep.bench import PLANS, Plan, Square, bench
-from sweep.peers import PEERS, Peer, Problem
-from sweep.race import Mismatch
-from sweep.scoreboard import scoreboard
+from sweep import cli, figures
+from sweep.bench import contest, peers, race
+from sweep.bench import run as module
+from sweep.bench.peers import PEERS, Peer, Problem
+from sweep.bench.race import Mismatch
+from sweep.bench.run import PLANS, Plan, Square, bench
+from sweep.bench.scoreboard import scoreboard
 from tests import oracle
 
 TINY = Plan(  # on one grid but for one, for every other shape would be compiled for

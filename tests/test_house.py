@@ -9,41 +9,60 @@ from pathlib import Path
 import pytest
 
 import sweep
+import sweep.bench
 
 PACKAGE = Path(sweep.__file__).parent
 ROOT = PACKAGE.parent
-assert sweep.__doc__
-ORDER = re.findall(r"^    (\w+) +\S", sweep.__doc__, re.MULTILINE)
-"""The modules as the package's docstring lists them."""
+
+
+def _listed(package):
+    """The modules of a package as its docstring lists them."""
+    return re.findall(r"^    (\w+) +\S", package.__doc__, re.MULTILINE)
+
+
+ORDER = _listed(sweep)
+BENCH = _listed(sweep.bench)
 
 
 def _imported(path):
     """Names of the package's modules that a module imports, wherever in its text."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "sweep":
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sweep."):
-            yield node.module.split(".")[1]
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sweep":
+            inner = node.module.removeprefix("sweep").removeprefix(".")
+            yield from (f"{inner}.{a.name}".lstrip(".") for a in node.names)
         elif isinstance(node, ast.Import):
-            yield from (
-                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("sweep.")
-            )
+            yield from (a.name[6:] for a in node.names if a.name.startswith("sweep."))
+
+
+def _modules_of(package):
+    folder = Path(package.__file__).parent
+    return {path.stem for path in folder.glob("*.py")} | {
+        path.parent.name for path in folder.glob("*/__init__.py")
+    }
 
 
 def test_every_module_has_its_place():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
-    assert modules == set(ORDER)
+    assert _modules_of(sweep) - {"__init__"} == set(ORDER)
+    assert _modules_of(sweep.bench) - {"__init__"} == set(BENCH)
 
 
 @pytest.mark.parametrize("module", ORDER)
 def test_imports_only_go_down_the_list(module):
     allowed = set(ORDER[: ORDER.index(module)])
-    imported = set(_imported(PACKAGE / f"{module}.py")) & set(ORDER)
-    assert imported <= allowed
+    path = PACKAGE / module
+    for file in path.glob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
+        imported = {name.split(".")[0] for name in _imported(file)} & set(ORDER)
+        assert imported - {module} <= allowed, file
+
+
+@pytest.mark.parametrize("module", BENCH)
+def test_imports_of_the_benchmark_go_down_its_list(module):
+    inner = [n for n in _imported(PACKAGE / "bench" / f"{module}.py") if n.startswith("bench.")]
+    assert {name.split(".")[1] for name in inner} <= set(BENCH[: BENCH.index(module)])
 
 
 def test_only_figures_imports_matplotlib_and_only_the_cli_prints():
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert ("import matplotlib" in text or "from matplotlib" in text) == (
             path.stem == "figures"

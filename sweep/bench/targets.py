@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.peers import PEERS, Size
-from sweep.race import Timing
+from sweep.bench.peers import PEERS, Size
+from sweep.bench.race import Timing
 
 
 @dataclass(frozen=True)

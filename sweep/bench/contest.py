@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from sweep.bench.peers import PEERS, Peer, Problem, Values
+from sweep.bench.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
 from sweep.data import Sample, illustration
 from sweep.landscape import landscape
-from sweep.peers import PEERS, Peer, Problem, Values
-from sweep.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
 
 SLOPES, INTERCEPTS = (-10.0, 10.0), (-5.0, 5.0)
 """Ends of the axes."""

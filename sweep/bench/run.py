@@ -2,7 +2,7 @@
 
 Three curves (time against n, time against cells, error against tolerance) and the targets, on the
 problem of `contest.problem` except where one of the published illustrations is named. Every output
-is checked before its time counts; see `sweep.race`.
+is checked before its time counts; see `sweep.bench.race`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sweep.contest import COMPRESSED, Contest, Report, problem, published, solve
-from sweep.data import Sample
-from sweep.landscape import landscape
-from sweep.machine import Peak, machine
-from sweep.measure import Measure
-from sweep.peers import PEERS, Problem, Size, Values
-from sweep.race import (
+from sweep.bench.contest import COMPRESSED, Contest, Report, problem, published, solve
+from sweep.bench.machine import Peak, machine
+from sweep.bench.peers import PEERS, Problem, Size, Values
+from sweep.bench.race import (
     CHECKED,
     TOLERANCE,
     Mismatch,
@@ -35,8 +32,11 @@ from sweep.race import (
     stopwatch,
     truth,
 )
+from sweep.bench.targets import Target, against_sort, fastest_peer, milliseconds, per_point, words
+from sweep.data import Sample
+from sweep.landscape import landscape
+from sweep.measure import Measure
 from sweep.records import plain
-from sweep.targets import Target, against_sort, fastest_peer, milliseconds, per_point, words
 
 LONG = 4
 """The targets may take so many times the budget of a point on a curve."""
@@ -143,7 +143,7 @@ class Bench:
 
     Attributes:
         plan: what it measured.
-        machine: where: see `sweep.machine.machine`.
+        machine: where: see `sweep.bench.machine.machine`.
         seconds: how long it took.
         peers: of each peer, how it goes about it and its very first runs, or why it was skipped.
         mismatches: sentences on outputs that were wrong; no time of such a peer is here.
@@ -177,7 +177,7 @@ def bench(
 
     Args:
         plan: one of `PLANS`, or another.
-        peers: names from `sweep.peers.PEERS`.
+        peers: names from `sweep.bench.peers.PEERS`.
         report: told in a line what is being measured.
     """
     start = time.perf_counter()
@@ -314,7 +314,7 @@ def memory(n: int, edge: int, method: str = "compressed", **options: Any) -> dic
 def _memory_of_child(square: Square) -> dict[str, Any]:
     """`memory` in a process of its own, in which nothing has been freed before."""
     code = (
-        "import json, sys; from sweep.bench import memory;"
+        "import json, sys; from sweep.bench.run import memory;"
         f"sys.stdout.write(json.dumps(memory({square.n}, {square.edge})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -20,7 +20,8 @@ only from those above it:
     kernels    evaluation over a grid on the device
     plan       how compressed data are evaluated, and how wrong that can be
     compressed evaluation at a cost independent of n, with a certified error
-    methods    direct or compressed: the choice, and the check of the result
+    verify     the check of a compressed landscape against the points
+    methods    direct or compressed: the choice between them
     models     a `Slice` through the parameters of a model of your own, and metrics of your own
     pairs      their evaluation, cell by cell and sample by sample, on the device
     landscape  `landscape()`: every metric in every cell, labelled

@@ -2,10 +2,10 @@
 
 Every smooth loss here is analytic in the strip |Im z| < pi, because its singularities are those of
 log(1 + exp(z)), at odd multiples of i pi. How large it gets in the strip decides how fast
-interpolation of it converges (Trefethen, Approximation Theory and Practice, theorem 8.2), and
-Cauchy's integral gives its derivatives. On the real line it is 0 at one infinity and a straight
-line at the other. All of these are maxima of smooth functions over a dense set of points, with
-SAFETY for what lies between the points.
+interpolation of it converges (Trefethen, Approximation Theory and Approximation Practice, theorem
+8.2), and Cauchy's integral gives its derivatives. On the real line it is 0 at one infinity and a
+straight line at the other. All of these are maxima of smooth functions over a dense set of points,
+with SAFETY for what lies between the points.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Profile:
 
 
 _REAL = np.linspace(0.0, FAR, 1025)
+_NEAR_0 = np.linspace(-2.0, 2.0, 1025)  # where losses with sharp peaks have them
 _CENTRES = np.linspace(-FAR, FAR, 2049)
 
 
@@ -97,8 +98,9 @@ def profile(loss: Loss) -> Profile:
     tail = np.maximum.accumulate(away[::-1])[::-1]
     if not tail[-1] <= 1e-12:
         raise ValueError(f"{loss!r} is not 0 at one infinity and a straight line at the other")
+    x = np.concatenate([both, _NEAR_0])
     heights = 1j * np.linspace(0.0, HEIGHT, 65)[:, None]
-    excess = np.max(np.abs(loss(both + heights) - asymptotes(both)))
+    excess = np.max(np.abs(loss(x + heights) - asymptotes(x)))
     derivatives = {q: _derivative(loss, q) for q in ORDERS}
     bend = np.max(np.abs(_CENTRES * derivatives[1]) - loss(_CENTRES))
     return Profile(

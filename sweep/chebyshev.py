@@ -17,8 +17,8 @@ from jaxtyping import Float
 
 from sweep.analytic import HEIGHT, Profile
 
-MOST = 4096
-"""Most points that `count` goes to: beyond, interpolation is no saving."""
+LEAST = 1e-100
+"""Widths and distances below which all are one: their quotients would overflow."""
 
 
 @cache
@@ -42,7 +42,7 @@ def matrix(t: Float[np.ndarray, " k"], p: int) -> Float[np.ndarray, "k p"]:
     nodes = points(p)
     weight = np.cos(np.pi * (2 * np.arange(p) + 1 - p) / (2 * p)) * (-1.0) ** np.arange(p)
     gap = np.subtract.outer(t, nodes)
-    row, column = np.nonzero(gap == 0)
+    row, column = np.nonzero(np.abs(gap) < LEAST)
     gap[row, column] = 1.0
     terms = weight / gap
     terms /= np.sum(terms, axis=1, keepdims=True)
@@ -59,14 +59,13 @@ def error(profile: Profile, half: float, p: int) -> float:
     if half == 0:
         return 0.0
     rho = _rho(half)
-    extent = half * (rho + 1 / rho) / 2
-    size = profile.excess + abs(profile.level) + profile.slope * extent
-    return min(4 * size * rho ** (1 - p) / (rho - 1), math.inf)
+    extent = max(half, LEAST) * (rho + 1 / rho) / 2
+    return 4 * profile.largest(extent) * rho ** (1 - p) / (rho - 1)
 
 
 @cache
 def count(profile: Profile, half: float, tolerance: float) -> int:
-    """Fewest points with which `error` is within the tolerance; more than MOST if that many."""
+    """Fewest points with which `error` is within the tolerance."""
     if half == 0:
         return 1
     one = error(profile, half, 1)
@@ -75,5 +74,5 @@ def count(profile: Profile, half: float, tolerance: float) -> int:
 
 def _rho(half: float) -> float:
     """Parameter of the largest ellipse that maps into the strip."""
-    s = HEIGHT / half
+    s = HEIGHT / max(half, LEAST)
     return s + math.hypot(1.0, s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +21,12 @@ class Clock:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Counts the seconds of the block for the stage, and what JAX compiles in it apart."""
-        compiled = _compiled()
-        before, start = compiled[0], time.perf_counter()
+        before, start = _compiled(), time.perf_counter()
         try:
             yield
         finally:
             spent = time.perf_counter() - start
-            compiling = min(compiled[0] - before, spent)
+            compiling = min(_compiled() - before, spent)
             spent -= compiling
             self._seconds[name] = self._seconds.get(name, 0.0) + spent
             self._seconds["compile"] += compiling
@@ -37,16 +37,30 @@ class Clock:
         return {f"seconds_{name}": spent for name, spent in self._seconds.items()}
 
 
-@cache
-def _compiled() -> list[float]:
-    """The seconds that JAX has spent compiling in this process, kept up to date, in a list."""
-    import jax.monitoring
+class _Compiling(threading.local):
+    """The seconds that JAX has spent compiling in a thread since it was first asked for them."""
 
-    total = [0.0]
+    seconds = 0.0
+
+
+_compiling = _Compiling()
+_lock = threading.Lock()
+
+
+def _compiled() -> float:
+    """Seconds of compilation in this thread so far."""
+    with _lock:
+        _listen()
+    return _compiling.seconds
+
+
+@cache
+def _listen() -> None:
+    """Has JAX report what it compiles, in the thread that compiles, from now on."""
+    import jax.monitoring
 
     def add(event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.startswith(COMPILATION):
-            total[0] += duration_secs
+            _compiling.seconds += duration_secs
 
     jax.monitoring.register_event_duration_secs_listener(add)
-    return total

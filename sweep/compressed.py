@@ -332,5 +332,6 @@ def _interpolated(
     core: Float[np.ndarray, "r c"],
     right: Float[np.ndarray, "Q c"] | None,
 ) -> Float[np.ndarray, "k Q"]:
-    core = core if left is None else left @ core
-    return core if right is None else core @ right.T
+    """The core's values where they are wanted: a new array."""
+    part = core.copy() if left is None else left @ core
+    return part if right is None else part @ right.T

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sweep.cuts import confusion, rounding_bound
+from sweep.devices import cores
 from sweep.grid import Grid
 from sweep.losses import Counting
 from sweep.measure import Measure
@@ -40,7 +40,7 @@ def counts(
     values: dict[str, np.ndarray] = {m.name: np.empty(grid.cells) for m in metrics}
     if "accuracy" in values and measure.counted:
         values["correct"] = np.empty(grid.cells, np.int64)
-    workers = os.cpu_count() or 1
+    workers = cores()
     size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * workers)))
 
     def count(start: int) -> int:

@@ -5,6 +5,7 @@ This is the only place that asks what kind of device there is.
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,13 @@ def describe() -> str:
     found = available()
     times = "" if len(found) == 1 else f"{len(found)} x "
     return f"{times}{found[0].platform}: {found[0].device_kind}, {platform.machine()}"
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def sharding() -> NamedSharding:

@@ -1,6 +1,6 @@
 """Direct evaluation in cells: the definition for one (a, b), vmapped, jitted, tiled.
 
-This is the only module that compiles. `integral` is the mathematics; everything else cuts the
+`integral` is the mathematics; everything else cuts the
 cells into tiles and the points into blocks of fixed shapes, so that nothing of the size of
 cells x n ever exists, few compilations serve a whole call, and memory stays within a budget.
 """
@@ -118,7 +118,12 @@ def direct_cells(
 
 def work(measure: Measure, metric: Smooth, cells: int) -> int:
     """Pairs (cell, point) that `direct` evaluates a loss for, and tells its `step` of."""
-    return cells * sum(len(points) for _, points, _ in _passes(measure, metric))
+    return cells * sum(
+        len(points)
+        for part in metric.parts
+        for on, points in ((part.on_class0, measure.class0), (part.on_class1, measure.class1))
+        if on > 0
+    )
 
 
 def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> float:
@@ -133,6 +138,9 @@ def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> 
     slope, intercept = float(np.max(np.abs(grid.a))), float(np.max(np.abs(grid.b)))
     if max(slope, intercept, measure.reach) > float(numbers.max):
         return math.inf
+    logit = slope * measure.reach + intercept
+    if float(numbers.max) / (4 * ROW) < logit <= float(numbers.max):
+        return math.inf  # the sum over a row of finite losses may overflow
     unit, tiny = float(numbers.eps) / 2, float(numbers.tiny)
     z = tiny * (slope + measure.reach + 2)
     if dtype == "float32":

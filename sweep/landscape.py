@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,9 +88,10 @@ def landscape(
         the metric: `cross_entropy` in nats, `accuracy` as a fraction. For hard labels without
         weights, `accuracy` comes with `correct`, the int64 count of correct predictions.
         Attributes say what it was computed from, on what device and how: `method`; `error_bound`,
-        on |error| / max(1, value); the seconds of each stage, with compilation apart; and for a
-        compression `observed_error`, the largest error seen in `checked_cells` cells against sums
-        over `checked_points` points, and the numbers of `bins` and `nodes`.
+        on |error| / max(1, value), of each variable and the largest of all that are known; the
+        seconds of each stage, with compilation apart; and for a compression the numbers of `bins`
+        and `nodes`, and `observed_error`, the largest error seen by `sweep.verify` in
+        `checked_cells` cells against sums over `checked_points` points.
 
     Raises:
         InputError: an axis or metric is not understood, there are no points, the result would not
@@ -99,11 +101,13 @@ def landscape(
     """
     grid = Grid(axis(a, "a"), axis(b, "b"))
     wanted = _wanted(metrics)
+    dtype = getattr(dtype, "__name__", dtype)  # numpy.float32 and jax.numpy.float32 have one
     _require_known("method", method, METHODS)
     _require_known("dtype", dtype, DTYPES)
+    memory_budget = int(_number("memory_budget", memory_budget))
     if memory_budget < LEAST_BUDGET:
         raise InputError(f"memory budget is {memory_budget} bytes; at least 1 MiB is needed")
-    if not 0 < tolerance < math.inf:
+    if not 0 < _number("tolerance", tolerance) < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
     grid.require_room(len(wanted) + any(m.name == "accuracy" for m in wanted))
     run = _Run(grid, wanted, tolerance, method, dtype, memory_budget, progress)
@@ -136,6 +140,8 @@ class _Run:
 
         own = [m for m in self.wanted if isinstance(m, PerSample)]
         batch = as_batch(data) if own else None
+        if batch is not None and not isinstance(data, (Sample, Measure)):
+            data = Sample(batch.x, batch.y, batch.weight)
         with self.clock.stage("read"):
             measure = as_measure(data)
             if not measure.total > 0:
@@ -143,33 +149,27 @@ class _Run:
             provenance = _provenance(measure)
         losses = [m for m in self.wanted if isinstance(m, Smooth)]
         counting = [m for m in self.wanted if isinstance(m, Counting)]
+        bounds = {m.name: counting_bound(measure, m) for m in counting}
+        self._require(max(bounds.values(), default=0.0))
         if counting:
             with self.clock.stage("sort"):
                 devices.order(measure.class0, measure.class1)
         values: dict[str, np.ndarray] = {}
-        bounds = [counting_bound(measure, m) for m in counting]
-        if bounds and max(bounds) > self.tolerance:
-            raise InputError(
-                f"tolerance {self.tolerance:g} cannot be promised for weighted counts: rounding "
-                f"alone may reach {max(bounds):.1e}; ask for a larger tolerance"
-            )
-        how: dict[str, Any] = {}
+        how: dict[str, Any] = {"tolerance": self.tolerance}
         if losses:
             request = Request(
                 losses, self.grid, self.tolerance, self.dtype, self.budget, self.progress
             )
             answer = smooth(measure, request, self.method, self.clock)
             values |= answer.values
-            how = answer.attributes
-            bounds.append(answer.bound)
+            how |= answer.attributes
+            bounds |= dict.fromkeys(answer.values, answer.bound)
         if counting:
             with self._stage("count", "counts", self.grid.cells, "cells") as step:
                 values |= counts(measure, counting, self.grid, self.budget, step)
         if batch is not None:
             values |= self._pairs(LINEAR, batch, own)
-            bounds.append(math.nan)
-        error_bound = {"tolerance": self.tolerance, "error_bound": float(np.max(bounds))}
-        return self._labelled(values, provenance | how | error_bound)
+        return self._labelled(values, provenance | how, bounds)
 
     def of_model(self, model: Slice, batch: Batch) -> xr.Dataset:
         """The landscape of a model of the user's own."""
@@ -178,10 +178,8 @@ class _Run:
             "model": repr(model),
             "method": "direct",
             "dtype": self.dtype,
-            "error_bound": math.nan,
-            "error_bound_note": "no bound is known for a model of your own",
         }
-        found = self._labelled(values, _provenance(batch) | how)
+        found = self._labelled(values, _provenance(batch) | how, {})
         found.a.attrs.update(units="1", long_name="a, along directions[0]")
         found.b.attrs.update(units="1", long_name="b, along directions[1]")
         return found
@@ -200,7 +198,17 @@ class _Run:
         with self.clock.stage(name), bar(what, total, unit, self.progress) as step:
             yield step
 
-    def _labelled(self, values: dict[str, np.ndarray], how: dict[str, Any]) -> xr.Dataset:
+    def _require(self, bound: float) -> None:
+        if bound > self.tolerance:
+            raise InputError(
+                f"tolerance {self.tolerance:g} cannot be promised for weighted counts: rounding "
+                f"alone may reach {bound:.1e}; ask for a larger tolerance"
+            )
+
+    def _labelled(
+        self, values: dict[str, np.ndarray], how: dict[str, Any], bounds: dict[str, float]
+    ) -> xr.Dataset:
+        """The dataset; a metric without a bound has a model or a formula of the user's own."""
         import xarray as xr
 
         attributes = {
@@ -209,9 +217,13 @@ class _Run:
                 "long_name": m.long_name,
                 "source": m.source,
                 "kind": "counting" if isinstance(m, Counting) else "smooth",
+                "error_bound": bounds.get(m.name, math.nan),
             }
             for m in self.wanted
         }
+        how = how | {"error_bound": max(bounds.values(), default=math.nan)}
+        if len(bounds) < len(self.wanted):
+            how |= {"error_bound_note": "no bound is known for a model or metric of your own"}
         attributes["correct"] = {"units": "count", "long_name": "correct predictions"}
         names = [name for name in (*(m.name for m in self.wanted), "correct") if name in values]
         return xr.Dataset(
@@ -227,6 +239,8 @@ class _Run:
 def _wanted(metrics: Asked | Sequence[Asked]) -> list[Metric]:
     if isinstance(metrics, (str, Smooth, Counting)) or callable(metrics):
         return [_metric(metrics)]
+    if not isinstance(metrics, Iterable):
+        raise InputError(f"metrics is {metrics!r}; name a metric, or several in a list")
     found = [_metric(one) for one in metrics]
     if not found:
         raise InputError("no metric was asked for; name at least one")
@@ -238,6 +252,8 @@ def _wanted(metrics: Asked | Sequence[Asked]) -> list[Metric]:
 
 
 def _metric(asked: Asked) -> Metric:
+    if not isinstance(asked, (str, Smooth, Counting)) and not callable(asked):
+        raise InputError(f"a metric is {asked!r}; a name or a function metric(z, y) is needed")
     if callable(asked) and not isinstance(asked, Family):
         return per_sample(asked)
     return metric(asked)
@@ -258,6 +274,12 @@ def _provenance(data: Measure | Batch) -> dict[str, Any]:
 @cache
 def _versions() -> dict[str, str]:
     return {name + "_version": version(name) for name in ("sweep", "jax")}
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, Real) and not math.isnan(value):
+        return float(value)
+    raise InputError(f"{name} is {value!r}; a number is needed")
 
 
 def _require_known(option: str, value: str, known: tuple[str, ...]) -> None:

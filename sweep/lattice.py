@@ -14,11 +14,9 @@ Deposits on one lattice add up, over chunks, devices, files and machines.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain, pairwise
-from typing import NamedTuple
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +33,9 @@ MOMENTS = 4
 
 MANTISSA, BIAS = 52, 1023
 """Bits of a float64's mantissa; what is added to its exponent."""
+
+TINY = float(np.finfo(np.float64).tiny)
+"""The least float64 that is not subnormal."""
 
 CHUNK = 2**18
 """Most points in one call on each device; more are no faster."""
@@ -70,6 +71,8 @@ class Lattice:
     @classmethod
     def over(cls, low: float, high: float, exponent: int, bits: int, group: int) -> Lattice:
         """The lattice whose panels cover [low, high]."""
+        if -TINY < high < 0:
+            high = 0.0  # which it is on a device that has no subnormal numbers
         first, last = (_panel(x, exponent, bits, group) for x in (low, high))
         return cls(exponent, bits, group, first, last - first + 1)
 
@@ -136,6 +139,14 @@ class Deposit:
             self.chunks + other.chunks,
         )
 
+    @property
+    def totals(self) -> Float[np.ndarray, "2 2"]:
+        """Mass, and in the second row the sum of mass * x, of class 0 and 1."""
+        edges = self.lattice.edges
+        centre, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+        mass, first = self.moments[..., 0], self.moments[..., 1]
+        return np.stack([np.sum(mass, axis=1), np.sum(centre * mass + half * first, axis=1)])
+
 
 def largest_chunk(budget: int) -> int:
     """Points in one call on each device, a power of two, within a budget of bytes."""
@@ -161,7 +172,7 @@ def deposit(measure: Measure, lattice: Lattice, step: Step = ignore, chunk: int 
     """
     with jax.enable_x64(True):
         sums = [
-            _sum_in_order(points.ordered, lattice, step)
+            _sum_in_order(points.ordered, lattice, step, chunk)
             if points.in_order and devices.on_host() and len(points) >= LONG * lattice.bins
             else _sum(points, lattice, step, chunk)
             for points in (measure.class0, measure.class1)
@@ -176,39 +187,26 @@ def _sum(
     points: Points, lattice: Lattice, step: Step, chunk: int
 ) -> tuple[Float[np.ndarray, "bins q"], int]:
     """Sums over each bin, and in how many chunks they were made."""
-    total, chunks, before = np.zeros((lattice.bins, MOMENTS)), 0, None
-    # While the device sums a chunk, the host sends it the next.
-    for sent in chain(_chunks(points, lattice, chunk), [None]):
-        if before is not None:
-            total += np.sum(np.asarray(before.tables)[:, : lattice.bins], axis=0)
-            chunks += len(before.tables)
-            step(before.points)
-        before = sent
-    return total, chunks
-
-
-class _Chunk(NamedTuple):
-    """Some points, and their moments as they will be, a table for each device."""
-
-    points: int
-    tables: Float[Array, "d w q"]
-
-
-def _chunks(points: Points, lattice: Lattice, chunk: int) -> Iterator[_Chunk]:
     shards = len(devices.available())
     width = max(SHORTEST, 1 << (lattice.bins - 1).bit_length())
     numbers = (lattice.exponent, lattice.bits, lattice.first << lattice.group)
     columns = [points.x] if points.mass is None else [points.x, points.mass]
+    total, chunks = devices.spread(np.zeros(0), width * MOMENTS), 0
     for start in range(0, len(points), chunk * shards):
         count = min(chunk * shards, len(points) - start)
         length = max(SHORTEST, 1 << (-(-count // shards) - 1).bit_length())
         rows = [devices.spread(column[start : start + count], length) for column in columns]
         valid = np.clip(count - length * np.arange(shards), 0, length)
-        yield _Chunk(count, _moments(valid, rows, *numbers, width=width))
+        before, total = total, _add(total, valid, rows, *numbers)
+        before.block_until_ready()  # while one chunk is summed the next is sent, and no more
+        chunks += shards
+        step(count)
+    tables = np.asarray(total).reshape(shards, width, MOMENTS)
+    return np.sum(tables[:, : lattice.bins], axis=0), chunks
 
 
 def _sum_in_order(
-    points: Points, lattice: Lattice, step: Step
+    points: Points, lattice: Lattice, step: Step, chunk: int
 ) -> tuple[Float[np.ndarray, "bins q"], int]:
     """The same of ordered points, of which a bin holds a stretch: no index, no scattering."""
     edges = lattice.edges
@@ -216,33 +214,37 @@ def _sum_in_order(
     ends = np.searchsorted(points.x, edges)
     ends[edges < 0] = np.searchsorted(points.x, edges[edges < 0], side="right")
     total = np.zeros((lattice.bins, MOMENTS))
-    ones = np.ones(int(np.max(np.diff(ends))))
-    for k, (start, stop) in enumerate(pairwise(ends)):
+    ones = np.ones(min(chunk, len(points)))
+    for k, (first, last) in enumerate(pairwise(ends.tolist())):
         centre, half = (edges[k] + edges[k + 1]) / 2, (edges[k + 1] - edges[k]) / 2
-        t = (points.x[start:stop] - centre) * (1 / half)
-        mass = ones[: stop - start] if points.mass is None else points.mass[start:stop]
-        total[k, 0] = stop - start if points.mass is None else np.sum(mass)
-        power = t
-        for j in range(1, MOMENTS):
-            total[k, j] = mass @ power
-            power = power * t
+        for start in range(first, last, chunk):
+            stop = min(start + chunk, last)
+            mass = ones[: stop - start] if points.mass is None else points.mass[start:stop]
+            t = (points.x[start:stop] - centre) * (1 / half)
+            total[k, 0] += stop - start if points.mass is None else np.sum(mass)
+            power = t
+            for j in range(1, MOMENTS):
+                total[k, j] += mass @ power
+                power = power * t
     step(len(points))
-    return total, 1
+    return total, -(-len(points) // chunk)
 
 
-@partial(jax.jit, static_argnames="width")
-def _moments(
+@jax.jit
+def _add(
+    total: Float[Array, "d wq"],
     valid: Int[Array, " d"],
     rows: list[Float[Array, "d m"]],
     exponent: Int[Array, ""],
     bits: Int[Array, ""],
     start: Int[Array, ""],
-    *,
-    width: int,
-) -> Float[Array, "d w q"]:
-    """Moments of the first `valid` points in each row, one row a device."""
+) -> Float[Array, "d wq"]:
+    """Adds the moments of the first `valid` points in each row to a flat table, one a device."""
 
-    def of_row(valid: Int[Array, ""], *row: Float[Array, " m"]) -> Float[Array, "w q"]:
+    def of_row(
+        total: Float[Array, " wq"], valid: Int[Array, ""], *row: Float[Array, " m"]
+    ) -> Float[Array, " wq"]:
+        width = total.size // MOMENTS
         number, t = jax.vmap(partial(_place, exponent, bits))(row[0])
         number = jnp.where(jnp.arange(len(t)) < valid, number - start, width).astype(jnp.int32)
         term = row[1] if len(row) > 1 else jnp.ones_like(t)
@@ -251,9 +253,9 @@ def _moments(
             sums = jnp.zeros(width + 1).at[number].add(term, mode="promise_in_bounds")
             moments.append(sums[:width])
             term = term * t
-        return jnp.stack(moments, axis=-1)
+        return total + jnp.stack(moments, axis=-1).reshape(-1)
 
-    return devices.on_each(of_row, 1 + len(rows))(valid, *rows)
+    return devices.on_each(of_row, 2 + len(rows))(total, valid, *rows)
 
 
 def _place(

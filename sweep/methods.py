@@ -13,22 +13,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Float
 
-from sweep import compressed, kernels
+from sweep import compressed, kernels, verify
 from sweep.clock import Clock
-from sweep.compressed import Window
 from sweep.data import InputError
 from sweep.grid import Grid
 from sweep.lattice import Deposit, chunks, deposit, largest_chunk
 from sweep.losses import Loss, Smooth
-from sweep.measure import Measure, Points
+from sweep.measure import Measure
 from sweep.plan import LARGEST, CompressionError, Plan, plan
 from sweep.progress import bar
-
-CHECKED_CELLS = 16
-"""Cells in which a compressed result is checked against sums over points."""
-
-CHECKED_POINTS = 2**14
-"""Points of such a sum: of more data, evenly spaced ones are compressed and summed apart."""
 
 PER_POINT = 8
 """Cost of depositing one point, in evaluations of a loss."""
@@ -39,8 +32,11 @@ MOST_BINS = 2**20
 BYTES_PER_BIN = 512
 """Working memory for a bin: the moments of two classes, on the device, summed and folded."""
 
-OVERHEAD = 2_000_000
-"""Cost of planning, folding and checking, in evaluations of a loss."""
+OVERHEAD = 5_000_000
+"""Cost of planning, folding and checking, likewise."""
+
+PER_GROUP = 500_000
+"""Cost of each group of slopes, and of each window."""
 
 _kept: WeakKeyDictionary[Measure, Deposit] = WeakKeyDictionary()
 """The latest deposit of each measure in use, for the next grid."""
@@ -94,30 +90,29 @@ def smooth(measure: Measure, request: Request, method: str, clock: Clock) -> Ans
     Raises:
         InputError: the tolerance cannot be met.
     """
-    if method == "direct":
-        return _direct(measure, request, clock)
-    if request.dtype != "float64":
-        if method == "auto":
-            return _direct(measure, request, clock)
+    if method == "compressed" and request.dtype != "float64":
         raise InputError(
             f"the compressed method computes in float64, not in {request.dtype}; "
             "ask for float64 or for the direct method"
         )
-    try:
-        with clock.stage("plan"):
-            planned = _planned(measure, request)
-        if method == "auto" and _cost(planned, measure, request) > _direct_cost(measure, request):
-            return _direct(measure, request, clock)
-        return _compressed(measure, request, planned, clock)
-    except CompressionError as reason:
-        if method == "auto":
-            return _direct(measure, request, clock)
-        raise CompressionError(f"{reason}; ask for the direct method") from None
+    answer = None
+    if method != "direct" and request.dtype == "float64":
+        try:
+            answer = _compressed(measure, request, clock, always=method == "compressed")
+        except CompressionError as reason:
+            if method == "compressed":
+                raise CompressionError(f"{reason}; ask for the direct method") from None
+    return answer or _direct(measure, request, clock)
 
 
 def _direct(measure: Measure, request: Request, clock: Clock) -> Answer:
     bound = _direct_bound(measure, request)
-    _require(bound, request)
+    if bound > request.tolerance:
+        instead = "" if request.dtype == "float64" else " or float64"
+        raise InputError(
+            f"tolerance {request.tolerance:g} cannot be promised in {request.dtype}: rounding "
+            f"alone may reach {bound:.1e}; ask for a larger tolerance{instead}"
+        )
     values = {}
     for metric in request.metrics:
         work = kernels.work(measure, metric, request.grid.cells)
@@ -131,7 +126,12 @@ def _direct(measure: Measure, request: Request, clock: Clock) -> Answer:
     return Answer(values, bound, {"method": "direct", "dtype": request.dtype})
 
 
-def _compressed(measure: Measure, request: Request, planned: Plan, clock: Clock) -> Answer:
+def _compressed(measure: Measure, request: Request, clock: Clock, *, always: bool) -> Answer | None:
+    """By compression; None if that is no cheaper than the direct method, unless `always`."""
+    with clock.stage("plan"):
+        planned = _planned(measure, request)
+        if not always and _cost(planned, measure, request) > _direct_cost(measure, request):
+            return None
     with clock.stage("deposit"):
         deposited = _deposited(measure, planned, request)
     with clock.stage("fold"):
@@ -145,33 +145,19 @@ def _compressed(measure: Measure, request: Request, planned: Plan, clock: Clock)
             clock.stage("evaluate"),
             bar(metric.name, 2 * planned.evaluations, "losses", request.progress) as step,
         ):
-            total = _total(metric, measure)
+            total = verify.total(metric, measure)
             values[metric.name] = compressed.evaluate(
                 planned, windows, metric, total, request.budget, step
             )
     with clock.stage("verify"):
-        observed = max(
-            _observed(measure, planned, windows, metric, values[metric.name], request)
-            for metric in request.metrics
-        )
-        if observed > bound + _direct_bound(measure, request):
-            raise CompressionError(
-                f"the check of the result found an error of {observed:.1e}, more than the bound of "
-                f"{bound:.1e}, which is a fault of this program"
-            )
-    return Answer(
-        values,
-        bound,
-        {
-            "method": "compressed",
-            "observed_error": observed,
-            "checked_cells": min(CHECKED_CELLS, request.grid.cells),
-            "checked_points": min(CHECKED_POINTS, measure.n),
-            "bins": planned.lattice.bins,
-            "nodes": max(len(window.x) for window in windows.values()),
-            "dtype": "float64",
-        },
-    )
+        result = verify.Result(planned, deposited, windows, values)
+        found = verify.check(measure, request.metrics, result, bound, request.budget)
+    sizes = {
+        "bins": planned.lattice.bins,
+        "nodes": max(len(window.x) for window in windows.values()),
+    }
+    how = {"method": "compressed", "dtype": "float64"}
+    return Answer(values, bound, how | found._asdict() | sizes)
 
 
 def _planned(measure: Measure, request: Request) -> Plan:
@@ -205,10 +191,9 @@ def _promising(planned: Plan, measure: Measure, request: Request) -> Plan:
 
 def _require(bound: float, request: Request) -> None:
     if bound > request.tolerance:
-        instead = "" if request.dtype == "float64" else " or float64"
         raise CompressionError(
-            f"tolerance {request.tolerance:g} cannot be promised in {request.dtype}: the error "
-            f"may reach {bound:.1e}; ask for a larger tolerance{instead}"
+            f"tolerance {request.tolerance:g} cannot be promised of a compression: the error may "
+            f"reach {bound:.1e}"
         )
 
 
@@ -227,7 +212,9 @@ def _direct_cost(measure: Measure, request: Request) -> float:
 def _cost(planned: Plan, measure: Measure, request: Request) -> float:
     kept = _kept.get(measure)
     points = 0 if kept is not None and kept.lattice == planned.lattice else measure.n
-    return PER_POINT * points + 2 * planned.evaluations * len(request.metrics) + OVERHEAD
+    evaluations = 2 * planned.evaluations * len(request.metrics)
+    groups = PER_GROUP * (len(planned.groups) + planned.levels)
+    return PER_POINT * points + evaluations + groups + OVERHEAD
 
 
 def _deposited(measure: Measure, planned: Plan, request: Request) -> Deposit:
@@ -238,53 +225,3 @@ def _deposited(measure: Measure, planned: Plan, request: Request) -> Deposit:
             kept = deposit(measure, planned.lattice, step, chunk)
         _kept[measure] = kept
     return kept
-
-
-def _observed(
-    measure: Measure,
-    planned: Plan,
-    windows: dict[int, Window],
-    metric: Smooth,
-    values: Float[np.ndarray, "P Q"],
-    request: Request,
-) -> float:
-    """Largest error seen in a few cells, as a multiple of max(1, value).
-
-    Of large data a part is compressed and summed apart, on the same plan; the whole is then held
-    against its own nodes.
-    """
-    rng = np.random.default_rng(0)
-    cells = rng.choice(request.grid.cells, min(CHECKED_CELLS, request.grid.cells), replace=False)
-    row, column = np.divmod(cells, len(request.grid.b))
-    part = _part(measure)
-    truth = kernels.direct_cells(
-        part, metric, request.grid.a[row], request.grid.b[column], "float64", request.budget
-    )
-    found = values[row, column]
-    if part is measure:
-        return _largest(found - truth, truth)
-    nodes = compressed.at_cells(planned, windows, metric, _total(metric, measure), row, column)
-    folded = compressed.fold(planned, deposit(part, planned.lattice))
-    of_part = compressed.at_cells(planned, folded, metric, _total(metric, part), row, column)
-    return _largest(found - nodes, nodes) + _largest(of_part - truth, truth)
-
-
-def _total(metric: Smooth, measure: Measure) -> float:
-    """What the metric's integral is divided by."""
-    return metric.total(float(measure.class0.total), float(measure.class1.total))
-
-
-def _largest(difference: Float[np.ndarray, " k"], value: Float[np.ndarray, " k"]) -> float:
-    return float(np.max(np.abs(difference) / np.maximum(1.0, value)))
-
-
-def _part(measure: Measure) -> Measure:
-    """Every so many points of a measure: CHECKED_POINTS of them, or all if there are no more."""
-    every = -(-measure.n // CHECKED_POINTS)
-    if every == 1:
-        return measure
-    classes = (
-        Points(p.x[::every], None if p.mass is None else p.mass[::every])
-        for p in (measure.class0, measure.class1)
-    )
-    return Measure(*classes, n=CHECKED_POINTS, fingerprint=measure.fingerprint)

@@ -243,7 +243,7 @@ def plan(
     if max(steepest, intercept, size) > LARGEST:
         raise CompressionError(f"numbers beyond {LARGEST:g} cannot be compressed")
     profiles = tuple(profile(loss) for loss in losses)
-    share = tolerance * SHARE
+    share = min(tolerance, 1.0) * SHARE
     far = max(p.far(share) for p in profiles)
     if math.isinf(far):
         raise CompressionError(f"tolerance {tolerance:g} is finer than a compression can be")
@@ -270,9 +270,7 @@ def plan(
     largest = max(p.largest(reach + intercept) for p in profiles)
     sampling = _Sampling(profiles, share / gain / 4, share / largest)
     groups = tuple(
-        Group(
-            level, rows, sampling.of(grid.a[rows], min(size, math.ldexp(1.0, window + level - 1)))
-        )
+        Group(level, rows, sampling.of(grid.a[rows], _outermost(lattice, size, level)))
         for level, rows in _levels(grid.a, reach, window, levels)
     )
     return Plan(
@@ -363,6 +361,13 @@ def _bin_error(profile: Profile, half: float) -> float:
     """Error of interpolation at MOMENTS Chebyshev points of a bin: the classical remainder."""
     steepest = profile.derivatives[MOMENTS]
     return steepest * half**MOMENTS / (math.factorial(MOMENTS) * 2 ** (MOMENTS - 1))
+
+
+def _outermost(lattice: Lattice, size: float, level: int) -> float:
+    """Largest |x| of a node where |x| of the data is at most `size`: the end of its panel."""
+    width = math.ldexp(1.0, lattice.exponent + lattice.group + level - 1)
+    window = math.ldexp(1.0, lattice.exponent + lattice.bits + level)
+    return min(window, width * (size // width + 1))
 
 
 def _half(lattice: Lattice, reach: float) -> float:

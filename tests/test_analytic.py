@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sweep.analytic import HEIGHT, profile
-from sweep.losses import softplus, softplus_of_minus
+from sweep.losses import metric, softplus, softplus_of_minus
 
 
 def test_cross_entropy_profile_is_what_calculus_says():
@@ -26,13 +26,34 @@ def test_the_other_class_is_the_mirror_image():
     assert one.excess == pytest.approx(other.excess)
 
 
-def test_excess_covers_the_strip():
-    """Random points of the strip, in 30 digits, against the bound."""
-    rng, known = np.random.default_rng(0), profile(softplus)
+@pytest.mark.parametrize(
+    "name", ["cross_entropy", "brier", "focal(0.5)", "focal(10)", "focal(100)"]
+)
+def test_excess_covers_the_strip(name):
+    """Points at random and on the edge of the strip, where the poles are near."""
+    loss = metric(name).negative
+    known, rng = profile(loss), np.random.default_rng(0)
+    z = rng.uniform(-30, 30, 20_000) + 1j * rng.uniform(-HEIGHT, HEIGHT, 20_000)
+    edge = np.linspace(-3, 3, 100_001) + 1j * HEIGHT
+    for points in (z, edge):
+        straight = np.where(points.real > 0, known.level + known.slope * np.abs(points.real), 0)
+        assert np.max(np.abs(loss(points) - straight)) <= known.excess
+
+
+def test_formulas_hold_on_the_complex_plane():
+    """Random points of the strip against 30 digits: bounds are read off these values."""
+    rng = np.random.default_rng(0)
     with mpmath.workdps(30):
-        for x, y in rng.uniform((-30, -HEIGHT), (30, HEIGHT), (2000, 2)):
-            value = mpmath.log1p(mpmath.exp(mpmath.mpc(x, y)))
-            assert abs(value - max(x, 0)) <= known.excess
+        for x, y in rng.uniform((-30, -HEIGHT), (30, HEIGHT), (500, 2)):
+            q = 1 / (1 + mpmath.exp(-mpmath.mpc(x, y)))
+            exact = {
+                "cross_entropy": -mpmath.log(1 - q),
+                "brier": q**2,
+                "focal(2.5)": -(q**2.5) * mpmath.log(1 - q),
+            }
+            for name, value in exact.items():
+                found = metric(name).negative(np.array([complex(x, y)]))[0]
+                assert abs(found - complex(value)) <= 1e-12 * (1 + abs(value))
 
 
 def test_far_is_where_the_loss_is_straight():

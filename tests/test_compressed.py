@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import sweep
-from sweep import InputError, Measure, Sample, compressed, methods
+from sweep import InputError, Measure, Sample, compressed, methods, verify
 from sweep.grid import Grid
 from sweep.lattice import deposit
 from sweep.losses import metric
@@ -172,23 +172,37 @@ def test_merged_deposits_give_the_landscape_of_the_merged_data():
 
 
 def test_the_check_of_large_data_takes_a_part_of_the_points(monkeypatch):
-    monkeypatch.setattr(methods, "CHECKED_POINTS", 100)
+    monkeypatch.setattr(verify, "POINTS", 110)
     found = sweep.landscape(cloud(), method="compressed")
-    assert found.attrs["checked_points"] == 100
+    assert found.attrs["checked_points"] == len(range(0, 3000, 28)) + 1  # each class by itself
     assert 0 < found.attrs["observed_error"] <= found.attrs["error_bound"]
 
 
-def test_a_wrong_deposit_is_seen_by_the_check(monkeypatch):
-    def wrong(*arguments):
-        found = deposit(*arguments)
-        found.moments[1, found.moments.shape[1] // 2, 0] += 1
+@pytest.mark.parametrize("n", [3000, 40_000])
+@pytest.mark.parametrize("moment", range(3))
+@pytest.mark.parametrize("method", ["auto", "compressed"])
+def test_a_wrong_deposit_is_seen_by_the_check(monkeypatch, n, moment, method):
+    def wrong(measure, *arguments):
+        found = deposit(measure, *arguments)
+        if measure.n == n and moment < 2:  # a few points too many, or moved
+            found.moments[1, found.moments.shape[1] // 2, moment] += n / 1000
+        elif moment == 2:  # or an error in all that is summed
+            found.moments[..., moment] += 1
         return found
 
-    monkeypatch.setattr(methods, "deposit", wrong)
-    with pytest.raises(CompressionError, match="more than the bound"):
-        sweep.landscape(cloud(), metrics="cross_entropy", method="compressed")
-    found = sweep.landscape(cloud(), metrics="cross_entropy")
-    assert found.attrs["method"] == "direct"
+    for module in (methods, verify):
+        monkeypatch.setattr(module, "deposit", wrong)
+    with pytest.raises(verify.CheckError, match="a fault of this program; ask for the direct"):
+        sweep.landscape(cloud(n), metrics="cross_entropy", method=method)
+
+
+def test_nan_does_not_pass_the_check(monkeypatch):
+    def nan(*arguments):
+        return np.full((101, 101), np.nan)
+
+    monkeypatch.setattr(compressed, "evaluate", nan)
+    with pytest.raises(verify.CheckError, match="an error of nan was seen"):
+        sweep.landscape(cloud(), metrics=("brier", "cross_entropy"), method="compressed")
 
 
 @pytest.mark.parametrize("n", [10, 100, 3000, 100_000])
@@ -251,3 +265,34 @@ def test_nothing_is_compiled_again_for_more_points():
         cloud(31_000, seed=1), method="compressed", metrics=("accuracy", "cross_entropy")
     )
     assert again.attrs["seconds_compile"] == 0.0
+
+
+def test_the_least_negative_numbers_are_not_lost():
+    rng = np.random.default_rng(0)
+    x = -np.abs(rng.normal(size=40_000)) - 1e-3
+    y = (rng.random(len(x)) < 0.5).astype(float)
+    x[np.flatnonzero(y == 0)[1:15_000:3]] = -1e-310  # 0 to a device without subnormal numbers
+    sample = Sample(x, y)
+    found = sweep.landscape(sample, "-1:1:11", "0:1:11", "cross_entropy", method="compressed")
+    exact = truth(sample, "cross_entropy", found.a.values, found.b.values)
+    assert error(found.cross_entropy.values, exact) <= found.attrs["error_bound"]
+
+
+@pytest.mark.parametrize(
+    ("x", "a", "b", "tolerance"),
+    [
+        ([-1.0, 1.0], np.linspace(0, 1e-309, 50), [0.0], 1e-9),
+        ([-1e-200, 1e-200], np.linspace(-1e-110, 1e-110, 40), [0.0], 1e-9),
+        ([-5e-324], [1.0, 3.0], [0.0, 1.0], 1e-9),
+        ([0.3, 1.0], [64.0, -64.0, 0.0, 5e-324, -1e-310], [0.0], 1e-9),
+        ([-1.0, 0.5], np.linspace(-5, 5, 100), np.append(np.linspace(-5, 5, 120), 1e-310), 1e-7),
+        ([-1.0, 1.0], [1.0, 3.0], [0.0], 20.0),
+        ([-1.0, 1.0], [1.0, 3.0], [0.0, 1.0], 1e9),
+    ],
+)
+@pytest.mark.parametrize("method", ["auto", "compressed"])
+def test_the_ends_of_the_float_range_are_no_exception(x, a, b, tolerance, method):
+    sample, a, b = Sample(x, np.arange(len(x)) % 2), np.asarray(a), np.asarray(b)
+    found = sweep.landscape(sample, a, b, "cross_entropy", method=method, tolerance=tolerance)
+    worst = error(found.cross_entropy.values, truth(sample, "cross_entropy", a, b))
+    assert worst <= found.attrs["error_bound"] + OWN_ROUNDING

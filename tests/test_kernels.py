@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import Sample, kernels
+from sweep import InputError, Sample, kernels
 from sweep.grid import Grid
 from sweep.losses import METRICS, Smooth, metric
 from sweep.measure import Measure, Points
@@ -315,3 +315,16 @@ def test_the_process_keeps_its_own_precision():
     sweep.landscape(sweep.data.illustration(1), "-1:1:3", "-1:1:3")
     assert not jax.config.jax_enable_x64
     assert jnp.zeros(1).dtype == jnp.float32
+
+
+def test_a_row_whose_sum_overflows_is_refused():
+    sample = Sample([1e293] * 1000, [0] * 1000)
+    with pytest.raises(InputError, match="cannot be promised"):
+        sweep.landscape(sample, 1e13, 0.0, "cross_entropy")
+
+
+def test_the_least_weights_divide_nothing_by_0():
+    sample = Sample([-1, 1, 0.3, 0.2], [0, 0, 0, 0], [1e-300, 1e-300, 1e-250, 1e-290])
+    name = "weighted_cross_entropy(w0=1e-100,w1=1e-100)"
+    found = sweep.landscape(sample, [1.0, 2.0], 0.0, name)
+    np.testing.assert_allclose(found[name].values[:, 0], np.log1p(np.exp([0.3, 0.6])), rtol=1e-12)

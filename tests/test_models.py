@@ -139,7 +139,9 @@ def test_own_metrics_of_the_plain_model_stand_beside_the_table():
         lambda s, a, b: np.mean((2 * s.y - 1) * oracle.logits(s, a, b)), sample, found.a, found.b
     )
     np.testing.assert_allclose(found.margin, expected, rtol=1e-12, atol=1e-14)
-    assert np.isnan(found.attrs["error_bound"])
+    assert found.attrs["error_bound"] == found.accuracy.attrs["error_bound"] == 0
+    assert "no bound is known" in found.attrs["error_bound_note"]
+    assert np.isnan(found.margin.attrs["error_bound"])
     alone = sweep.landscape(sample, "-2:3:6", "-1:1:5", margin)
     np.testing.assert_array_equal(alone.margin, found.margin)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import threading
 from importlib.metadata import PackageNotFoundError, version
@@ -23,27 +22,19 @@ INTERVAL = 0.002
 
 def machine() -> dict[str, Any]:
     """The machine as a dict: cores, processor, SIMD features that NumPy uses, device, versions."""
-    import jax
+    from sweep import devices
 
-    device = jax.devices()[0]
     return {
-        "cores": cores(),
+        "cores": devices.cores(),
         "processor": _processor(),
         # numpy.sort picks its algorithm by them, and is the yardstick of some ratios.
         "numpy_simd": np.show_config(mode="dicts")["SIMD Extensions"],  # pyright: ignore
-        "platform": platform.platform(),
+        "system": platform.system(),
         "machine": platform.machine(),
         "python": platform.python_version(),
-        "device": f"{device.platform}: {device.device_kind}",
+        "device": devices.describe(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Peak:

@@ -219,11 +219,12 @@ def torch_blocks(problem: Problem) -> Values:
 
     `softplus`, for `binary_cross_entropy_with_logits` takes longer.
     """
-    import jax
     import torch  # pyright: ignore[reportMissingImports]
     from torch.nn.functional import softplus  # pyright: ignore[reportMissingImports]
 
-    gpu = jax.devices()[0].platform == "gpu" and torch.cuda.is_available()
+    from sweep import devices
+
+    gpu = not devices.on_host() and torch.cuda.is_available()
     x, y, a, b = (
         torch.tensor(v, device="cuda" if gpu else "cpu")
         for v in (problem.x, problem.y, problem.a, problem.b)

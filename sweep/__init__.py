@@ -17,7 +17,7 @@ only from those above it:
     cuts       exact decision cuts and exact counts
     counts     counting metrics over a grid
     newton     where cross-entropy is least
-    kernels    evaluation over a grid on the device
+    kernels    sums over every point, cell by cell, on the device
     plan       how compressed data are evaluated, and how wrong that can be
     compressed evaluation at a cost independent of n, with a certified error
     verify     the check of a compressed landscape against the points
@@ -35,8 +35,8 @@ only from those above it:
 
 from importlib.metadata import version
 
-from sweep import data
-from sweep.data import InputError, Sample
+from sweep import data, losses
+from sweep.data import Batch, InputError, Sample
 from sweep.landscape import landscape
 from sweep.measure import Measure
 from sweep.models import Slice
@@ -44,4 +44,15 @@ from sweep.optimum import Optimum, optimum
 
 __version__ = version("sweep")
 
-__all__ = ["InputError", "Measure", "Optimum", "Sample", "Slice", "data", "landscape", "optimum"]
+__all__ = [
+    "Batch",
+    "InputError",
+    "Measure",
+    "Optimum",
+    "Sample",
+    "Slice",
+    "data",
+    "landscape",
+    "losses",
+    "optimum",
+]

@@ -242,8 +242,7 @@ def optimum(
     sample = load(data, x=x, y=y, weight=weight)
     result = sweep.optimum(sample)
     if out is not None:
-        with store.staged(out, force=force) as partial:
-            partial.write_text(_document(result.to_dict()) + "\n", encoding="utf-8")
+        _write_document(out, result.to_dict(), force=force)
     if figure is not None:
         from sweep import figures
 
@@ -282,9 +281,10 @@ def bench(
     plan = PLANS["quick" if quick else "full" if full else "default"]
     result = measure(plan, names, _progress if sys.stderr.isatty() else lambda line: None)
     document = result.to_dict()
+    if not as_json:
+        print(scoreboard(document), flush=True)  # first: it is there even if a disk is full
     if out is not None:
-        with store.staged(out, force=force) as partial:
-            partial.write_text(_document(document) + "\n", encoding="utf-8")
+        _write_document(out, document, force=force)
     if figure is not None:
         from sweep import figures
 
@@ -292,7 +292,6 @@ def bench(
     if as_json:
         _print_json(document)
     else:
-        print(scoreboard(document))
         for path in (out, figure):
             if path is not None:
                 print(f"written: {path}")
@@ -301,10 +300,19 @@ def bench(
         raise InputError(f"outputs differ, so no time counts: {'; '.join(result.mismatches)}")
 
 
+def _write_document(path: Path, value: Any, *, force: bool) -> None:
+    with store.staged(path, force=force) as partial:
+        partial.write_text(_document(value) + "\n", encoding="utf-8")
+
+
 def _peers(names: str | None) -> tuple[str, ...]:
     from sweep.bench.peers import PEERS
 
-    wanted = tuple(PEERS) if names is None else tuple(dict.fromkeys(names.split(",")))
+    wanted = (
+        tuple(PEERS)
+        if names is None
+        else tuple(dict.fromkeys(name.strip() for name in names.split(",")))
+    )
     for name in wanted:
         if name not in PEERS:
             raise UsageError(f"--peers: there is no {name!r}; there are {', '.join(PEERS)}")

@@ -1,6 +1,7 @@
 """The devices JAX computes on: which they are, how data are spread over them, who sorts.
 
-This is the only place that asks what kind of device there is.
+This is the only place that asks what kind of device there is. Deposits and the evaluation of
+nodes are spread over all devices of the process; sums over every point run on the first.
 """
 
 from __future__ import annotations

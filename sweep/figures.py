@@ -47,6 +47,9 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 200,
 }
+PANELS = 3
+"""Landscapes beside each other before a new row begins."""
+
 FORMATS = (".png", ".pdf", ".svg")
 """Suffixes of the formats that `write` writes."""
 
@@ -144,7 +147,7 @@ def slices(along_b: xr.Dataset, along_a: xr.Dataset, best: Optimum) -> Figure:
 
 
 def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
-    """The landscapes of a dataset side by side, with both optima drawn on each.
+    """The landscapes of a dataset, PANELS in a row, with both optima drawn on each.
 
     Args:
         dataset: a landscape; its float variables are drawn, one a panel. A grid with one point on
@@ -154,9 +157,13 @@ def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
     dataset = dataset.sortby(["a", "b"])
     names = [str(name) for name in dataset.data_vars if dataset[name].dtype.kind == "f"]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.5 * len(names), 3.1))
-        axes = figure.subplots(1, len(names), squeeze=False)[0]
-        for ax, name in zip(axes, names, strict=True):
+        columns = min(PANELS, len(names))
+        rows = -(-len(names) // columns)
+        figure = Figure(figsize=(3.5 * columns, 3.1 * rows))
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for ax in axes[len(names) :]:
+            ax.set_axis_off()
+        for ax, name in zip(axes, names, strict=False):
             if min(dataset.sizes["a"], dataset.sizes["b"]) == 1:
                 _draw_line(ax, dataset[name])
             else:

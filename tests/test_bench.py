@@ -334,3 +334,9 @@ def test_the_published_illustration_is_raced_on_its_own_grid():
     problem = contest.published(3, 101)
     assert problem.size == peers.Size(10_000, (101, 101))
     assert race.truth(problem).cross_entropy.min() > 0
+
+
+def test_every_contestant_has_its_look_in_the_figure():
+    from sweep.bench.contest import OURS
+
+    assert set(figures._PEER) == set(PEERS) | {one.name for one in OURS}

@@ -95,16 +95,16 @@ PLANS = {
     for plan in (
         Plan(
             name="quick",
-            sizes=(10_000, 100_000, 1_000_000),
+            sizes=(10_000, 1_000_000),
             edge=100,
             brute=1_000_000,
-            edges=(10, 100, 1000),
+            edges=(10, 100),
             points=10_000,
             tolerances=TOLERANCES[::2],
             exact=Square(10_000, 20),
             large=Square(1_000_000, 1000),
             direct=Square(10_000, 32),
-            budget=0.015,
+            budget=0.08,
         ),
         Plan(
             name="default",

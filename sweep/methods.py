@@ -35,7 +35,7 @@ BYTES_PER_BIN = 512
 OVERHEAD = 5_000_000
 """Cost of planning, folding and checking, likewise."""
 
-PER_GROUP = 500_000
+PER_GROUP = 1_000_000
 """Cost of each group of slopes, and of each window."""
 
 _kept: WeakKeyDictionary[Measure, Deposit] = WeakKeyDictionary()

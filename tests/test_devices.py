@@ -8,6 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+import sweep
+from sweep import devices
+
 SCRIPT = """
 import json, sys
 import jax, numpy as np, sweep
@@ -41,3 +44,22 @@ def test_two_devices_give_the_numbers_of_one():
     for name in ("plain", "weighted"):
         assert two[name] == pytest.approx(np.array(one[name]), rel=1e-14)
         assert two[name + "_accuracy"] == one[name + "_accuracy"]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_devices_sort_is_numpys(monkeypatch, weighted):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1000).round(1)
+    y, weight = rng.random(1000) < 0.4, rng.uniform(size=1000)
+    sample = sweep.Sample(x, y, weight if weighted else None)
+    expected = sweep.landscape(sample, "-3:3:13", "-2:2:9", ("accuracy", "cross_entropy"))
+    monkeypatch.setattr(devices, "on_host", lambda: False)
+    found = sweep.landscape(sample, "-3:3:13", "-2:2:9", ("accuracy", "cross_entropy"))
+    assert found.accuracy.values == pytest.approx(expected.accuracy.values, rel=1e-14)
+    measure = sweep.Measure.from_sample(sample)
+    devices.order(measure.class0, measure.class1)
+    for points in (measure.class0, measure.class1):
+        assert np.array_equal(points.ordered.x, np.sort(points.x))
+        if weighted:
+            pairs = sorted(zip(points.x, points.mass, strict=True))
+            assert sorted(zip(points.ordered.x, points.ordered.mass, strict=True)) == pairs

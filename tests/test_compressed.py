@@ -296,3 +296,18 @@ def test_the_ends_of_the_float_range_are_no_exception(x, a, b, tolerance, method
     found = sweep.landscape(sample, a, b, "cross_entropy", method=method, tolerance=tolerance)
     worst = error(found.cross_entropy.values, truth(sample, "cross_entropy", a, b))
     assert worst <= found.attrs["error_bound"] + OWN_ROUNDING
+
+
+@pytest.mark.parametrize("label", [5e-324, 1e-310, 1e-300])
+def test_the_least_soft_labels_are_no_fault(label):
+    sample = Sample([-4.0, 2.0], [label, 0.5], [3.0, 1.0])
+    found = sweep.landscape(sample, [0.1, -0.1], [0.0, 1.0], "cross_entropy", method="compressed")
+    exact = truth(sample, "cross_entropy", found.a.values, found.b.values)
+    assert error(found.cross_entropy.values, exact) <= found.attrs["error_bound"]
+
+
+def test_a_class_of_subnormal_mass_is_no_fault():
+    found = sweep.landscape(
+        Sample([-4.0], [5e-324], [3.0]), [0.1], [0.0, 1.0], "cross_entropy", method="compressed"
+    )
+    assert found.cross_entropy.values[0] == pytest.approx(np.log1p(np.exp([-0.4, 0.6])), rel=1e-9)

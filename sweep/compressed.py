@@ -33,9 +33,6 @@ from sweep.progress import Step, ignore
 TILE = (128, 128, 512)
 """Most slopes, intercepts and nodes that are evaluated in one call."""
 
-BUDGET = 2**26
-"""Default bytes of working memory."""
-
 BYTES_PER_CELL = 64
 """Working memory for a cell while it is interpolated."""
 
@@ -98,7 +95,7 @@ def evaluate(
     windows: dict[int, Window],
     metric: Smooth,
     total: float,
-    budget: int = BUDGET,
+    budget: int,
     step: Step = ignore,
 ) -> Float[np.ndarray, "P Q"]:
     """A smooth metric in every cell.

@@ -238,6 +238,74 @@ def plan(
     Raises:
         CompressionError: numbers too large, a lattice too fine, or one given that is too coarse.
     """
+    task = _task(grid, ends, losses, tolerance)
+    if lattice is None:
+        lattice = _lattice(ends, task)
+    if lattice.bins > most_bins:
+        raise CompressionError(
+            f"the data spread over {lattice.bins} bins, for which there is room for {most_bins}"
+        )
+    window = lattice.bits + 1 + lattice.exponent  # the smallest window is |x| < 2^window
+    levels = max(1, task.top - window + 1)
+    whole = max(math.ldexp(task.steepest, window + levels - 1), SMALLEST)
+    reach = min(whole, task.near)
+    _require_fine(lattice, reach, task, window)
+    share = task.share / (2 * chebyshev.lebesgue(MOMENTS))
+    nodes = max(chebyshev.count(p, _half(lattice, reach), share) for p in task.profiles)
+    sampling = _sampling(task, reach, nodes)
+    groups = tuple(
+        Group(level, rows, sampling.of(grid.a[rows], _outermost(lattice, task.size, level)))
+        for level, rows in _levels(grid.a, reach, window, levels)
+    )
+    return Plan(
+        grid,
+        task.profiles,
+        tolerance,
+        lattice,
+        nodes,
+        reach,
+        task.far if whole > task.near else math.inf,
+        levels,
+        groups,
+        sampling.of(grid.b, 1.0),
+    )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a plan must be good for.
+
+    Attributes:
+        profiles: what is known of the losses.
+        share: what each kind of interpolation error may be.
+        steepest: largest |a|.
+        intercept: largest |b|.
+        size: largest |x|, which is below 2^top.
+        far: |z| from which on the losses are straight.
+        bin_half: half-width of the widest bins that will do, in the logit.
+    """
+
+    profiles: tuple[Profile, ...]
+    share: float
+    steepest: float
+    intercept: float
+    size: float
+    far: float
+    bin_half: float
+
+    @property
+    def top(self) -> int:
+        """Exponent of 2 above all |x|."""
+        return max(math.frexp(self.size)[1], LOWEST)
+
+    @property
+    def near(self) -> float:
+        """|a x| that a window takes where not all of x is near."""
+        return 2 * (self.intercept + self.far)
+
+
+def _task(grid: Grid, ends: tuple[float, float], losses: Sequence[Loss], tolerance: float) -> _Task:
+    """The task, unless its numbers are too large or its tolerance too fine."""
     steepest, intercept = float(np.max(np.abs(grid.a))), float(np.max(np.abs(grid.b)))
     size = max(abs(end) for end in ends)
     if max(steepest, intercept, size) > LARGEST:
@@ -248,43 +316,14 @@ def plan(
     if math.isinf(far):
         raise CompressionError(f"tolerance {tolerance:g} is finer than a compression can be")
     bin_half = min(_finest_bin(p, share) for p in profiles)
-    top = max(math.frexp(size)[1], LOWEST)  # |x| < 2^top
-    whole = max(math.ldexp(steepest, top), SMALLEST)
-    near = 2 * (intercept + far)
-    if lattice is None:
-        lattice = _lattice(ends, min(whole, near), bin_half, whole <= near, steepest, top)
-    if lattice.bins > most_bins:
-        raise CompressionError(
-            f"the data spread over {lattice.bins} bins, for which there is room for {most_bins}"
-        )
-    window = lattice.bits + 1 + lattice.exponent  # the smallest window is |x| < 2^window
-    levels = max(1, top - window + 1)
-    whole = max(math.ldexp(steepest, window + levels - 1), SMALLEST)
-    reach = min(whole, near)
-    _require_fine(lattice, reach, bin_half, steepest, window)
-    nodes = max(
-        chebyshev.count(p, _half(lattice, reach), share / (2 * chebyshev.lebesgue(MOMENTS)))
-        for p in profiles
-    )
+    return _Task(profiles, share, steepest, intercept, size, far, bin_half)
+
+
+def _sampling(task: _Task, reach: float, nodes: int) -> _Sampling:
+    """What sampling an axis may cost where panels have so many nodes."""
     gain = chebyshev.lebesgue(MOMENTS) * chebyshev.lebesgue(nodes)
-    largest = max(p.largest(reach + intercept) for p in profiles)
-    sampling = _Sampling(profiles, share / gain / 4, share / largest)
-    groups = tuple(
-        Group(level, rows, sampling.of(grid.a[rows], _outermost(lattice, size, level)))
-        for level, rows in _levels(grid.a, reach, window, levels)
-    )
-    return Plan(
-        grid,
-        profiles,
-        tolerance,
-        lattice,
-        nodes,
-        reach,
-        far if whole > near else math.inf,
-        levels,
-        groups,
-        sampling.of(grid.b, 1.0),
-    )
+    largest = max(p.largest(reach + task.intercept) for p in task.profiles)
+    return _Sampling(task.profiles, task.share / gain / 4, task.share / largest)
 
 
 @dataclass(frozen=True)
@@ -310,18 +349,13 @@ class _Sampling:
         return Samples(points, t, error, lebesgue)
 
 
-def _lattice(
-    ends: tuple[float, float],
-    reach: float,
-    bin_half: float,
-    single: bool,
-    steepest: float,
-    top: int,
-) -> Lattice:
-    """The coarsest lattice that will do: `single` if its first window holds all of x."""
-    window = top if single else math.frexp(reach / steepest)[1] - 1
+def _lattice(ends: tuple[float, float], task: _Task) -> Lattice:
+    """The coarsest lattice that will do; its first window holds all of x if all is near."""
+    whole = max(math.ldexp(task.steepest, task.top), SMALLEST)
+    reach = min(whole, task.near)
+    window = task.top if whole <= task.near else math.frexp(reach / task.steepest)[1] - 1
     group_bits = max(0, math.ceil(math.log2(reach / PANEL)) - 2)
-    bits = max(group_bits, math.ceil(math.log2(reach / bin_half)) - 2)
+    bits = max(group_bits, math.ceil(math.log2(reach / task.bin_half)) - 2)
     if bits > MOST_BITS:
         raise CompressionError(
             f"logits reach {reach:.3g} near the cuts, which takes bins as fine as rounding"
@@ -329,12 +363,11 @@ def _lattice(
     return Lattice.over(*ends, window - bits - 1, bits, bits - group_bits)
 
 
-def _require_fine(
-    lattice: Lattice, reach: float, bin_half: float, steepest: float, window: int
-) -> None:
+def _require_fine(lattice: Lattice, reach: float, task: _Task, window: int) -> None:
     """Refuses a lattice that is too coarse for what is asked of it."""
-    fits = math.ldexp(steepest, window) <= reach * (1 + 4 * UNIT)
-    if not fits or reach / 2 ** (lattice.bits + 2) > bin_half or _half(lattice, reach) > WIDEST:
+    fits = math.ldexp(task.steepest, window) <= reach * (1 + 4 * UNIT)
+    fine = reach / 2 ** (lattice.bits + 2) <= task.bin_half
+    if not fits or not fine or _half(lattice, reach) > WIDEST:
         raise CompressionError("the data were compressed for smaller slopes or a larger tolerance")
 
 

@@ -165,7 +165,7 @@ def test_merged_deposits_give_the_landscape_of_the_merged_data():
     deposits = [deposit(Measure.from_sample(s), made.lattice) for s in (*parts, whole)]
     merged = deposits[0].merge(deposits[1])
     one, other = (
-        compressed.evaluate(made, compressed.fold(made, d), wanted, 3000.0)
+        compressed.evaluate(made, compressed.fold(made, d), wanted, 3000.0, 2**29)
         for d in (merged, deposits[2])
     )
     assert one == pytest.approx(other, rel=1e-14)

@@ -7,15 +7,14 @@ all that a metric needs; one with parameters is a `Family`, asked for as "focal(
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sweep.data import InputError
+from sweep.families import Family, Parameter, parsed, short
 
 Loss = Callable[[Any], Any]
 """A loss of the logit z, elementwise, written for arrays of NumPy or JAX, real or complex.
@@ -86,6 +85,8 @@ class Counting:
         value: (tp, fp, fn, tn), NumPy arrays of one shape -> metric of that shape; never nan.
         sensitivity: largest error of the metric when every mass has a relative error of 1 unit.
         roundings: beyond the division of a ratio, errors of float64's unit when masses are exact.
+        divides_by: the least mass that it divides by: "all", that of a "class", or that which is
+            "predicted" to be of a class.
     """
 
     name: str
@@ -95,101 +96,10 @@ class Counting:
     value: Callable[[Any, Any, Any, Any], Any]
     sensitivity: float = 2.0
     roundings: int = 0
+    divides_by: str = "class"
 
 
 Metric = Smooth | Counting
-
-
-class Parameter(NamedTuple):
-    """A number that a family of metrics depends on, in [low, high]."""
-
-    name: str
-    default: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Family:
-    """Metrics that differ by parameters; called with them it gives the metric.
-
-    The same parameters give the same metric, the same object: kernels are compiled once for each.
-
-    Attributes:
-        name: what the name of each begins with.
-        parameters: in the order of a call.
-        formula: (name, *parameters) -> metric.
-    """
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    formula: Callable[..., Smooth]
-
-    def __call__(self, *values: float | str, **named: float | str) -> Smooth:
-        """The metric of these parameters; those not given have their defaults.
-
-        Raises:
-            InputError: a parameter is unknown, given twice, no number or out of its range.
-        """
-        given = self._paired(values, named)
-        numbers = tuple(
-            _checked(self.signature, p, given.get(p.name, p.default)) for p in self.parameters
-        )
-        return _made(self, numbers)
-
-    @property
-    def signature(self) -> str:
-        """As one would ask for it, with the defaults."""
-        return self.named(tuple(p.default for p in self.parameters))
-
-    def named(self, numbers: tuple[float, ...]) -> str:
-        """The name of the metric with these parameters."""
-        pairs = zip(self.parameters, numbers, strict=True)
-        return f"{self.name}({','.join(f'{p.name}={_short(v)}' for p, v in pairs)})"
-
-    def _paired(
-        self, values: tuple[float | str, ...], named: dict[str, float | str]
-    ) -> dict[str, float | str]:
-        names = [p.name for p in self.parameters]
-        if len(values) > len(names):
-            raise InputError(
-                f"{self.name} has {len(values)} parameters; it takes {len(names)}, as in "
-                f"{self.signature}"
-            )
-        given = dict(zip(names, values, strict=False))
-        for name, value in named.items():
-            if name not in names:
-                raise InputError(f"{self.name} has no parameter {name!r}; ask for {self.signature}")
-            if name in given:
-                raise InputError(
-                    f"{self.name} has {name} twice; give it once, as in {self.signature}"
-                )
-            given[name] = value
-        return given
-
-
-@cache
-def _made(family: Family, numbers: tuple[float, ...]) -> Smooth:
-    return family.formula(family.named(numbers), *numbers)
-
-
-def _checked(signature: str, parameter: Parameter, value: float | str) -> float:
-    name, low, high = parameter.name, parameter.low, parameter.high
-    try:
-        number = float(value) + 0.0  # no -0.0
-    except (ValueError, OverflowError):
-        raise InputError(f"{name}={value} is not a number; ask for {signature}") from None
-    if not low <= number <= high:
-        raise InputError(
-            f"{name}={_short(number)} is outside [{_short(low)}, {_short(high)}]; "
-            f"ask for {signature}"
-        )
-    return number
-
-
-def _short(number: float) -> str:
-    """The shortest text that float() reads back, without a needless .0."""
-    return repr(number).removesuffix(".0")
 
 
 def softplus(z: Any) -> Any:
@@ -234,7 +144,7 @@ def _focal(name: str, gamma: float) -> Smooth:
     return Smooth(
         name=name,
         units="nats",
-        long_name=f"focal loss, γ = {_short(gamma)}",
+        long_name=f"focal loss, γ = {short(gamma)}",
         source="Lin et al. (2017), Focal Loss for Dense Object Detection, ICCV, equation 4",
         positive=_mirrored(loss),
         negative=loss,
@@ -250,7 +160,7 @@ def _weighted_cross_entropy(name: str, w0: float, w1: float) -> Smooth:
     return _cross_entropy(
         name,
         "King & Zeng (2001), Logistic Regression in Rare Events Data, Political Analysis 9, 144",
-        f"cross-entropy, class weights {_short(w0)} and {_short(w1)}",
+        f"cross-entropy, class weights {short(w0)} and {short(w1)}",
         class_weights=(w0, w1),
     )
 
@@ -260,7 +170,7 @@ def _smoothed_cross_entropy(name: str, epsilon: float) -> Smooth:
     return _cross_entropy(
         name,
         "Szegedy et al. (2016), Rethinking the Inception Architecture, CVPR, section 7",
-        f"cross-entropy, labels smoothed by ε = {_short(epsilon)}",
+        f"cross-entropy, labels smoothed by ε = {short(epsilon)}",
         smoothing=epsilon,
     )
 
@@ -276,7 +186,7 @@ def _penalised_cross_entropy(name: str, l1: float, l2: float) -> Smooth:
         name,
         "Friedman, Hastie & Tibshirani (2010), Regularization Paths, J. Stat. Softw. 33(1), "
         "section 3",
-        f"cross-entropy + {_short(l1)} |a| + {_short(l2)} a²/2",
+        f"cross-entropy + {short(l1)} |a| + {short(l2)} a²/2",
         penalty=penalty,
     )
 
@@ -314,7 +224,7 @@ def _accuracy(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
     return _ratio(tp + tn, tp + fp + fn + tn)
 
 
-METRICS: dict[str, Metric | Family] = {
+METRICS: dict[str, Metric | Family[Smooth]] = {
     metric.name: metric
     for metric in (
         _cross_entropy(
@@ -326,6 +236,7 @@ METRICS: dict[str, Metric | Family] = {
             long_name="accuracy",
             source="fraction of the mass whose class is predicted, class 1 iff z > 0",
             value=_accuracy,
+            divides_by="all",
         ),
         Smooth(
             name="brier",
@@ -357,6 +268,7 @@ METRICS: dict[str, Metric | Family] = {
             long_name="error rate",
             source="1 - accuracy",
             value=lambda tp, fp, fn, tn: _ratio(fp + fn, tp + fp + fn + tn),
+            divides_by="all",
         ),
         Counting(
             name="balanced_accuracy",
@@ -372,6 +284,7 @@ METRICS: dict[str, Metric | Family] = {
             long_name="precision",
             source="van Rijsbergen (1979), Information Retrieval, chapter 7; 0 where undefined",
             value=_precision,
+            divides_by="predicted",
         ),
         Counting(
             name="recall",
@@ -395,12 +308,13 @@ METRICS: dict[str, Metric | Family] = {
             value=_mcc,
             sensitivity=4.0,
             roundings=8,
+            divides_by="predicted",
         ),
     )
 }
 
 
-def _family(name: str) -> Family:
+def _family(name: str) -> Family[Smooth]:
     found = METRICS[name]
     assert isinstance(found, Family)
     return found
@@ -417,7 +331,7 @@ def known() -> str:
     return ", ".join(m.signature if isinstance(m, Family) else k for k, m in METRICS.items())
 
 
-def metric(asked: str | Metric | Family) -> Metric:
+def metric(asked: str | Metric | Family[Smooth]) -> Metric:
     """The metric that a text asks for, such as "brier", "focal", "focal(3)" or "focal(gamma=3)".
 
     Raises:
@@ -428,37 +342,14 @@ def metric(asked: str | Metric | Family) -> Metric:
         return asked()
     if not isinstance(asked, str):
         return asked
-    name, parameters = _parsed(asked)
+    name, values, named = parsed(asked, "metric", focal.signature)
     if name not in METRICS:
         raise InputError(f"there is no metric {name!r}; the known metrics are {known()}")
     found = METRICS[name]
     if isinstance(found, Family):
-        return found(*parameters[0], **parameters[1])
-    if parameters != ([], {}):
+        return found(*values, **named)
+    if values or named:
         raise InputError(
             f"{name} has no parameters, so {asked!r} is not understood; ask for {name}"
         )
     return found
-
-
-def _parsed(text: str) -> tuple[str, tuple[list[Any], dict[str, Any]]]:
-    """Name, positional and named parameters of a text such as "focal(gamma=3)"."""
-    whole = re.fullmatch(r"\s*([^()]*?)\s*(?:\(([^()]*)\))?\s*", text)
-    if whole is None:
-        raise InputError(
-            f"{text!r} is no name of a metric with its parameters in one pair of parentheses, "
-            f"such as {focal.signature}"
-        )
-    name, inside = whole.groups()
-    positional, named = [], {}
-    for item in inside.split(",") if inside and inside.strip() else ():
-        key, equals, value = (piece.strip() for piece in item.partition("="))
-        if not equals:
-            if named:
-                raise InputError(f"{text!r} has {key!r} without a name after one with a name")
-            positional.append(key)
-        elif key in named:
-            raise InputError(f"{text!r} has {key} twice; give it once")
-        else:
-            named[key] = value
-    return name, (positional, named)

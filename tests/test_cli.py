@@ -11,43 +11,11 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import cli
 from sweep.losses import METRICS
 from tests.oracle import untimed
 
 ILLUSTRATION = str(Path(sweep.__file__).parent / "illustrations" / "illustration2.csv")
 COMMAND = [sys.executable, "-c", "from sweep.cli import main; main()"]
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Runs the command line in an empty directory: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return caught.value.code, out, err
-
-    return call
-
-
-@pytest.fixture
-def refused(run, tmp_path):
-    """Runs a command that must fail in one sentence and leave no file behind."""
-
-    def call(code, *arguments):
-        before = sorted(tmp_path.rglob("*"))
-        found, out, err = run(*arguments)
-        assert (found, out) == (code, ""), err
-        assert err.startswith("sweep: ")
-        assert err.count("\n") == 1
-        assert "Traceback" not in err
-        assert sorted(tmp_path.rglob("*")) == before
-        return err
-
-    return call
 
 
 def test_illustrate_prints_published_beside_computed_and_writes_figures(run, tmp_path):
@@ -349,9 +317,9 @@ def test_a_tolerance_that_cannot_be_met_is_refused(refused):
 def test_help_and_version(run):
     code, out, err = run("--help")
     assert (code, err) == (0, "")
-    assert all(name in out for name in ("illustrate", "landscape", "optimum"))
+    assert all(name in out for name in ("illustrate", "landscape", "optimum", "study"))
     assert run()[1] == out
-    for name in ("illustrate", "landscape", "optimum"):
+    for name in ("illustrate", "landscape", "optimum", "study"):
         code, out, _ = run(name, "--help")
         assert code == 0
         assert "--json" in out

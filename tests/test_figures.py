@@ -4,6 +4,7 @@ from matplotlib.image import imread
 
 import sweep
 from sweep import InputError, Sample, figures
+from sweep.figures import planes
 from sweep.illustrate import illustrate
 from tests.problems import PROBLEMS
 
@@ -51,6 +52,21 @@ def test_landscapes_outline_the_exact_region_and_mark_the_optimum(first):
         assert ax.get_xlim() == pytest.approx((-5.05, 5.05))
 
 
+@pytest.mark.parametrize(
+    ("law", "up", "down"),
+    [("W1", [0], []), ("D6", [-(0.4**0.5), 0.4**0.5], []), ("S5", [-1, 1], []), ("W2", [1], [-1])],
+)
+def test_the_region_of_a_population_is_outlined_be_it_a_ray_a_cone_or_a_constant(law, up, down):
+    law = sweep.populations.CATALOGUE[law]
+    dataset = sweep.landscape(law, "-5:5:9", "-5:5:7")
+    figure = figures.landscapes(dataset, sweep.optimum(law))
+    for ax in (ax for ax in figure.axes if ax.get_xlabel() == "slope a"):
+        a, b = ax.lines[0].get_data()
+        for side, slopes in ((a > 0, up), (a < 0, down)):
+            found = np.unique(np.round(b[side] / a[side], 12) + 0.0)
+            np.testing.assert_allclose(found, slopes, atol=1e-12)
+
+
 @pytest.mark.parametrize("metrics", [["mcc"], ["focal(3)", "f1", "brier"]])
 def test_landscapes_of_any_metrics_are_drawn(metrics, tmp_path):
     sample = sweep.data.illustration(1)
@@ -64,7 +80,7 @@ def test_landscapes_of_any_metrics_are_drawn(metrics, tmp_path):
 
 def test_scales_of_counting_metrics_are_linear_and_of_losses_logarithmic():
     dataset = sweep.landscape(sweep.data.illustration(1), "-3:3:7", "-2:2:5", ["mcc", "brier"])
-    norms = [type(figures._norm(dataset[m], dataset[m].values)) for m in ("mcc", "brier")]
+    norms = [type(planes._norm(dataset[m], dataset[m].values)) for m in ("mcc", "brier")]
     assert [norm.__name__ for norm in norms] == ["Normalize", "LogNorm"]
 
 
@@ -73,6 +89,44 @@ def test_cells_show_every_cell_and_the_optimum(first):
     assert len(ax.lines[0].get_xdata()) == 101 * 101
     star = next(line for line in ax.lines if line.get_marker() == "*")
     assert star.get_xydata()[0] == pytest.approx([0.58240817586, 0.6])
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_small_multiples_fit_a_page_with_labels_only_outside(first, count, tmp_path):
+    columns = [(f"n = {k}", first.landscape, first.optimum) for k in range(count)]
+    figure = figures.small_multiples(columns)
+    assert figure.get_size_inches()[0] == pytest.approx(min(7, 1.6 + 1.8 * count))
+    panels = [ax for ax in figure.axes if ax.get_title() or ax.get_xlabel()]
+    assert [bool(ax.get_ylabel()) for ax in panels] == ([True] + [False] * (count - 1)) * 2
+    assert [bool(ax.get_xlabel()) for ax in panels] == [False] * count + [True] * count
+    figures.write(figure, tmp_path / "f.png")
+
+
+def test_an_optimum_beyond_the_axes_is_pointed_at():
+    sample = sweep.data.illustration(2)  # least at (0.95, 0.42)
+    best = sweep.optimum(sample)
+    columns = [
+        (name, sweep.landscape(sample, *axes), best)
+        for name, axes in {
+            "inside": ("-2:2:5", "-2:2:5"),
+            "b above": ("-2:2:5", "-2:0:5"),
+            "a below": ("1.5:5:5", "-2:2:5"),
+            "both": ("1e1:1e2:5:log", "1:2:5"),
+        }.items()
+    ]
+    figure = figures.small_multiples(columns)
+    words = [[text.get_text() for text in ax.texts if text.get_text()] for ax in figure.axes[:4]]
+    assert words == [[], ["b = 0.418"], ["a = 0.955"], ["a = 0.955\nb = 0.418"]]
+    ends = [text.xy for ax in figure.axes[1:4] for text in ax.texts if not text.get_text()]
+    assert [end[1] for end in ends[:1]] == [1.0]
+    assert ends[1][0] == 0.0
+    assert ends[2] == (0.0, 0.0)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "edges of highest accuracy",
+        "least cross-entropy",
+        "least cross-entropy, beyond the axes",
+    ]
 
 
 def test_small_multiples_have_a_column_an_illustration(first):
@@ -96,8 +150,13 @@ def test_every_kind_of_optimum_is_drawn(name, tmp_path):
     ):
         figures.write(figure, tmp_path / f"{k}.png")
         stars = [line for ax in figure.axes for line in ax.lines if line.get_marker() == "*"]
+        words = [text.get_text() for ax in figure.axes for text in ax.texts if text.get_text()]
         expected = (0, 2, 1)[k] if PROBLEMS[name].status == "finite" else 0
-        assert len(stars) == expected
+        if k == 1:  # beyond the axes an arrow with coordinates, without an optimum words
+            assert len(stars) + len(words) == 2
+            assert all(" = " in word or "optimum" in word for word in words)
+        else:
+            assert len(stars) == expected
         assert all(np.isfinite(star.get_xydata()).all() for star in stars)
 
 

@@ -1,0 +1,81 @@
+"""`sweep illustrate`: published numbers beside computed ones, and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from sweep import store
+from sweep.cli.app import app
+from sweep.cli.options import Force, Json
+from sweep.cli.outputs import make_directory, print_json
+from sweep.cli.words import print_answer
+from sweep.data import ILLUSTRATIONS
+
+if TYPE_CHECKING:
+    from sweep.illustrate import Illustration
+
+PARTS = ("sample", "slices", "landscapes", "cells")
+"""The figures of one illustration."""
+
+
+@app.command
+def illustrate(
+    number: Annotated[Literal[1, 2, 3] | None, Parameter(help="Default: all three.")] = None,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="Directory of the figures.")] = Path("illustrations"),
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """The three published illustrations: published numbers beside computed ones, and figures."""
+    from sweep import figures
+    from sweep.illustrate import illustrate as compute
+
+    numbers = ILLUSTRATIONS if number is None else (number,)
+    together = [out / "illustrations.png"] if number is None else []
+    names = {k: {part: out / f"illustration{k}_{part}.png" for part in PARTS} for k in numbers}
+    make_directory(out)
+    for path in [*together, *(path for parts in names.values() for path in parts.values())]:
+        store.require_free(path, force=force)
+    results = [compute(k) for k in numbers]
+    documents = []
+    for result in results:
+        drawn = {
+            "sample": figures.sample(result.sample, result.optimum),
+            "slices": figures.slices(result.along_b, result.along_a, result.optimum),
+            "landscapes": figures.landscapes(result.landscape, result.optimum),
+            "cells": figures.cells(result.landscape, result.optimum),
+        }
+        paths = names[result.number]
+        for part in PARTS:
+            figures.write(drawn[part], paths[part], force=force)
+        documents.append(result.to_dict() | {"figures": [str(path) for path in paths.values()]})
+        if not as_json:
+            _print_illustration(result, list(paths.values()))
+    for path in together:
+        columns = [(_title(r), r.landscape, r.optimum) for r in results]
+        figures.write(figures.small_multiples(columns), path, force=force)
+    if as_json:
+        print_json({"illustrations": documents, "figures": [str(path) for path in together]})
+    else:
+        for path in together:
+            print(f"All landscapes together: {path}")
+
+
+def _title(result: Illustration) -> str:
+    return f"n = {len(result.sample)}, accuracy lost {result.optimum.regret:.2g}"
+
+
+def _print_illustration(result: Illustration, written: list[Path]) -> None:
+    print(f"Illustration {result.number}: {len(result.sample)} points, true model: {result.truth}")
+    print(f"  {'':42}{'thread':7}{'R':14}computed")
+    for row in result.comparisons:
+        computed = row.computed if row.agrees else f"{row.computed}  DIFFERS"
+        print(f"  {row.quantity:42}{row.thread or '':7}{row.R or '':14}{computed}")
+    print_answer(result.optimum)
+    for path in written:
+        print(f"  written: {path}")
+    print()

@@ -1,0 +1,63 @@
+"""Options that several commands have, each with its help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, Token
+
+from sweep.cli.app import UsageError
+
+
+def _integer(_: type, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written; 1e6 is one, and 2.5 is not rounded to one."""
+    value = float(tokens[0].value)
+    if value != int(value):
+        raise ValueError
+    return int(value)
+
+
+Out = Annotated[Path | None, Parameter(help="Write the result here: .nc (netCDF) or .zarr.")]
+FigureFile = Annotated[Path | None, Parameter(name="--figure", help="Draw it: .png, .pdf, .svg.")]
+Force = Annotated[bool, Parameter(negative="", help="Overwrite what is there.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
+XName = Annotated[str, Parameter(name="--x", help="Column of inputs.")]
+YName = Annotated[str, Parameter(name="--y", help="Column of labels in [0, 1].")]
+WeightName = Annotated[
+    str | None, Parameter(name="--weight", help="Column of weights (default: weight, if there).")
+]
+DataFile = Annotated[
+    Path | None, Parameter(help="CSV, NPY or NPZ with columns x, y and maybe weight.")
+]
+LawName = Annotated[
+    str | None,
+    Parameter(help="In place of DATA: an id such as W1, or a law such as 'normal_logit(a=2)'."),
+]
+LawSize = Annotated[
+    str | None, Parameter(help="Points of a sample of --population, or inf (default).")
+]
+LawSizes = Annotated[
+    str | None,
+    Parameter(help="Points of a sample of --population, or inf (default); several: 10,1e4,inf."),
+]
+LawSeed = Annotated[
+    int | None,
+    Parameter(converter=_integer, help="Seed of the samples of --population (default 0)."),
+]
+Replicates = Annotated[int, Parameter(converter=_integer, help="Samples of each size.")]
+Seed = Annotated[int, Parameter(converter=_integer, help="Of the samples.")]
+Quiet = Annotated[bool, Parameter(negative="", help="Show no progress.")]
+Memory = Annotated[int, Parameter(converter=_integer, help="Working memory in MiB.")]
+
+
+def memory_budget(memory: int) -> int:
+    """The bytes of a number of MiB.
+
+    Raises:
+        UsageError: it is less than one.
+    """
+    if memory < 1:
+        raise UsageError(f"--memory={memory}: at least 1 MiB is needed")
+    return memory * 2**20

@@ -1,0 +1,92 @@
+"""What a command writes: refused beforehand where it could not be written, else written whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sweep import store
+from sweep.data import InputError
+from sweep.records import plain
+
+
+def require_outputs(data: Path | None, out: Path | None, figure: Path | None, force: bool) -> None:
+    """Refuses outputs that could not be written before anything is computed for them."""
+    for path in (out, figure):
+        if path is not None:
+            store.require_free(path, force=force)
+            if data is not None and path.exists() and data.exists() and path.samefile(data):
+                raise InputError(f"{path}: is the file of data and stays as it is")
+    if figure is not None:
+        from sweep import figures
+
+        figures.require_format(figure)
+        if out is not None and out.absolute() == figure.absolute():
+            raise InputError(f"{out}: cannot be the result and the figure at once")
+
+
+def make_directory(path: Path) -> None:
+    """Makes a directory, its parents included, if it is not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made a directory ({error.strerror})") from None
+
+
+@contextmanager
+def folder(path: Path | None, files: Sequence[Path], *, force: bool) -> Iterator[None]:
+    """A directory for files that the block writes, unless there is none to be written.
+
+    One that was made for them is removed if the block fails.
+
+    Raises:
+        InputError: it cannot be made, or one of the files could not be written.
+    """
+    if path is None:
+        yield
+        return
+    made = [one for one in (path, *path.parents) if not one.exists()]
+    make_directory(path)
+    try:
+        for file in files:
+            store.require_free(file, force=force)
+        yield
+    except BaseException:
+        for one in made:
+            with suppress(OSError):
+                one.rmdir()
+        raise
+
+
+@contextmanager
+def together(files: Sequence[Path], *, force: bool) -> Iterator[list[Path]]:
+    """Paths to write to, all of which are moved to `files` once the block has succeeded.
+
+    Raises:
+        InputError: one of the files cannot be written; then none is.
+    """
+    with ExitStack() as stack:
+        yield [stack.enter_context(store.staged(file, force=force)) for file in files]
+
+
+def write_document(path: Path, value: Any, *, force: bool) -> None:
+    """Writes a record as a JSON document."""
+    with store.staged(path, force=force) as partial:
+        partial.write_text(document(value) + "\n", encoding="utf-8")
+
+
+def print_json(value: Any) -> None:
+    """Prints a record as one JSON document."""
+    print(document(value))
+
+
+def document(value: Any) -> str:
+    """A record as the text of a JSON document."""
+    return json.dumps(plain(value), allow_nan=False)

@@ -1,0 +1,173 @@
+"""`sweep study`: whether the optima of both metrics become one as n grows, for known laws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+import sweep
+from sweep import store
+from sweep.cli.app import app
+from sweep.cli.findings import print_references, print_study
+from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
+from sweep.cli.outputs import document, folder, print_json, together
+from sweep.data import InputError
+from sweep.landscape import BUDGET
+from sweep.optimum import Optimum
+from sweep.populations import CATALOGUE, Population, population
+from sweep.sizes import size_title, sizes
+from sweep.study.verdict import EPSILON, REFERENCES, require_epsilon
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from sweep.study.run import Study
+
+LONGEST = 200
+"""Characters of a law's name that the name of a file has room for."""
+
+SHOWN = 4
+"""Finite sizes of a study whose landscapes are drawn, beside that of the population."""
+
+
+@app.command
+def study(
+    populations: Annotated[
+        tuple[str, ...],
+        Parameter(help="Ids such as W1, laws such as 'normal_logit(a=2,b=-1)', or: all."),
+    ],
+    /,
+    *,
+    n: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Sizes: LOW:HIGH:COUNT:log, or 100,1e4.")
+    ] = "100:1e6:9:log",
+    replicates: Replicates = 1000,
+    seed: Seed = 0,
+    epsilon: Annotated[
+        float, Parameter(help="Loss of accuracy, a fraction, that does not matter.")
+    ] = EPSILON,
+    rates: Annotated[
+        bool, Parameter(negative="--no-rates", help="Fit powers of n; needs several sizes.")
+    ] = True,
+    memory: Memory = BUDGET // 2**20,
+    out: Annotated[
+        Path | None, Parameter(help="Write study.json, tables (.nc) and figures here.")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Whether both metrics come to share an optimum as n grows, for known laws.
+
+    Two answers, kept apart: for the population, by quadrature; and from samples
+    alone, as a verdict at the loss of accuracy epsilon: share, do not share, or
+    inconclusive.
+    """
+    laws, numbers = _laws(populations), sizes(n, "--n")
+    _require(numbers, replicates, epsilon, rates=rates)
+    budget = memory_budget(memory)
+    files = [] if out is None else _files(out, laws)
+    for law in laws:
+        sweep.optimum(law)  # what cannot be integrated is refused before anything is drawn
+    with folder(out, files, force=force):
+        studies = []
+        for law in laws:
+            found = sweep.study(
+                law,
+                list(numbers),
+                replicates,
+                seed,
+                epsilon=epsilon,
+                rates=rates,
+                memory_budget=budget,
+                progress=False if quiet else None,
+            )
+            studies.append(found)
+            if not as_json:
+                print_study(found)
+                print(flush=True)
+        content = {"studies": [one.to_dict() for one in studies], "written": [*map(str, files)]}
+        if out is not None:
+            _write(files, content, laws, studies, force=force)
+    if as_json:
+        print_json(content)
+        return
+    print_references(REFERENCES)
+    for path in files:
+        print(f"written: {path}")
+
+
+def _laws(asked: Sequence[str]) -> list[Population]:
+    """The laws, each once; all of the catalogue for `all`."""
+    found = [
+        law
+        for name in asked
+        for law in (CATALOGUE.values() if name.lower() == "all" else [population(name)])
+    ]
+    return list({law.name: law for law in found}.values())
+
+
+def _require(numbers: Sequence[float], replicates: int, epsilon: float, *, rates: bool) -> None:
+    """Refuses, by the names of the options, what `sweep.study` would refuse."""
+    if rates and len(numbers) < 2:
+        raise InputError(
+            f"--n holds one size, {numbers[0]:g}, and a slope needs two; give more, or --no-rates"
+        )
+    if replicates < 2:
+        raise InputError(f"--replicates={replicates}: at least 2 are needed to know a spread")
+    require_epsilon(epsilon, "--epsilon")
+
+
+def _files(out: Path, laws: Sequence[Population]) -> list[Path]:
+    """What is written, in this order: the document, three files for each law, the verdicts."""
+    kinds = (".nc", "_rates.png", "_landscapes.png")
+    for law in laws:
+        if law.id is None and len(law.name) > LONGEST:
+            raise InputError(
+                f"{law.name} is too long for the name of a file; give numbers of fewer digits, "
+                "or leave out --out"
+            )
+    each = [out / f"{law.id or law.name}{kind}" for law in laws for kind in kinds]
+    return [out / "study.json", *each, *([out / "verdicts.png"] if len(laws) > 1 else [])]
+
+
+def _write(
+    files: Sequence[Path],
+    content: dict[str, Any],
+    laws: Sequence[Population],
+    studies: Sequence[Study],
+    *,
+    force: bool,
+) -> None:
+    from sweep import figures
+
+    with together(files, force=force) as partial:
+        remaining = iter(partial)
+        next(remaining).write_text(document(content) + "\n", encoding="utf-8")
+        for law, found in zip(laws, studies, strict=True):
+            store.save(found.table, next(remaining))
+            figures.write(figures.rates(found), next(remaining))
+            figures.write(figures.small_multiples(_columns(law, found)), next(remaining))
+        if len(laws) > 1:
+            figures.write(figures.verdicts(studies), next(remaining))
+
+
+def _columns(law: Population, study: Study) -> list[tuple[str, xr.Dataset, Optimum]]:
+    """Landscapes of the first sample of some of the sizes, and of the population."""
+    columns = []
+    for n in (*_spread(study.sizes), math.inf):
+        data = sweep.sample(law, n, study.seed)
+        landscape = sweep.landscape(data, progress=False)
+        columns.append((size_title(n), landscape, sweep.optimum(data)))
+    return columns
+
+
+def _spread(numbers: Sequence[int]) -> list[int]:
+    """At most SHOWN of the sizes, the smallest and the largest included."""
+    last = len(numbers) - 1
+    steps = max(1, min(SHOWN - 1, last))
+    return sorted({numbers[round(last * k / steps)] for k in range(steps + 1)})

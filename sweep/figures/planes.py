@@ -1,0 +1,206 @@
+"""Landscapes over the plane of (a, b), with both optima on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from sweep.figures.optima import STAR, mark, optimum_legend, outline
+from sweep.figures.style import (
+    ACCURACY_COLOUR,
+    BLUE,
+    STYLE,
+    axis_label,
+    label_decades,
+    legend_above,
+)
+from sweep.optimum import Optimum
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PANELS = 3
+"""Landscapes beside each other before a new row begins."""
+
+
+def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
+    """The landscapes of a dataset, PANELS in a row, with both optima drawn on each.
+
+    Args:
+        dataset: a landscape; its float variables are drawn, one a panel. A grid with one point on
+            an axis is drawn as lines.
+        best: the cross-entropy optimum is marked, the accuracy-optimal region outlined.
+    """
+    dataset = dataset.sortby(["a", "b"])
+    names = [str(name) for name in dataset.data_vars if dataset[name].dtype.kind == "f"]
+    with matplotlib.rc_context(STYLE):
+        columns = min(PANELS, len(names))
+        rows = -(-len(names) // columns)
+        figure = Figure(figsize=(3.5 * columns, 3.1 * rows))
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for ax in axes[len(names) :]:
+            ax.set_axis_off()
+        for ax, name in zip(axes, names, strict=False):
+            if min(dataset.sizes["a"], dataset.sizes["b"]) == 1:
+                _draw_line(ax, dataset[name])
+            else:
+                norm = _norm(dataset[name], dataset[name].values)
+                image = _draw_landscape(ax, dataset[name], best, norm)
+                _colour_bar(figure, ax, image, axis_label(dataset[name]), location="bottom")
+        if min(dataset.sizes["a"], dataset.sizes["b"]) > 1:
+            legend_above(figure, optimum_legend([(axes[0], best)]), columns=2)
+    return figure
+
+
+def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figure:
+    """The landscapes of several samples: a column a sample, a row a metric, one colour scale a row.
+
+    Args:
+        columns: (title, landscape, optimum) of each sample, each landscape of the same metrics. Up
+            to five or six fit the 7 in of a page; more make the figure wider.
+    """
+    first = columns[0][1]
+    names = [str(name) for name in first.data_vars if first[name].dtype.kind == "f"]
+    with matplotlib.rc_context(STYLE):
+        width = max(1.3 + 1.14 * len(columns), min(7.0, 1.6 + 1.8 * len(columns)))
+        edge = (width - 1.6) / len(columns)
+        figure = Figure(figsize=(width, 1.0 + edge * len(names)))
+        rows = figure.subplots(len(names), len(columns), squeeze=False)
+        for axes, name in zip(rows, names, strict=True):
+            metrics = [dataset.sortby(["a", "b"])[name] for _, dataset, _ in columns]
+            norm = _norm(metrics[0], np.concatenate([metric.values.ravel() for metric in metrics]))
+            images = [
+                _draw_landscape(ax, metric, best, norm)
+                for ax, metric, (_, _, best) in zip(axes, metrics, columns, strict=True)
+            ]
+            _colour_bar(figure, list(axes), images[0], axis_label(metrics[0]), location="right")
+        for ax, (title, _, _) in zip(rows[0], columns, strict=True):
+            ax.set_title(title)
+        for ax in rows.flat:
+            _few_ticks(ax)
+        _label_outside(rows)
+        drawn = [(ax, best) for ax, (_, _, best) in zip(rows[0], columns, strict=True)]
+        legend_above(figure, optimum_legend(drawn), columns=3)
+    return figure
+
+
+def _few_ticks(ax: Axes) -> None:
+    for scale in (ax.xaxis, ax.yaxis):
+        if scale.get_scale() == "linear":
+            scale.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+
+
+def _label_outside(rows: np.ndarray) -> None:
+    """Labels at the left and below only; numbers too where they are those of a neighbour."""
+    for ax in rows[:-1].flat:
+        ax.set_xlabel("")
+    for ax in rows[:, 1:].flat:
+        ax.set_ylabel("")
+    if len({ax.get_ylim() for ax in rows.flat}) == 1:
+        for ax in rows[:, 1:].flat:
+            ax.tick_params(labelleft=False)
+    for column in rows.T:
+        if len({ax.get_xlim() for ax in column}) == 1:
+            for ax in column[:-1]:
+                ax.tick_params(labelbottom=False)
+
+
+def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
+    """Accuracy against cross-entropy over all cells of a landscape, the optimum marked.
+
+    Args:
+        dataset: a landscape with `cross_entropy` and `accuracy`.
+        best: its cross-entropy optimum is marked.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.5, 2.8))
+        ax = figure.add_subplot()
+        ce, accuracy = dataset.cross_entropy.values.ravel(), dataset.accuracy.values.ravel()
+        # As an image even in a vector format: ten thousand marks are too many to print.
+        ax.plot(ce, accuracy, ".", color=BLUE, markersize=2, alpha=0.3, mew=0, rasterized=True)
+        ax.set(xlabel="cross-entropy (nats)", ylabel="accuracy", xscale="log")
+        label_decades(ax.xaxis)
+        ax.axhline(best.accuracy.value, color=ACCURACY_COLOUR, linestyle=":")
+        legend = {
+            "cells of the grid": Line2D([], [], color=BLUE, marker=".", linestyle=""),
+            "highest accuracy": Line2D([], [], color=ACCURACY_COLOUR, linestyle=":"),
+        }
+        if np.isfinite(best.cross_entropy.a):
+            at = best.accuracy.value - best.regret
+            ax.plot(best.cross_entropy.value, at, **STAR)
+            legend["least cross-entropy"] = Line2D([], [], **STAR)
+        legend_above(figure, legend, columns=2)
+    return figure
+
+
+def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
+    along = "a" if metric.sizes["a"] > 1 else "b"
+    line = metric.squeeze("b" if along == "a" else "a")
+    if _is_geometric(line[along].values):
+        ax.set_xscale("log")
+    steps = "steps-mid" if _counts(metric) else "default"
+    marker = "." if line.size == 1 else ""
+    ax.plot(line[along], line, marker=marker, color=BLUE, drawstyle=steps)
+    ax.set(xlabel=axis_label(line[along]), ylabel=axis_label(metric))
+
+
+def _draw_landscape(
+    ax: Axes, metric: xr.DataArray, best: Optimum, norm: Normalize
+) -> ScalarMappable:
+    values = metric.transpose("b", "a")
+    colours = "cividis" if _counts(metric) else "viridis"
+    image = ax.pcolormesh(
+        values.a, values.b, values, shading="nearest", cmap=colours, norm=norm, rasterized=True
+    )
+    for coordinate, scale in ((values.a.values, ax.set_xscale), (values.b.values, ax.set_yscale)):
+        if _is_geometric(coordinate):
+            scale("log")
+    limits = ax.get_xlim(), ax.get_ylim()
+    outline(ax, best.accuracy, reach=max(abs(v) for v in (*limits[0], *limits[1])))
+    ax.set(xlim=limits[0], ylim=limits[1], xlabel=axis_label(metric.a), ylabel=axis_label(metric.b))
+    mark(ax, best.cross_entropy)
+    return image
+
+
+def _is_geometric(points: np.ndarray) -> bool:
+    """Whether an ascending axis is one of positive points in geometric progression."""
+    if len(points) < 3 or points[0] <= 0:
+        return False
+    ratios = points[1:] / points[:-1]
+    return bool(ratios[0] > 1.001 and np.allclose(ratios, ratios[0], rtol=1e-6))
+
+
+def _counts(metric: xr.DataArray) -> bool:
+    """Whether a metric is a function of counts, hence a staircase."""
+    return metric.attrs["kind"] == "counting"
+
+
+def _norm(metric: xr.DataArray, values: np.ndarray) -> Normalize:
+    """Linear for counting metrics; for losses logarithmic over at most three decades.
+
+    The valley of a loss is flat beside its walls.
+    """
+    finite = values[np.isfinite(values)]
+    positive = finite[finite > 0]
+    if _counts(metric) or positive.size == 0 or positive.max() <= positive.min():
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+        return Normalize(float(low), float(high))
+    return LogNorm(max(positive.min(), positive.max() / 1e3), positive.max(), clip=True)
+
+
+def _colour_bar(
+    figure: Figure, axes: Axes | list[Axes], image: ScalarMappable, label: str, location: str
+) -> None:
+    bar = figure.colorbar(image, ax=axes, location=location, aspect=30, pad=0.02)
+    bar.set_label(label)
+    if isinstance(image.norm, LogNorm):
+        label_decades(bar.ax.xaxis if location == "bottom" else bar.ax.yaxis)

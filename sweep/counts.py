@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -62,9 +63,16 @@ def counts(
 def counting_bound(measure: Measure, metric: Counting) -> float:
     """Bound on the error of a counting metric, beyond the last rounding where masses are counts.
 
+    For a population it is nan where a metric divides by a mass that may be as small as one likes.
+
     Each mass has the relative error r of `sweep.cuts.rounding_bound`. A ratio part / whole, the
     part among the whole, then has 2r of its value, and so has a mean of such ratios. Of the two
     terms of Matthews' correlation, which add up to at most 1, each has 4r.
     """
     unit = float(np.finfo(np.float64).eps) / 2
+    if measure.quadrature is not None:
+        least = min(t for t in (measure.class0.total, measure.class1.total) if t > 0)
+        divisor = {"all": measure.total, "class": least, "predicted": math.nan}[metric.divides_by]
+        masses = 4 * measure.quadrature.rounding() / divisor
+        return metric.sensitivity * masses + metric.roundings * unit
     return metric.sensitivity * rounding_bound(measure) + metric.roundings * unit

@@ -72,17 +72,36 @@ def confusion(
     # Searched in ascending order, an edge finds what it needs in a cache: the one before was there.
     order = np.argsort(edge, axis=None)
     ascending = edge.reshape(-1)[order]
-    below = np.empty((2, edge.size), np.int64)
-    for points, count in zip((measure.class0, measure.class1), below, strict=True):
-        count[order] = np.searchsorted(points.ordered.x, ascending)
-    below = below.reshape(2, *edge.shape)
-    fp, tn = _split(measure.class0, below[0], upward)
-    tp, fn = _split(measure.class1, below[1], upward)
+    (fp, tn), (tp, fn) = (
+        _predicted(points, ascending, order, upward) for points in (measure.class0, measure.class1)
+    )
     return Confusion(tp, fp, fn, tn)
 
 
+def accuracy(
+    measure: Measure, t: Float[np.ndarray, "*k"], orientation: Int[np.ndarray, "*k"]
+) -> Float[np.ndarray, "*k"]:
+    """Accuracy of classifiers by their cuts, a fraction; for a population it is exact.
+
+    Args:
+        measure: data with mass.
+        t: cuts; infinite ones are constant predictions.
+        orientation: +1, class 1 is {x >= t}; -1, class 1 is {x <= t}.
+    """
+    upward = orientation > 0
+    edge = _edge(t, upward).ravel()
+    below0, above0 = measure.class0.split(edge)
+    below1, above1 = measure.class1.split(edge)
+    right = np.where(upward.ravel(), below0 + above1, above0 + below1)
+    return (right / measure.total).reshape(np.shape(t))
+
+
 def rounding_bound(measure: Measure) -> float:
-    """Bound on the relative error of each confusion mass, however small; 0 for counts."""
+    """Bound on the relative error of each confusion mass, however small; 0 for counts.
+
+    That is for points. The masses of a population have an absolute error instead, see
+    `sweep.quadrature.Quadrature.rounding`.
+    """
     if measure.counted:
         return 0.0
     longest = max(len(measure.class0), len(measure.class1))
@@ -95,17 +114,37 @@ def _edges(
     """Edges such that what is less is on the cut's lower side, and whether class 1 is above."""
     cuts = cut(a, b)
     upward = cuts.orientation > 0
+    return _edge(cuts.t, upward), upward
+
+
+def _edge(
+    t: Float[np.ndarray, " ..."], upward: Bool[np.ndarray, " ..."]
+) -> Float[np.ndarray, " ..."]:
+    """{x <= t} is {x < the next float}."""
     with np.errstate(over="ignore", under="ignore"):
-        # {x <= t} is {x < the next float}.
-        return np.where(upward, cuts.t, np.nextafter(cuts.t, np.inf)), upward
+        return np.where(upward, t, np.nextafter(t, np.inf))
 
 
-def _split(
-    points: Points, below: Int[np.ndarray, " ..."], upward: Bool[np.ndarray, " ..."]
+def _predicted(
+    points: Points,
+    ascending: Float[np.ndarray, " k"],
+    order: Int[np.ndarray, " k"],
+    upward: Bool[np.ndarray, " ..."],
 ) -> tuple[Shaped[np.ndarray, " ..."], Shaped[np.ndarray, " ..."]]:
-    """The masses of one class that are predicted to be of class 1 and of class 0."""
-    lower, upper = points.mass_of_first(below), points.mass_of_last(len(points) - below)
+    """The masses of one class that are predicted to be of class 1 and of class 0.
+
+    The edges are ascending; `order` says which cell each belongs to.
+    """
+    lower, upper = (_scattered(masses, order, upward) for masses in points.split(ascending))
     return np.where(upward, upper, lower), np.where(upward, lower, upper)
+
+
+def _scattered(
+    values: Shaped[np.ndarray, " k"], order: Int[np.ndarray, " k"], like: Shaped[np.ndarray, " ..."]
+) -> Shaped[np.ndarray, " ..."]:
+    found = np.empty_like(values)
+    found[order] = values
+    return found.reshape(like.shape)
 
 
 def _smallest_positive(

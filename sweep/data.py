@@ -75,7 +75,7 @@ class Sample:
     @cached_property
     def fingerprint(self) -> str:
         """128-bit XXH3 digest, in hex, of the columns in their order: names the data."""
-        return _fingerprint(self.x, self.y, self.weight)
+        return digest(self.x, self.y, self.weight)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -123,21 +123,22 @@ class Batch:
     @cached_property
     def fingerprint(self) -> str:
         """128-bit XXH3 digest, in hex: that of a `Sample` of the same columns."""
-        return _fingerprint(self.x, self.y, self.weight)
+        return digest(self.x, self.y, self.weight)
 
 
-def _fingerprint(*columns: Shaped[np.ndarray, "n ..."] | None) -> str:
-    digest = xxhash.xxh3_128()
+def digest(*columns: Shaped[np.ndarray, "n ..."] | None) -> str:
+    """128-bit XXH3 digest, in hex, of columns in their order."""
+    state = xxhash.xxh3_128()
     for column in columns:
         if column is None:
-            digest.update(b"none")
+            state.update(b"none")
             continue
         if column.ndim > 1:
-            digest.update(repr(column.shape).encode())
+            state.update(repr(column.shape).encode())
         for start in range(0, len(column), ROWS_AT_ONCE):
             rows = column[start : start + ROWS_AT_ONCE]
-            digest.update(np.ascontiguousarray(rows, "<f8").data)
-    return digest.hexdigest()
+            state.update(np.ascontiguousarray(rows, "<f8").data)
+    return state.hexdigest()
 
 
 def illustration(k: int) -> Sample:

@@ -20,6 +20,7 @@ from sweep.grid import Grid, axis
 from sweep.losses import Counting, Family, Smooth, metric
 from sweep.measure import Measure, as_measure
 from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice
+from sweep.populations import Population
 from sweep.progress import Step, bar
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ Asked = str | Smooth | Counting | Family | Callable[..., Any]
 
 
 def landscape(
-    data: Sample | Measure | Batch | tuple,
+    data: Sample | Measure | Population | Batch | tuple,
     a: str | ArrayLike = "-5:5:101",
     b: str | ArrayLike = "-5:5:101",
     metrics: Asked | Sequence[Asked] = ("cross_entropy", "accuracy"),
@@ -61,8 +62,14 @@ def landscape(
     b count along the two directions, z is what the model computes, and no bound on its rounding is
     known, so that `tolerance` and `method` are not used and `error_bound` is nan.
 
+    Of a population, n = infinity, the metrics are expectations, by quadrature: the slopes decide
+    how fine, and `error_bound` includes it. Counting metrics that divide by a mass which a cut may
+    make as small as it likes, precision and mcc, then have no bound. The bound holds if the density
+    of x and P(y = 1 | x) have no undeclared feature that is narrower than what the panels of the
+    quadrature see, which are compared with the law at some thousands of x.
+
     Args:
-        data: the sample or measure; with a model or a metric of your own also (X, y) or
+        data: the sample, population or measure; with a model or a metric of your own also (X, y) or
             (X, y, weight), X of shape (n, ...).
         a: slopes, P points: text such as "-5:5:101" (both ends included; ":log" for geometric
             spacing; "0,1,2.5" for a list), a number or an array.
@@ -87,7 +94,9 @@ def landscape(
         A Dataset with dims `a` (P,) and `b` (Q,) and a float64 variable for each metric, named as
         the metric: `cross_entropy` in nats, `accuracy` as a fraction. For hard labels without
         weights, `accuracy` comes with `correct`, the int64 count of correct predictions.
-        Attributes say what it was computed from, on what device and how: `method`; `error_bound`,
+        Attributes say what it was computed from, on what device and how: `n`, inf for a population
+        and then `population`, its name, and `quadrature_note`, under
+        what condition the bound holds; `method`; `error_bound`,
         on |error| / max(1, value), of each variable and the largest of all that are known; the
         seconds of each stage, with compilation apart; and for a compression the numbers of `bins`
         and `nodes`, and `observed_error`, the largest error seen by `sweep.verify` in
@@ -130,7 +139,7 @@ class _Run:
     progress: bool | None
     clock: Clock = field(default_factory=Clock)
 
-    def of_line(self, data: Sample | Measure | Batch | tuple) -> xr.Dataset:
+    def of_line(self, data: Sample | Measure | Population | Batch | tuple) -> xr.Dataset:
         """The landscape of the logistic model."""
         # jax takes a second to load: the first call pays for it, `import sweep` does not.
         from sweep import devices
@@ -143,14 +152,17 @@ class _Run:
         if batch is not None and not isinstance(data, (Sample, Measure)):
             data = Sample(batch.x, batch.y, batch.weight)
         with self.clock.stage("read"):
-            measure = as_measure(data)
+            measure = as_measure(data, float(np.max(np.abs(self.grid.a))) or None)
             if not measure.total > 0:
                 raise InputError("the sample has no points, so its metrics are means over nothing")
             provenance = _provenance(measure)
         losses = [m for m in self.wanted if isinstance(m, Smooth)]
         counting = [m for m in self.wanted if isinstance(m, Counting)]
         bounds = {m.name: counting_bound(measure, m) for m in counting}
-        self._require(max(bounds.values(), default=0.0))
+        self._require(
+            max((bound for bound in bounds.values() if bound == bound), default=0.0), measure
+        )
+        integration = {m.name: self._integration(measure, m) for m in losses}
         if counting:
             with self.clock.stage("sort"):
                 devices.order(measure.class0, measure.class1)
@@ -163,7 +175,7 @@ class _Run:
             answer = smooth(measure, request, self.method, self.clock)
             values |= answer.values
             how |= answer.attributes
-            bounds |= dict.fromkeys(answer.values, answer.bound)
+            bounds |= {name: answer.bound + integration[name] for name in answer.values}
         if counting:
             with self._stage("count", "counts", self.grid.cells, "cells") as step:
                 values |= counts(measure, counting, self.grid, self.budget, step)
@@ -198,12 +210,43 @@ class _Run:
         with self.clock.stage(name), bar(what, total, unit, self.progress) as step:
             yield step
 
-    def _require(self, bound: float) -> None:
+    def _require(self, bound: float, measure: Measure) -> None:
+        if bound <= self.tolerance:
+            return
+        promise = f"tolerance {self.tolerance:g} cannot be promised for"
+        if measure.quadrature is not None:
+            raise InputError(
+                f"{promise} the masses below and above a cut of this law: its quadrature may be "
+                f"wrong by {bound:.1e}; ask for a larger tolerance"
+            )
+        raise InputError(
+            f"{promise} weighted counts: rounding alone may reach {bound:.1e}; ask for a larger "
+            "tolerance"
+        )
+
+    def _integration(self, measure: Measure, metric: Smooth) -> float:
+        """Bound on the error of a population's quadrature; 0 for a sample.
+
+        Raises:
+            InputError: it is larger than the tolerance.
+        """
+        from sweep.analytic import profile
+
+        if measure.quadrature is None:
+            return 0.0
+        slope, intercept = (float(np.max(np.abs(points))) for points in (self.grid.a, self.grid.b))
+        total = metric.total(measure.class0.total, measure.class1.total)
+        bound = sum(
+            max(part.on_class0, part.on_class1) / total
+            * measure.quadrature.bound(profile(part.loss), slope, intercept)
+            for part in metric.parts
+        )  # fmt: skip
         if bound > self.tolerance:
             raise InputError(
-                f"tolerance {self.tolerance:g} cannot be promised for weighted counts: rounding "
-                f"alone may reach {bound:.1e}; ask for a larger tolerance"
+                f"tolerance {self.tolerance:g} cannot be promised for {metric.name} of this law: "
+                f"its quadrature may be wrong by {bound:.1e}; ask for a larger tolerance"
             )
+        return bound
 
     def _labelled(
         self, values: dict[str, np.ndarray], how: dict[str, Any], bounds: dict[str, float]
@@ -221,9 +264,12 @@ class _Run:
             }
             for m in self.wanted
         }
-        how = how | {"error_bound": max(bounds.values(), default=math.nan)}
+        known = {name: bound for name, bound in bounds.items() if not math.isnan(bound)}
+        how = how | {"error_bound": max(known.values(), default=math.nan)}
         if len(bounds) < len(self.wanted):
             how |= {"error_bound_note": "no bound is known for a model or metric of your own"}
+        elif len(known) < len(bounds):
+            how |= {"error_bound_note": "no bound is known for precision and mcc of a population"}
         attributes["correct"] = {"units": "count", "long_name": "correct predictions"}
         names = [name for name in (*(m.name for m in self.wanted), "correct") if name in values]
         return xr.Dataset(
@@ -268,11 +314,27 @@ def _provenance(data: Measure | Batch) -> dict[str, Any]:
         "total_weight": data.total,
         "sample_fingerprint": data.fingerprint,
         "device": devices.describe(),
-    } | _versions()
+        **_population(data),
+        **versions(),
+    }
+
+
+def _population(data: Measure | Batch) -> dict[str, Any]:
+    """The name of a population and the nodes of its quadrature."""
+    if not isinstance(data, Measure) or data.quadrature is None:
+        return {}
+    return {
+        "population": data.quadrature.law.name,
+        "quadrature_nodes": len(data.quadrature.x),
+        "quadrature_note": (
+            "error_bound holds if the law has no undeclared feature narrower than the panels see"
+        ),
+    }
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What computes, as attributes of a result: {"sweep_version": ..., "jax_version": ...}."""
     return {name + "_version": version(name) for name in ("sweep", "jax")}
 
 

@@ -6,10 +6,14 @@ With labels y_i in [0, 1] and weights w_i, a sample is the pair of measures
 
 and every metric is a functional of the two, linear up to a final ratio. A point with a soft label
 stands in both. Points without mass are dropped, so that the extremes of a class are real.
+
+A population has densities in place of points. Its measure is that of the nodes of a quadrature,
+which is all that a smooth metric needs, and a `Density` of each class knows the mass below any x.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,10 +22,16 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep.data import Sample
+from sweep.data import Sample, digest
+from sweep.panels import NODES
+from sweep.populations import Population
+from sweep.quadrature import Quadrature
 
 AT_ONCE = 2**16
 """Points that are told apart at once, so that what is made of them stays in a cache."""
+
+RESIDUE = 2.0**-50
+"""Share of a class's density that is rounding rather than mass: 1e-15."""
 
 Columns = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None]
 """Positions of points and their masses, or None if each has mass 1."""
@@ -91,6 +101,13 @@ class Points:
         """Whether `ordered` is at hand."""
         return "ordered" in vars(self)
 
+    def split(
+        self, edges: Float[np.ndarray, " k"]
+    ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
+        """Mass of the points below each edge and of all others; fastest for ascending edges."""
+        below = np.searchsorted(self.ordered.x, edges)
+        return self.mass_of_first(below), self.mass_of_last(len(self) - below)
+
     def mass_of_first(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
         """Mass of the `count` lowest points, of count's shape: int64 if counted, else float64."""
         return count if self.mass is None else np.asarray(self._cumulative[count])
@@ -111,6 +128,68 @@ class Points:
         return cumulative(self.ordered.mass[::-1])
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Density(Points):
+    """One class of a population: the nodes of a quadrature, and the density between them.
+
+    Attributes:
+        edges: ends of the panels, ascending, shape (k + 1,).
+        series: Legendre coefficients of each panel's density times half-width, shape (NODES, k).
+    """
+
+    edges: Float[np.ndarray, " e"]
+    series: Float[np.ndarray, "n k"]
+
+    @classmethod
+    def of(cls, quadrature: Quadrature, label: int) -> Density:
+        """The density of one class of a population."""
+        x, mass = quadrature.x, quadrature.weights(label)
+        kept = mass > 0
+        return cls(x[kept], mass[kept], edges=quadrature.edges, series=quadrature.series[label])
+
+    def split(
+        self, edges: Float[np.ndarray, " k"]
+    ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
+        """Mass below and above each edge, by the integral of the series: no node is in the way."""
+        within = np.clip(edges, self.edges[0], self.edges[-1])
+        panel = np.searchsorted(self.edges, within, side="right") - 1
+        panel = np.clip(panel, 0, self.series.shape[1] - 1)
+        half = np.diff(self.edges)[panel] / 2
+        t = np.clip((within - self.edges[panel]) / half - 1, -1.0, 1.0)
+        whole = 2 * self.series[0, panel]
+        inside = np.clip(self._integral(panel, t), 0.0, np.maximum(whole, 0.0))
+        below, above = self._below[panel] + inside, self._above[panel] + (whole - inside)
+        # What is left by rounding where there is nothing would be a ratio's divisor.
+        nothing = RESIDUE * self.total
+        return np.where(below > nothing, below, 0.0), np.where(above > nothing, above, 0.0)
+
+    def _integral(
+        self, panel: Int[np.ndarray, " k"], t: Float[np.ndarray, " k"]
+    ) -> Float[np.ndarray, " k"]:
+        """Mass on a panel below t in [-1, 1], term by term of Bonnet's recursion."""
+        before, now = np.ones_like(t), t
+        found = self._integrated[0, panel] + self._integrated[1, panel] * t
+        for j in range(1, NODES):
+            before, now = now, ((2 * j + 1) * t * now - j * before) / (j + 1)
+            found += self._integrated[j + 1, panel] * now
+        return found
+
+    @cached_property
+    def _integrated(self) -> Float[np.ndarray, "m k"]:
+        """Legendre coefficients of the integral from -1."""
+        return np.polynomial.legendre.legint(self.series, lbnd=-1, axis=0)
+
+    @cached_property
+    def _below(self) -> Float[np.ndarray, " k"]:
+        """Mass below each panel."""
+        return cumulative(2 * self.series[0])[:-1]
+
+    @cached_property
+    def _above(self) -> Float[np.ndarray, " k"]:
+        """Mass above each panel."""
+        return cumulative(2 * self.series[0, ::-1])[-2::-1]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Measure:
     """Two class-conditional point sets and where they come from.
@@ -118,14 +197,16 @@ class Measure:
     Attributes:
         class0: the points of class 0, with masses (1 - y) w.
         class1: the points of class 1, with masses y w.
-        n: number of data points that it stands for.
+        n: number of data points that it stands for; inf for a population.
         fingerprint: names the data that it was made from.
+        quadrature: of a population; None for a sample.
     """
 
     class0: Points
     class1: Points
-    n: int
+    n: int | float
     fingerprint: str
+    quadrature: Quadrature | None = None
 
     def __repr__(self) -> str:
         return f"Measure(n={self.n}, class0={self.class0!r}, class1={self.class1!r})"
@@ -142,6 +223,34 @@ class Measure:
         weight = np.ones_like(x) if w is None else w
         class0, class1 = _massive(x, (1 - y) * weight), _massive(x, y * weight)
         return cls(class0, class1, len(sample), sample.fingerprint)
+
+    @classmethod
+    def from_population(cls, law: Population, slope: float | None = None) -> Measure:
+        """The measure of a population, by quadrature; its mass is 1.
+
+        Args:
+            law: the population.
+            slope: largest |a| for which losses of a*x + b will be integrated, per unit of x; None
+                takes `sweep.quadrature.STEEPEST` over the interquartile range of x.
+
+        Raises:
+            InputError: the law is not valid, or cannot be integrated, or not for slopes as steep;
+                see `sweep.quadrature.Quadrature.of`.
+        """
+        law.require_valid()
+        return cls.from_quadrature(Quadrature.of(law, slope))
+
+    @classmethod
+    def from_quadrature(cls, found: Quadrature) -> Measure:
+        """The measure of a population whose quadrature is at hand."""
+        class0, class1 = Density.of(found, 0), Density.of(found, 1)
+        name = digest(found.x, found.weights(0), found.weights(1))
+        return cls(class0, class1, math.inf, name, found)
+
+    @property
+    def points(self) -> int:
+        """Points of both classes, which is what evaluating them costs."""
+        return len(self.class0) + len(self.class1)
 
     @property
     def counted(self) -> bool:
@@ -178,7 +287,7 @@ class Measure:
     @property
     def ends(self) -> tuple[float, float]:
         """(lowest, highest) x; (0, 0) where there are no points."""
-        if self.n == 0:
+        if self.points == 0:
             return 0.0, 0.0
         low, high = zip(self.class0.extremes, self.class1.extremes, strict=True)
         return min(low), max(high)
@@ -190,19 +299,30 @@ class Measure:
         return max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
 
 
-def as_measure(data: object) -> Measure:
+def as_measure(data: object, slope: float | None = None) -> Measure:
     """The measure of anything that has one.
 
+    Args:
+        data: a sample, a population or a measure.
+        slope: largest |a| for which a population is to be integrated, as in
+            `Measure.from_population`; a measure that was made for less is made anew.
+
     Raises:
-        TypeError: data is neither a Sample nor a Measure.
+        InputError: a population cannot be integrated.
+        TypeError: data is of another kind.
     """
+    if isinstance(data, Population):
+        return Measure.from_population(data, slope)
     if isinstance(data, Measure):
+        made = data.quadrature
+        if made is not None and slope is not None and not made.reaches(slope):
+            return Measure.from_population(made.law, slope)
         return data
     if isinstance(data, Sample):
         return Measure.from_sample(data)
     raise TypeError(
-        f"data is a {type(data).__name__}; give sweep.Sample(x, y), sweep.data.load(path) "
-        "or a sweep.Measure"
+        f"data is a {type(data).__name__}; give sweep.Sample(x, y), sweep.data.load(path), "
+        "a law of sweep.populations or a sweep.Measure"
     )
 
 

@@ -211,7 +211,7 @@ def _direct_cost(measure: Measure, request: Request) -> float:
 
 def _cost(planned: Plan, measure: Measure, request: Request) -> float:
     kept = _kept.get(measure)
-    points = 0 if kept is not None and kept.lattice == planned.lattice else measure.n
+    points = 0 if kept is not None and kept.lattice == planned.lattice else measure.points
     evaluations = 2 * planned.evaluations * len(request.metrics)
     groups = PER_GROUP * (len(planned.groups) + planned.levels)
     return PER_POINT * points + evaluations + groups + OVERHEAD
@@ -220,7 +220,7 @@ def _cost(planned: Plan, measure: Measure, request: Request) -> float:
 def _deposited(measure: Measure, planned: Plan, request: Request) -> Deposit:
     kept = _kept.get(measure)
     if kept is None or kept.lattice != planned.lattice:
-        with bar("deposit", measure.n, "points", request.progress) as step:
+        with bar("deposit", measure.points, "points", request.progress) as step:
             chunk = largest_chunk(request.budget)
             kept = deposit(measure, planned.lattice, step, chunk)
         _kept[measure] = kept

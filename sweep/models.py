@@ -17,6 +17,7 @@ import numpy as np
 
 from sweep.data import Batch, InputError, Sample
 from sweep.measure import Measure
+from sweep.populations import Population
 
 Params = Any
 """A tree of parameters: arrays and floats in dicts, lists, tuples or what JAX takes for a node."""
@@ -119,7 +120,7 @@ def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
     return PerSample(name, function, long_name=name.replace("_", " "))
 
 
-def as_batch(data: Sample | Batch | Measure | tuple) -> Batch:
+def as_batch(data: Sample | Batch | Measure | Population | tuple) -> Batch:
     """The samples that a model or a metric of the user's own is evaluated on.
 
     Raises:

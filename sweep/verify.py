@@ -131,7 +131,7 @@ def _largest(difference: Float[np.ndarray, " k"], value: Float[np.ndarray, " k"]
 
 def _part(measure: Measure) -> Measure:
     """Evenly spaced points of a measure, at most POINTS of them."""
-    every = -(-measure.n // POINTS)
+    every = -(-measure.points // POINTS)
     if every == 1:
         return measure
     class0, class1 = (

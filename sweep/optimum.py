@@ -7,6 +7,9 @@ existence of maximum likelihood estimates in logistic regression models, Biometr
 Accuracy is a step function of the cut, so its optimum is a *set*, found by one scan of the sorted
 data: the intervals of cuts that give the highest number of correct predictions, each with its
 orientation, and the constant classifiers where they do as well.
+
+A population is its quadrature: the same Newton's method on the nodes, and a scan of its densities
+(`sweep.continuous`) in place of the points.
 """
 
 from __future__ import annotations
@@ -14,15 +17,25 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
+from sweep.continuous import BestIntervals, best_intervals
 from sweep.cuts import BestCuts, best_cuts, cut
-from sweep.data import Sample
+from sweep.data import InputError, Sample
+from sweep.distributions.arrays import native
 from sweep.measure import Measure, as_measure
 from sweep.newton import minimise
+from sweep.populations import Population
+from sweep.quadrature import Quadrature
 from sweep.records import plain
+
+LEAST = 1e-10
+"""Cross-entropy of a population in nats, below which a quadrature does not see what decides it."""
+
+ROUNDS = 20
+"""Quadratures that are made for a population, each for the optimum on the one before."""
 
 
 class Status(enum.Enum):
@@ -104,7 +117,7 @@ class Optimum:
     """The optima of both metrics.
 
     Attributes:
-        n: number of points.
+        n: number of points; inf for a population.
         cross_entropy: the optimum of cross-entropy.
         accuracy: the optimum of accuracy.
         shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
@@ -115,7 +128,7 @@ class Optimum:
             0 if shared, inf if no optimal cut has its orientation, nan without an optimum.
     """
 
-    n: int
+    n: int | float
     cross_entropy: CrossEntropyOptimum
     accuracy: AccuracyOptimum
     shared: bool | None
@@ -127,24 +140,111 @@ class Optimum:
         return plain(self)
 
 
-def optimum(data: Sample | Measure) -> Optimum:
+@dataclass(frozen=True)
+class PopulationOptimum(Optimum):
+    """The optima of both metrics for a population, n = infinity.
+
+    Cuts of highest accuracy are closed intervals, a point being (c, c, orientation), and `shared`
+    is decided to a tolerance on the cut, `sweep.continuous.CUT_TOLERANCE`, or by eta and the
+    accuracy lost where rounding hides the crossing (`BestIntervals.contains`).
+
+    Attributes:
+        law: name of the population.
+        eta_excess: eta - 1/2 at the cut of the cross-entropy optimum, by the formula of eta also
+            where x never is; nan without a cut. Where it is not 0, and eta is continuous, that cut
+            is not one of highest accuracy.
+        bayes_accuracy: the highest accuracy of any classifier, not only of cuts; a fraction.
+        conditional_entropy: the least cross-entropy of any model, in nats.
+    """
+
+    law: str
+    eta_excess: float
+    bayes_accuracy: float
+    conditional_entropy: float
+
+
+@overload
+def optimum(data: Population) -> PopulationOptimum: ...
+@overload
+def optimum(data: Sample | Measure) -> Optimum: ...
+def optimum(data: Sample | Population | Measure) -> Optimum:
     """The exact optimum of cross-entropy and of accuracy for p = sigmoid(a*x + b).
 
     Args:
-        data: the sample or measure; soft labels and weights count as masses.
+        data: the sample, population or measure; soft labels and weights count as masses.
+
+    Returns:
+        The optima; of a population a `PopulationOptimum`.
 
     Raises:
         InputError: x and the weights span more than float64 resolves, so that the optimum of
-            cross-entropy cannot be found.
+            cross-entropy cannot be found; or a population cannot be integrated.
     """
+    if isinstance(data, Population):
+        return _of_population(data)
     measure = as_measure(data)
+    if measure.quadrature is not None:
+        return _of_population(measure.quadrature.law)
     ce = _cross_entropy_optimum(measure)
     best = best_cuts(measure)
     shared, regret, distance = _compare(ce, best)
-    accuracy = AccuracyOptimum(
-        best.value, best.correct, best.intervals, best.constants, best.support
+    return Optimum(measure.n, ce, _accuracy_optimum(best), shared, regret, distance)
+
+
+def _accuracy_optimum(best: BestCuts | BestIntervals) -> AccuracyOptimum:
+    return AccuracyOptimum(best.value, best.correct, best.intervals, best.constants, best.support)
+
+
+# --- populations --------------------------------------------------------------------------------
+
+
+def _of_population(law: Population) -> PopulationOptimum:
+    quadrature, measure, ce = _settled(law)
+    best = best_intervals(measure)
+    shared, regret, distance = _compare(ce, best)
+    return PopulationOptimum(
+        n=math.inf,
+        cross_entropy=ce,
+        accuracy=_accuracy_optimum(best),
+        shared=shared,
+        regret=regret,
+        distance=distance,
+        law=law.name,
+        eta_excess=_eta_excess(law, ce.cut, best.tolerance),
+        bayes_accuracy=best.bayes_accuracy,
+        conditional_entropy=quadrature.conditional_entropy,
     )
-    return Optimum(measure.n, ce, accuracy, shared, regret, distance)
+
+
+def _settled(law: Population) -> tuple[Quadrature, Measure, CrossEntropyOptimum]:
+    """The optimum of cross-entropy on panels that are narrow where its logit needs it."""
+    quadrature = Quadrature.about(law)
+    for _ in range(ROUNDS):
+        measure = Measure.from_quadrature(quadrature)
+        ce = _cross_entropy_optimum(measure)
+        if ce.status is not Status.finite:
+            return quadrature, measure, ce
+        if ce.value < LEAST:
+            raise InputError(
+                f"{law.name}: the classes overlap so little that cross-entropy falls below "
+                f"{LEAST:g} nats, where quadrature cannot find its optimum; take a law whose "
+                "classes overlap more"
+            )
+        if quadrature.covers(ce.a, ce.b):
+            return quadrature, measure, ce
+        quadrature = Quadrature.near(law, ce.a, ce.b)
+    raise InputError(
+        f"{law.name}: the optimum of cross-entropy was not found, for it keeps moving as the "
+        "quadrature is refined; rescale x"
+    )
+
+
+def _eta_excess(law: Population, at: float, tolerance: float) -> float:
+    """P(y = 1 | x) - 1/2 at a cut, which is an edge of the law if only rounding is between them."""
+    if not math.isfinite(at):
+        return math.nan
+    edges = [edge for edge in law.edges if abs(edge - at) <= tolerance]
+    return native(law.eta, np.array([*edges, at])[:1]).item() - 0.5
 
 
 # --- cross-entropy ------------------------------------------------------------------------------
@@ -223,7 +323,9 @@ def _finite_optimum(measure: Measure) -> CrossEntropyOptimum:
 # --- the two together ---------------------------------------------------------------------------
 
 
-def _compare(ce: CrossEntropyOptimum, best: BestCuts) -> tuple[bool | None, float, float]:
+def _compare(
+    ce: CrossEntropyOptimum, best: BestCuts | BestIntervals
+) -> tuple[bool | None, float, float]:
     """Whether the classifier at the cross-entropy optimum is optimal, its regret and distance."""
     if ce.status is not Status.finite:
         return None, math.nan, math.nan

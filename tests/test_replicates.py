@@ -1,0 +1,114 @@
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sweep
+from sweep import sampling
+from sweep.populations import CATALOGUE
+from sweep.study.replicates import optima
+from sweep.study.scan import STATUSES
+
+STATUS = {status: code for code, status in enumerate(STATUSES)}
+
+
+def solved(x, y):
+    """The optima of one sample, as NumPy arrays."""
+    layout = sampling.Layout.of(len(x))._replace(batches=1, samples=1)
+    assert layout.pieces == 1
+    with jax.enable_x64(True):
+        x, y = (jax.numpy.asarray(v)[None, None, None] for v in (x, y))
+        return of_rows(optima(x.astype(float), y.astype(bool), layout))
+
+
+def of_rows(found):
+    return type(found)(*(np.asarray(values).reshape(-1) for values in found))
+
+
+def check(found, row, x, y):
+    """One sample's optima against `sweep.optimum`, which was tested against brute force."""
+    truth = sweep.optimum(sweep.Sample(x, y))
+    ce, n = truth.cross_entropy, len(x)
+    assert found.status[row] == STATUS[ce.status]
+    assert found.ones[row] == np.sum(y)
+    assert found.correct_best[row] == truth.accuracy.correct
+    low, high, orientation = found.low[row], found.high[row], found.orientation[row]
+    if np.isinf(low) or np.isinf(high):
+        assert not truth.accuracy.cuts
+        assert (1 if np.isinf(low) else 0) in truth.accuracy.constants
+    else:
+        holding = [c for c in truth.accuracy.cuts if c[2] == orientation]
+        assert any(start <= low and high <= stop for start, stop, _ in holding)
+    if ce.status.name != "finite":
+        assert np.isnan([found.a[row], found.b[row], found.distance[row]]).all()
+        return
+    if not found.converged[row]:
+        return
+    scale = np.std(x)
+    assert found.a[row] == pytest.approx(ce.a, rel=1e-9, abs=1e-9 / scale)
+    assert found.b[row] == pytest.approx(ce.b, rel=1e-9, abs=1e-9 * (1 + abs(ce.a) * max(abs(x))))
+    assert found.cross_entropy[row] == pytest.approx(ce.value, rel=1e-11)
+    assert found.gradient[row] < 1e-12  # where Newton stops: a decrement of 1e-24
+    if abs(ce.a) * scale > 1e-9:  # else the cut is where rounding puts it
+        assert found.correct_cross_entropy[row] == truth.accuracy.correct - round(truth.regret * n)
+        assert found.distance[row] == pytest.approx(truth.distance, rel=1e-6, abs=1e-7 * scale)
+
+
+@pytest.mark.parametrize("n", [1, 5, 300, 40_003])
+@pytest.mark.parametrize("law", ["W1", "W5", "D3", "S4"])
+def test_the_optima_are_those_of_each_sample(law, n):
+    layout = sampling.Layout.of(n)
+    with jax.enable_x64(True):
+        draws = sampling.draw(CATALOGUE[law], layout, 11, 0)
+        found = of_rows(optima(draws.x, draws.y, layout))
+    assert found.converged.mean() > 0.99
+    for row in range(0, layout.together, -(-layout.together // 12)):
+        check(found, row, layout.row(draws.x, row), layout.row(draws.y, row))
+
+
+values = st.integers(-3, 3) | st.floats(-10, 10, allow_subnormal=False).map(lambda v: round(v, 3))
+
+
+@given(st.lists(st.tuples(values, st.booleans()), min_size=6, max_size=6))
+def test_ties_and_every_status(points):
+    points = sorted(points, key=lambda point: point[0])
+    x, y = (np.array(column) for column in zip(*points, strict=True))
+    check(solved(x, y), 0, x.astype(float), y)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "status"),
+    [
+        ([0, 1, 2, 3], [0, 0, 1, 1], "separated"),
+        ([0, 1, 2, 3], [1, 1, 0, 0], "separated"),
+        ([0, 1, 1, 3], [0, 0, 1, 1], "quasi_separated"),
+        ([0, 1, 1, 3], [1, 0, 1, 0], "quasi_separated"),
+        ([0, 1, 2, 3], [1, 1, 1, 1], "one_class"),
+        ([2, 2, 2, 2], [0, 1, 0, 1], "constant_x"),
+        ([0, 1, 2, 3], [0, 1, 0, 1], "finite"),
+        ([0, 1, 2, 3], [0, 1, 1, 0], "finite"),
+    ],
+)
+def test_whether_there_is_an_optimum(x, y, status):
+    x, y = np.array(x, float), np.array(y, bool)
+    found = solved(x, y)
+    assert STATUSES[found.status[0]].name == status
+    check(found, 0, x, y)
+
+
+def test_optimal_cells_are_counted():
+    # By class 1 above: between 0 and 1, and between 2 and 3, one error each; by class 1 below none.
+    found = solved([0.0, 1.0, 2.0, 3.5], [0, 1, 0, 1])
+    assert (found.correct_best[0], found.optimal_cells[0]) == (3, 2)
+    assert (found.low[0], found.high[0], found.orientation[0]) == (2.0, 3.5, 1)
+    # Both constants and nothing else.
+    found = solved([1.0, 1.0], [0, 1])
+    assert found.optimal_cells[0] == 2
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e6, 0), (1e-6, 0), (1, 1e4), (1e3, -1e6)])
+def test_units_of_x_do_not_matter(scale, shift):
+    sample = sampling.sample(CATALOGUE["W4"], 1000, seed=2)
+    x = sample.x * scale + shift
+    check(solved(x, sample.y), 0, x, sample.y)

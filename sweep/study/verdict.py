@@ -1,0 +1,430 @@
+"""Whether cross-entropy and accuracy share their optimum: two questions, never mixed.
+
+- *In the population*, the law being known: is the classifier at the cross-entropy optimum one of
+  the most accurate? Decided by its cut and orientation; regret alone cannot decide, being of second
+  order in the cut. `population_answer`.
+- *At finite n*, from replicates alone: is the regret of the sample's cross-entropy optimum on its
+  way below epsilon, a loss of accuracy named beforehand? `verdict`.
+
+The regret m(n) is the mean over replicates of *population* accuracy lost, so 0 is what sharing
+means; the gap in the sample is positive either way and is no evidence. Since m(n) may vanish like
+n^-1 or, where P(y=1|x) jumps, like n^-1/2, its limit Delta comes from two fits, m = Delta + C n^-g
+with g = 1 and g = 1/2, and the union of their 95% intervals. What theory leaves open is settled so:
+
+- *Last decade*: from the smallest size that is at least a tenth of the largest to the largest; the
+  two largest where there is none between.
+- *Still falling*: over the last decade the mean drops with 95% confidence, or at the largest size
+  it cannot be told from 0.
+- *Flat*: over the last decade it drops, with 95% confidence, by less than n^-1/4 would: half the
+  slowest power at which the regret of a shared optimum vanishes. (That a drop is not significant
+  would depend on the number of replicates: few would make everything flat, many nothing.)
+- *Settled*: at the largest size at least 97.5% of the classifiers have one orientation. While the
+  sign of a slope near 0 is still a coin toss, the mean regret is flat whether or not it vanishes
+  later. (Left out where a table does not tell orientations.)
+- *Few replicates*: fewer than 30 decide nothing. Regrets are skewed, so their mean and spread may
+  both be far too low, and few classifiers have one orientation by chance.
+- *Replicates without a finite optimum* have a regret between 0 and the largest that a classifier
+  can have; every interval is widened by both.
+- *No spread*: where all R replicates at a size have the same regret, others are rarer than about
+  one in R, not impossible. The mean gets the standard error that one replicate more would give it
+  with the regret farthest from theirs at the nearest smaller size that has any spread. Where
+  there is none, they count as certain: all regrets being 0 is what sharing looks like across a gap
+  in the support. The sentence then says how rare a loss would have gone unseen.
+
+Intervals use Student's t with Satterthwaite's degrees of freedom, and standard errors as measured;
+their upper ends reach farther where the regrets are skewed, see `sweep.study.evidence`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from sweep.data import InputError
+from sweep.optimum import Optimum, PopulationOptimum
+from sweep.records import plain
+from sweep.study.evidence import (
+    POWERS,
+    Evidence,
+    RegretFit,
+    at_size,
+    evidence_of,
+    falling,
+    fit,
+    flat,
+    interval,
+    start_of_decade,
+)
+from sweep.study.fits import LEVEL
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+EPSILON = 1e-3
+"""Loss of accuracy, a fraction, that does not matter unless another is named."""
+
+DECADE_SHORTEST = 10**0.995
+"""Least ratio of two sizes a decade apart: a little less than 10, since sizes are rounded."""
+
+FEWEST_SIZES = 3
+"""Sizes of a fit of two parameters that could fail."""
+
+
+FEWEST_REPLICATES = 30
+"""Replicates whose mean has an interval to go by though single ones are skewed."""
+
+SETTLED = 0.975
+"""Fraction of the classifiers of one orientation from which it is no toss of a coin."""
+
+FINEST = 1e-11
+"""Least epsilon: ten times the regrets that are told from 0."""
+
+ROUNDING = 1e-9
+"""P(y=1|x) at a cut that is so near 1/2 is 1/2."""
+
+
+REFERENCES = (
+    "Lin, Y. (2004). A note on margin-based loss functions in classification. "
+    "Statistics & Probability Letters 68(1), 73-82.",
+    "Zhang, T. (2004). Statistical behavior and consistency of classification methods based on "
+    "convex risk minimization. The Annals of Statistics 32(1), 56-85.",
+    "Bartlett, P. L., Jordan, M. I. & McAuliffe, J. D. (2006). Convexity, classification, and "
+    "risk bounds. Journal of the American Statistical Association 101(473), 138-156.",
+    "Kitagawa, T., Sakaguchi, S. & Tetenov, A. (2021). Constrained classification and policy "
+    "learning. arXiv:2106.12886.",
+    "Elliott, G., Ghanem, D. & Krüger, F. (2016). Forecasting conditional probabilities of "
+    "binary outcomes under misspecification. The Review of Economics and Statistics 98(4), "
+    "742-755.",
+    "Kim, J. & Pollard, D. (1990). Cube root asymptotics. The Annals of Statistics 18(1), 191-219.",
+    "Mohammadi, L. & van de Geer, S. (2005). Asymptotics in empirical risk minimization. "
+    "Journal of Machine Learning Research 6, 2027-2047.",
+    "Groeneboom, P. & Wellner, J. A. (2001). Computing Chernoff's distribution. Journal of "
+    "Computational and Graphical Statistics 10(2), 388-400.",
+)
+"""What the rule, the rates and their constants rest on."""
+
+
+# --- in the population --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PopulationAnswer:
+    """Whether the optima are shared in the population, by quadrature.
+
+    Attributes:
+        shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
+            None where cross-entropy has no finite optimum.
+        cut_difference: from its cut to the nearest most accurate one of its orientation, in units
+            of x; 0 if shared, inf if there is none.
+        eta_excess: P(y=1|x) at its cut, less 1/2: it is 0 where accuracy is stationary there.
+        regret: accuracy that it loses, a fraction.
+        sentence: all this in words.
+    """
+
+    shared: bool | None
+    cut_difference: float
+    eta_excess: float
+    regret: float
+    sentence: str
+
+
+def population_answer(optimum: PopulationOptimum) -> PopulationAnswer:
+    """Whether the optima are shared in the population, from what quadrature found."""
+    return PopulationAnswer(
+        shared=optimum.shared,
+        cut_difference=optimum.distance,
+        eta_excess=optimum.eta_excess,
+        regret=optimum.regret,
+        sentence=_population_sentence(optimum),
+    )
+
+
+def _population_sentence(optimum: PopulationOptimum) -> str:
+    if optimum.shared is None:
+        return f"In the population: {optimum.cross_entropy.status.value}"
+    if optimum.shared:
+        return (
+            "In the population the optimum is shared: the classifier at the cross-entropy optimum "
+            "is one of the most accurate."
+        )
+    where = (
+        f"its cut is {optimum.distance:.3g} from the nearest most accurate one"
+        if math.isfinite(optimum.distance)
+        else "no most accurate cut has its orientation"
+    )
+    return (
+        "In the population the optimum is not shared: the classifier at the cross-entropy optimum "
+        f"loses {optimum.regret:.3g} of accuracy, {where}{_at_the_cut(optimum.eta_excess)}."
+    )
+
+
+def _at_the_cut(eta_excess: float) -> str:
+    """What P(y=1|x) at the cut tells; empty without a cut."""
+    if math.isnan(eta_excess):
+        return ""
+    if abs(eta_excess) < ROUNDING:
+        return ", though P(y=1|x) at its cut is 1/2"
+    return f", and P(y=1|x) at its cut is {0.5 + eta_excess:.4g} instead of 1/2"
+
+
+# --- at finite n --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the optima are shared within epsilon, as far as replicates at finite n can tell.
+
+    Attributes:
+        name: share, do_not_share or inconclusive.
+        sentence: the verdict and its reason in words.
+        epsilon: loss of accuracy, a fraction, that does not matter; named beforehand.
+        sizes: all n, ascending.
+        replicates: at each n.
+        without_optimum: how many replicates at each n had no finite optimum of cross-entropy.
+        regret: mean population regret of the cross-entropy optimum at the largest n, over the
+            replicates that have one; nan if none has.
+        regret_interval: of that mean, 95%, widened for the replicates without.
+        delta_interval: of what it tends to: the union over `fits`; nan without fits.
+        drop: the mean at the end of the last decade as a fraction of that at its start; nan if
+            that is 0.
+        falling: whether the mean is still falling over the last decade.
+        flat: whether it is flat over the last decade.
+        fits: one for each power; none for too few sizes or replicates.
+        settled: whether the orientation is settled at the largest n; None where the table does not
+            tell, or no replicate has an optimum.
+        population: what the law itself says; None where it was not given. It has no part in the
+            verdict, but the sentence says where the two contradict each other.
+    """
+
+    name: str
+    sentence: str
+    epsilon: float
+    sizes: tuple[int, ...]
+    replicates: int
+    without_optimum: tuple[int, ...]
+    regret: float
+    regret_interval: tuple[float, float]
+    delta_interval: tuple[float, float]
+    drop: float
+    falling: bool
+    flat: bool
+    fits: tuple[RegretFit, ...]
+    settled: bool | None = None
+    population: PopulationAnswer | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        return plain(self)
+
+
+def verdict(
+    table: xr.Dataset, epsilon: float = EPSILON, optimum: PopulationOptimum | None = None
+) -> Verdict:
+    """Whether the optima are shared within epsilon, by the rule above; see also `REFERENCES`.
+
+    - *share*: at the largest n, and in the limit, the regret is below epsilon with 95% confidence,
+      and it is still falling.
+    - *do_not_share*: at the largest n the regret is above epsilon, and in the limit above 0, with
+      95% confidence, the last decade is flat, and the orientation is settled.
+    - *inconclusive*: anything else, or sizes that span less than two decades, or too few
+      replicates.
+
+    Args:
+        table: of a study, dims (n, replicate), with `regret_cross_entropy`, nan for a replicate
+            without a finite optimum, and `orientation_cross_entropy` (+1 or -1) where it is
+            known. Samples must be fresh at each n.
+        epsilon: loss of accuracy, a fraction, that does not matter.
+        optimum: of the population: it bounds the regret of replicates without a finite optimum,
+            and answers the question about the population, which is told beside the verdict.
+
+    Raises:
+        InputError: epsilon is not between 0 and 1 or is finer than regrets are known, or a size or
+            a regret in the table is impossible.
+    """
+    require_epsilon(epsilon)
+    evidence = evidence_of(table, 1.0 if optimum is None else _worst(optimum))
+    judged = _judge(evidence, epsilon)
+    if optimum is None:
+        return judged
+    return replace(
+        judged,
+        sentence=judged.sentence + _contradiction(judged, optimum),
+        population=population_answer(optimum),
+    )
+
+
+def require_epsilon(epsilon: float, name: str = "epsilon") -> None:
+    """Refuses what is no loss of accuracy, or finer than regrets are known.
+
+    Raises:
+        InputError: it is; name is how the message calls it.
+    """
+    if not isinstance(epsilon, Real) or not 0 < epsilon < 1:
+        raise InputError(
+            f"{name} is {epsilon}; a loss of accuracy between 0 and 1 is needed, such as 0.001"
+        )
+    if epsilon < FINEST:
+        raise InputError(
+            f"{name} is {epsilon:g}, finer than regrets are known; give {FINEST:g} or more"
+        )
+
+
+def _worst(optimum: Optimum) -> float:
+    """The largest regret: the classifier opposite to a most accurate one has it."""
+    return 2 * optimum.accuracy.value - 1
+
+
+def _judge(evidence: Evidence, epsilon: float) -> Verdict:
+    """The rule, without the population."""
+    fittable = len(evidence.n) >= FEWEST_SIZES and evidence.replicates >= 2
+    fits = tuple(fit(evidence, power) for power in POWERS) if fittable else ()
+    low, high = interval(evidence, at_size(evidence, -1))
+    start = start_of_decade(evidence.n)
+    drop = evidence.mean[-1] / evidence.mean[start] if evidence.mean[start] > 0 else math.nan
+    undecided = Verdict(
+        name="inconclusive",
+        sentence="",
+        epsilon=epsilon,
+        sizes=tuple(int(n) for n in evidence.n),
+        replicates=evidence.replicates,
+        without_optimum=tuple(int(k) for k in evidence.missing),
+        regret=float(evidence.mean[-1]),
+        regret_interval=(max(low, 0.0), min(high, evidence.worst)),
+        delta_interval=(
+            min((fit.interval[0] for fit in fits), default=math.nan),
+            max((fit.interval[1] for fit in fits), default=math.nan),
+        ),
+        drop=float(drop),
+        falling=falling(evidence, start),
+        flat=flat(evidence, start),
+        fits=fits,
+        settled=_settled(evidence.orientation),
+    )
+    name, sentence = _decide(undecided, evidence.worst)
+    return replace(undecided, name=name, sentence=sentence)
+
+
+def _settled(orientation: float | None) -> bool | None:
+    return None if orientation is None or math.isnan(orientation) else orientation >= SETTLED
+
+
+# --- in words -----------------------------------------------------------------------------------
+
+
+def _decide(v: Verdict, worst: float) -> tuple[str, str]:
+    """The name of the verdict, and its sentence."""
+    reason = _too_little(v)
+    if not reason and _share(v):
+        return "share", (
+            f"The optima are shared within epsilon = {v.epsilon:g}: {_measured(v)}, "
+            f"{_course(v)}, "
+            f"and extrapolated from these sizes to no more than {max(v.delta_interval[1], 0):.3g}."
+        )
+    if not reason and _do_not_share(v):
+        return "do_not_share", (
+            f"The optima are not shared within epsilon = {v.epsilon:g}: {_measured(v)}, hardly "
+            "less than a decade before, and extrapolated from these sizes to no less than "
+            f"{v.delta_interval[0]:.3g}."
+        )
+    return "inconclusive", (
+        f"Whether the optima are shared within epsilon = {v.epsilon:g} cannot be told: "
+        f"{reason or _doubt(v)}{_missing(v, worst)}."
+    )
+
+
+def _share(v: Verdict) -> bool:
+    return v.regret_interval[1] < v.epsilon and v.delta_interval[1] < v.epsilon and v.falling
+
+
+def _do_not_share(v: Verdict) -> bool:
+    lost = v.regret_interval[0] > v.epsilon and v.delta_interval[0] > 0
+    return lost and v.flat and v.settled is not False
+
+
+def _too_little(v: Verdict) -> str:
+    """Why there is no evidence at all; empty if there is."""
+    if v.replicates < 2:
+        return "one replicate at each n says nothing about their spread; take two or more"
+    if v.sizes[-1] < DECADE_SHORTEST**2 * v.sizes[0]:
+        return (
+            f"n = {v.sizes[0]} to {v.sizes[-1]} spans less than two decades; take n up to "
+            f"{100 * v.sizes[0]} or more"
+        )
+    if not v.fits:
+        return f"a limit takes {FEWEST_SIZES} sizes or more, and there are {len(v.sizes)}"
+    if math.isnan(v.regret):
+        return f"no replicate at n = {v.sizes[-1]} has a finite optimum of cross-entropy"
+    if v.replicates < FEWEST_REPLICATES:
+        return (
+            f"{v.replicates} replicates at each n are too few for regrets, which are skewed; take "
+            f"{FEWEST_REPLICATES} or more"
+        )
+    return ""
+
+
+def _doubt(v: Verdict) -> str:
+    """Why the evidence decides nothing, and what would."""
+    low, high = v.regret_interval
+    if low <= v.epsilon <= high:
+        return f"{_measured(v)}, on both sides of epsilon; take more replicates or larger n"
+    if low > v.epsilon and v.settled is False:
+        return (
+            f"{_measured(v)}, but the direction of its classifier still differs from sample to "
+            "sample; take larger n"
+        )
+    if low > v.epsilon:
+        return f"{_measured(v)}, but may tend to 0 as n grows; take larger n"
+    if v.delta_interval[1] >= v.epsilon:
+        return (
+            f"{_measured(v)}, but may tend to as much as {v.delta_interval[1]:.3g}; take more "
+            "replicates or larger n"
+        )
+    if v.flat:
+        return f"{_measured(v)}, below epsilon but no longer falling; a smaller epsilon can tell"
+    return f"{_measured(v)}, but whether it is still falling is unclear; take more replicates"
+
+
+def _measured(v: Verdict) -> str:
+    low, high = v.regret_interval
+    return (
+        f"at n = {v.sizes[-1]} the cross-entropy optimum loses {v.regret:.3g} of accuracy on "
+        f"average (95%: {low:.3g} to {high:.3g})"
+    )
+
+
+def _course(v: Verdict) -> str:
+    """How the regret of a shared optimum goes on."""
+    if v.regret_interval[1] == 0:
+        unseen = 1 - (1 - LEVEL) ** (1 / v.replicates)
+        return (
+            f"as at every n, though {v.replicates} replicates cannot show a loss in fewer than "
+            f"{unseen:.2g} of the samples"
+        )
+    return "which cannot be told from 0" if v.regret_interval[0] <= 0 else "still falling"
+
+
+def _missing(v: Verdict, worst: float) -> str:
+    """What replicates without a finite optimum do to the intervals; empty if all have one."""
+    if not v.without_optimum[-1] or math.isnan(v.regret):
+        return ""
+    return (
+        f" ({v.without_optimum[-1]} of {v.replicates} replicates there have no finite optimum of "
+        f"cross-entropy, and may lose up to {worst:.3g})"
+    )
+
+
+def _contradiction(v: Verdict, optimum: PopulationOptimum) -> str:
+    """What the law says against the verdict; empty if nothing."""
+    if v.name == "share" and optimum.regret > v.epsilon:
+        return (
+            " But the law contradicts this: in the population the cross-entropy optimum loses "
+            f"{optimum.regret:.3g} of accuracy, so the regret rises again at larger n."
+        )
+    if v.name == "do_not_share" and optimum.shared:
+        return (
+            " But the law contradicts this: in the population the optimum is shared, so the regret "
+            "vanishes at larger n."
+        )
+    return ""

@@ -15,6 +15,7 @@ from sweep.bench.peers import PEERS, Peer, Problem
 from sweep.bench.race import Mismatch
 from sweep.bench.run import PLANS, Plan, Square, bench
 from sweep.bench.scoreboard import scoreboard
+from sweep.figures import timings
 from tests import oracle
 
 TINY = Plan(  # on one grid but for one, for every other shape would be compiled for
@@ -340,4 +341,4 @@ def test_the_published_illustration_is_raced_on_its_own_grid():
 def test_every_contestant_has_its_look_in_the_figure():
     from sweep.bench.contest import OURS
 
-    assert set(figures._PEER) == set(PEERS) | {one.name for one in OURS}
+    assert set(timings._PEER) == set(PEERS) | {one.name for one in OURS}

@@ -28,3 +28,21 @@ def test_memory_stays_within_the_budget(edge, points):
     document = _run("memory.py", edge, points, "16")
     assert document["cells"] == int(edge) ** 2
     assert document["beyond_MiB"] <= document["budget_MiB"]
+
+
+def test_study_times_every_line_and_overwrites_nothing(tmp_path):
+    out = tmp_path / "study.json"
+    command = [sys.executable, FOLDER / "study.py", "--out", out, "--laws=W1,D3", "--repeats=1"]
+    small = [*command, "--largest=1e3", "--points=1e5"]
+    done = subprocess.run(small, capture_output=True, text=True, check=True)
+    document = json.loads(out.read_text())
+    lines = [(line["law"], line["n"]) for line in document["times"]]
+    assert lines == [("W1", 100), ("W1", 1000), ("D3", 1000)]
+    for line in document["times"]:
+        assert line["ratio"] == line["study_s"] / line["draw_s"] > 0
+        assert f"{line['ratio']:.2f}" in done.stdout
+    assert 0 < document["memory"]["beyond_MiB"] < document["memory"]["peak_MiB"]
+    assert {"cores", "device", "python", "versions"} <= set(document)
+    again = subprocess.run(small, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "--force" in again.stderr

@@ -1,0 +1,216 @@
+"""Time of a study for each point of each sample, beside the time of drawing its random numbers.
+
+What is timed is everything that makes the rows of a study's table: samples, both optima, regrets in
+the population. Beside it stands the time in which JAX draws as many exponential and as many uniform
+numbers in float64, which a sample of (x, y) is made of, in the same run and on the same cores.
+Apart from both are compilation and what is done once for a law, its quadrature. Before a time
+counts, a row is held against what `sweep.optimum` finds for the same sample by another way. Memory
+is that of a process of its own.
+
+    python benchmarks/study.py [--out FILE.json] [--force]
+                               [--points 2e7] [--largest 1e6] [--repeats 3] [--laws W1,W4,W5,D3]
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+import sweep
+from sweep import devices, sampling
+from sweep.bench.machine import Peak, machine
+from sweep.landscape import BUDGET
+from sweep.store import staged
+from sweep.study.table import Job, table
+
+LAWS = "W1,W4,W5,D3"
+"""The first at several sizes, the others at the largest."""
+
+SMALLEST = 100
+"""Points of a sample: with fewer, what is not done for each point would count."""
+
+DRAWN = 10**6
+"""Numbers of an array that is drawn, at least: small arrays would cost a call each."""
+
+CLOSE = 1e-9
+"""Difference of an optimum from that of `sweep.optimum`, relative, that may be rounding."""
+
+MIB = 2**20
+
+
+class Subject:
+    """A law, with what a study finds out once about it: its optimum, and its quadrature."""
+
+    def __init__(self, name: str) -> None:
+        self.law = sweep.populations.population(name)
+        self.best = sweep.optimum(self.law)
+        self.measure = sweep.Measure.from_population(self.law)
+
+    def rows(self, n: int, replicates: int, seed: int) -> xr.Dataset:
+        """The table of a study of one size."""
+        job = Job(self.law, (n,), replicates, seed, BUDGET)
+        return table(job, self.best, self.measure, lambda points: None)
+
+
+def require_equal(subject: Subject, n: int) -> None:
+    """Refuses a table whose first row is not what `sweep.optimum` says of the same sample."""
+    row = subject.rows(n, 1, 0).isel(n=0, replicate=0)
+    best = sweep.optimum(sampling.sample(subject.law, n))
+    ce = best.cross_entropy
+    found = [row.a, row.b, row.cross_entropy, row.accuracy_best, row.gap]
+    expected = [ce.a, ce.b, ce.value, best.accuracy.value, best.regret]
+    if not np.allclose(found, expected, rtol=CLOSE, atol=CLOSE, equal_nan=True):
+        raise SystemExit(
+            f"{subject.law.id}, n = {n}: the optimum is {expected}, the study has {found}"
+        )
+
+
+def least(run: Callable[[int], object], repeats: int) -> float:
+    """Seconds of the fastest of some runs, each of another seed."""
+    times = []
+    for seed in range(1, repeats + 1):
+        start = time.perf_counter()
+        run(seed)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def draw_seconds(points: int, size: int, repeats: int) -> float:
+    """Seconds in which JAX draws so many numbers of both kinds, in arrays of `size`.
+
+    The less of one array after another, and of as many at once as there are cores.
+    """
+
+    @jax.jit
+    def numbers(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        first, second = jax.random.split(key)
+        kind = np.float64
+        waiting = jax.random.exponential(first, (size,), kind)
+        return waiting, jax.random.uniform(second, (size,), kind)
+
+    def array(seed: int, part: int) -> None:
+        with jax.enable_x64(True):
+            jax.block_until_ready(numbers(jax.random.fold_in(jax.random.key(seed), part)))
+
+    def all_of_them(at_once: int, seed: int) -> None:
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(partial(array, seed), range(math.ceil(points / size))))
+
+    array(0, 0)  # which compiles
+    ways = {1, devices.cores() if devices.on_host() else 1}
+    return min(least(partial(all_of_them, at_once), repeats) for at_once in ways)
+
+
+def measured(name: str, n: int, points: int, repeats: int) -> dict[str, Any]:
+    """One line: a law at one size, samples of about so many points in all."""
+    subject = Subject(name)
+    require_equal(subject, n)
+    together = sampling.Layout.of(n).together
+    replicates = max(2, round(points / n / together)) * together
+    subject.rows(n, replicates, 0)  # which compiles
+    total = replicates * n
+    study = least(partial(subject.rows, n, replicates), repeats)
+    size = min(max(n, DRAWN), total)
+    draw = draw_seconds(total, size, repeats) * total / (math.ceil(total / size) * size)
+    return {
+        "law": name,
+        "n": n,
+        "replicates": replicates,
+        "study_s": study,
+        "draw_s": draw,
+        "study_ns_per_point": 1e9 * study / total,
+        "draw_ns_per_point": 1e9 * draw / total,
+        "ratio": study / draw,
+    }
+
+
+def memory(n: int, replicates: int) -> dict[str, Any]:
+    """Peak memory of a study of W1 in this process, in MiB; what compiling takes does not count."""
+    subject = Subject("W1")
+    subject.rows(n, devices.cores() + 1, 0)
+    with Peak() as peak:
+        subject.rows(n, replicates, 1)
+    return {
+        "law": "W1",
+        "n": n,
+        "replicates": replicates,
+        "peak_MiB": peak.highest / MIB,
+        "beyond_MiB": (peak.highest - peak.before) / MIB,
+        "budget_MiB": BUDGET / MIB,
+    }
+
+
+def memory_of_child(n: int, replicates: int) -> dict[str, Any]:
+    """`memory` in a process in which nothing has been freed before."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--memory", str(n), str(replicates)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def print_table(document: dict[str, Any]) -> None:
+    """The numbers that matter, in lines of 80 columns."""
+    print("time for each point of each sample, beside that of drawing its random numbers")
+    print(f"{'law':6}{'n':>9}{'replicates':>12}{'study':>12}{'drawing':>12}{'ratio':>8}")
+    for line in document["times"]:
+        study, draw = line["study_ns_per_point"], line["draw_ns_per_point"]
+        print(
+            f"{line['law']:6}{line['n']:>9}{line['replicates']:>12}{study:>9.1f} ns"
+            f"{draw:>9.1f} ns{line['ratio']:>8.2f}"
+        )
+    peak = document["memory"]
+    print(
+        f"memory of {peak['law']}, n = {peak['n']}, {peak['replicates']} replicates: "
+        f"{peak['beyond_MiB']:.0f} MiB more at its peak,\n{peak['peak_MiB']:.0f} MiB in all"
+    )
+    print(f"{document['cores']} cores, {document['device']}, jax {document['versions']['jax']}")
+
+
+def main() -> None:
+    """Measures, prints the table, and writes the document if asked to."""
+    parser = argparse.ArgumentParser(description="Time and memory of a study.")
+    parser.add_argument("--points", type=float, default=2e7, help="points of all samples of a line")
+    parser.add_argument("--largest", type=float, default=1e6, help="the largest n")
+    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the fastest counts")
+    parser.add_argument("--laws", default=LAWS, help="ids; the first at several sizes")
+    parser.add_argument("--out", type=Path, help="write the JSON document here")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--memory", type=int, nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.memory:
+        print(json.dumps(memory(*asked.memory)))
+        return
+    if asked.out is not None and asked.out.exists() and not asked.force:
+        raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
+    points, largest = int(asked.points), int(asked.largest)
+    first, *others = asked.laws.split(",")
+    sizes = sorted(largest // 10**k for k in range(4) if largest // 10**k >= SMALLEST)
+    lines = [*((first, n) for n in sizes), *((name, largest) for name in others)]
+    document = {
+        "memory": memory_of_child(largest, max(2, points // largest)),
+        "times": [measured(name, n, points, asked.repeats) for name, n in lines],
+        "repeats": asked.repeats,
+        **machine(),
+    }
+    print_table(document)
+    if asked.out is not None:
+        with staged(asked.out, force=asked.force) as partial_file:
+            partial_file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,56 +3,77 @@
 The model is p = sigmoid(a*x + b). The pipeline, in the order of the modules, each of which imports
 only from those above it:
 
-    records    results as plain Python values
-    data       a `Sample` of points (x, y), read from CSV, NPY or NPZ, or one of the illustrations
-    progress   progress bars
-    clock      seconds by stage
-    grid       the axes of a and b
-    losses     the metrics: losses of the logit, and functions of the confusion counts
-    analytic   what error bounds need to know of a loss
-    measure    a `Measure`: what every kind of data becomes, two weighted point sets
-    chebyshev  interpolation, and how wrong it can be
-    devices    the devices JAX computes on
-    lattice    n points become sums over bins
-    cuts       exact decision cuts and exact counts
-    counts     counting metrics over a grid
-    newton     where cross-entropy is least
-    kernels    sums over every point, cell by cell, on the device
-    plan       how compressed data are evaluated, and how wrong that can be
-    compressed evaluation at a cost independent of n, with a certified error
-    verify     the check of a compressed landscape against the points
-    methods    direct or compressed: the choice between them
-    models     a `Slice` through the parameters of a model of your own, and metrics of your own
-    pairs      their evaluation, cell by cell and sample by sample, on the device
-    landscape  `landscape()`: every metric in every cell, labelled
-    optimum    `optimum()`: the exact optimum of each metric, and whether they share it
-    illustrate `illustrate()`: the published illustrations, computed
-    store      results on disk
-    bench      this library and its peers side by side; a package of its own
-    figures    records drawn by matplotlib
-    cli        the command line
+    records       results as plain Python values
+    data          a `Sample` of points (x, y), from CSV, NPY or NPZ, or one of the illustrations
+    families      members that differ by parameters, and the texts that ask for them
+    progress      progress bars
+    clock         seconds by stage
+    grid          the axes of a and b
+    sizes         sizes of samples, from text or numbers
+    losses        the metrics: losses of the logit, and functions of the confusion counts
+    analytic      what error bounds need to know of a loss
+    chebyshev     interpolation, and how wrong it can be
+    distributions laws of x; a package of its own
+    populations   laws of (x, y), and the catalogue of them; a package of its own
+    panels        where the densities of a population are polynomials
+    quadrature    a population as panels of nodes
+    measure       a `Measure`: what every kind of data becomes, two weighted point sets
+    devices       the devices JAX computes on
+    sampling      samples of a population, in order, by key
+    lattice       n points become sums over bins
+    cuts          exact decision cuts and exact counts
+    continuous    the most accurate cuts of a population
+    counts        counting metrics over a grid
+    newton        where cross-entropy is least
+    kernels       sums over every point, cell by cell, on the device
+    plan          how compressed data are evaluated, and how wrong that can be
+    compressed    evaluation at a cost independent of n, with a certified error
+    verify        the check of a compressed landscape against the points
+    methods       direct or compressed: the choice between them
+    models        a `Slice` through the parameters of a model of your own, and metrics of your own
+    pairs         their evaluation, cell by cell and sample by sample, on the device
+    landscape     `landscape()`: every metric in every cell, labelled
+    optimum       `optimum()`: the exact optimum of each metric, and whether they share it
+    limits        `limits()`: what theory says as n grows
+    series        one law at several sizes, and their landscapes as one dataset
+    illustrate    `illustrate()`: the published illustrations, computed
+    study         what becomes of the optima as n grows; a package of its own
+    store         results on disk
+    bench         this library and its peers side by side; a package of its own
+    figures       records drawn by matplotlib; a package of its own
+    cli           the command line; a package of its own
 """
 
 from importlib.metadata import version
 
-from sweep import data, losses
+from sweep import data, losses, populations
 from sweep.data import Batch, InputError, Sample
 from sweep.landscape import landscape
+from sweep.limits import Limits, limits
 from sweep.measure import Measure
 from sweep.models import Slice
-from sweep.optimum import Optimum, optimum
+from sweep.optimum import Optimum, PopulationOptimum, optimum
+from sweep.series import sample
+from sweep.study.run import Study, study
 
 __version__ = version("sweep")
 
 __all__ = [
     "Batch",
     "InputError",
+    "Limits",
     "Measure",
     "Optimum",
+    "PopulationOptimum",
     "Sample",
     "Slice",
+    "Study",
     "data",
     "landscape",
+    "limits",
     "losses",
     "optimum",
+    "populations",
+    "sample",
+    "study",
 ]

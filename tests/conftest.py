@@ -33,3 +33,36 @@ def r_reference():
     numbers = json.loads((folder / "illustrations.json").read_text())
     grids = {k: dict(np.load(folder / f"illustration{k}_grid.npz")) for k in (1, 2, 3)}
     return {k: numbers[f"illustration{k}"] | {"grid": grids[k]} for k in grids}
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Runs the command line in an empty directory: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    from sweep import cli  # after the hook
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return caught.value.code, out, err
+
+    return call
+
+
+@pytest.fixture
+def refused(run, tmp_path):
+    """Runs a command that must fail in one sentence and leave no file behind."""
+
+    def call(code, *arguments):
+        before = sorted(tmp_path.rglob("*"))
+        found, out, err = run(*arguments)
+        assert (found, out) == (code, ""), err
+        assert err.startswith("sweep: ")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        assert sorted(tmp_path.rglob("*")) == before
+        return err
+
+    return call

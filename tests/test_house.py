@@ -10,6 +10,11 @@ import pytest
 
 import sweep
 import sweep.bench
+import sweep.cli
+import sweep.distributions
+import sweep.figures
+import sweep.populations
+import sweep.study
 
 PACKAGE = Path(sweep.__file__).parent
 ROOT = PACKAGE.parent
@@ -21,7 +26,17 @@ def _listed(package):
 
 
 ORDER = _listed(sweep)
-BENCH = _listed(sweep.bench)
+PACKAGES = [
+    sys.modules[f"sweep.{name}"]
+    for name in ("distributions", "populations", "bench", "study", "figures", "cli")
+]
+"""From where modules are, for `sweep.study` is the function."""
+INNER = {
+    (package.__name__.removeprefix("sweep."), module): _listed(package)
+    for package in PACKAGES
+    for module in _listed(package)
+}
+"""The modules of each package, by package and module."""
 
 
 def _imported(path):
@@ -43,7 +58,8 @@ def _modules_of(package):
 
 def test_every_module_has_its_place():
     assert _modules_of(sweep) - {"__init__"} == set(ORDER)
-    assert _modules_of(sweep.bench) - {"__init__"} == set(BENCH)
+    for package in PACKAGES:
+        assert _modules_of(package) - {"__init__", "__main__"} == set(_listed(package))
 
 
 @pytest.mark.parametrize("module", ORDER)
@@ -55,22 +71,24 @@ def test_imports_only_go_down_the_list(module):
         assert imported - {module} <= allowed, file
 
 
-@pytest.mark.parametrize("module", BENCH)
-def test_imports_of_the_benchmark_go_down_its_list(module):
-    inner = [n for n in _imported(PACKAGE / "bench" / f"{module}.py") if n.startswith("bench.")]
-    assert {name.split(".")[1] for name in inner} <= set(BENCH[: BENCH.index(module)])
+@pytest.mark.parametrize(("package", "module"), INNER)
+def test_imports_of_a_package_go_down_its_list(package, module):
+    order = INNER[package, module]
+    path = PACKAGE / package / f"{module}.py"
+    inner = [name for name in _imported(path) if name.startswith(f"{package}.")]
+    assert {name.split(".")[1] for name in inner} <= set(order[: order.index(module)])
 
 
 def test_only_figures_imports_matplotlib_and_only_the_cli_prints():
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        assert ("import matplotlib" in text or "from matplotlib" in text) == (
-            path.stem == "figures"
-        ), path
+        place = path.relative_to(PACKAGE).parts[0]
+        draws = "import matplotlib" in text or "from matplotlib" in text
+        assert place == "figures" or not draws, path
         called = {
             getattr(n.func, "id", "") for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)
         }
-        assert ("print" in called) == (path.stem == "cli"), path
+        assert place == "cli" or "print" not in called, path
         assert "jax._src" not in text
 
 
@@ -83,7 +101,7 @@ def _loaded_after(code):
     return set(done.stdout.split())
 
 
-HEAVY = {"jax", "jaxlib", "xarray", "pandas", "matplotlib", "zarr", "netCDF4", "tomllib"}
+HEAVY = {"jax", "jaxlib", "scipy", "xarray", "pandas", "matplotlib", "zarr", "netCDF4", "tomllib"}
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -160,9 +178,19 @@ def test_models_of_another_kind_are_refused_with_the_remedy():
 def test_python_of_the_readme_runs():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     for block in blocks:
         _loaded_after(block)
+
+
+def test_the_readme_has_the_laws_of_the_catalogue_and_whether_they_share():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([WMDS]\d) \| `(.*?)` \|.*\| (yes|no) \|", readme, re.MULTILINE)
+    catalogue = sweep.populations.CATALOGUE
+    assert [key for key, *_ in rows] == list(catalogue)
+    for key, asked, shared in rows:
+        assert sweep.populations.population(asked).name == catalogue[key].name
+        assert (shared == "yes") is sweep.optimum(catalogue[key]).shared
 
 
 def test_ci_runs_the_test_command_of_the_readme():

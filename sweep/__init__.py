@@ -34,6 +34,8 @@ only from those above it:
     pairs         their evaluation, cell by cell and sample by sample, on the device
     landscape     `landscape()`: every metric in every cell, labelled
     optimum       `optimum()`: the exact optimum of each metric, and whether they share it
+    sandwich      how far samples scatter the cross-entropy optimum
+    places        what kind of place the accuracy optimum of a law is
     limits        `limits()`: what theory says as n grows
     series        one law at several sizes, and their landscapes as one dataset
     illustrate    `illustrate()`: the published illustrations, computed

@@ -1,0 +1,5 @@
+"""What cannot be done, said to whoever asked for it."""
+
+
+class InputError(ValueError):
+    """What was asked for cannot be done; the message is one sentence for the user."""

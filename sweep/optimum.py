@@ -111,6 +111,24 @@ class AccuracyOptimum:
     constants: tuple[int, ...]
     support: tuple[float, float]
 
+    @property
+    def rays(self) -> tuple[tuple[float, float], ...]:
+        """Directions (a, b) from (0, 0) of the edges of the accuracy-optimal cones."""
+        ends = [(side, end) for low, high, side in self.cuts for end in (low, high)]
+        low, high = self.support
+        if 0 in self.constants:
+            ends += [(1, high), (-1, low)]
+        if 1 in self.constants:
+            ends += [(1, low), (-1, high)]
+        return tuple(_ray(side, end) for side, end in ends)
+
+
+def _ray(orientation: int, cut: float) -> tuple[float, float]:
+    """Where the classifiers with cut c = -b/a and a of one sign lie: on the ray (a, -c a)."""
+    if math.isinf(cut):  # as of a constant prediction where x has no bounds
+        return 0.0, -orientation * math.copysign(1.0, cut)
+    return float(orientation), -orientation * cut
+
 
 @dataclass(frozen=True)
 class Optimum:
@@ -185,7 +203,7 @@ def optimum(data: Sample | Population | Measure) -> Optimum:
     measure = as_measure(data)
     if measure.quadrature is not None:
         return _of_population(measure.quadrature.law)
-    ce = _cross_entropy_optimum(measure)
+    ce = cross_entropy_optimum(measure)
     best = best_cuts(measure)
     shared, regret, distance = _compare(ce, best)
     return Optimum(measure.n, ce, _accuracy_optimum(best), shared, regret, distance)
@@ -221,7 +239,7 @@ def _settled(law: Population) -> tuple[Quadrature, Measure, CrossEntropyOptimum]
     quadrature = Quadrature.about(law)
     for _ in range(ROUNDS):
         measure = Measure.from_quadrature(quadrature)
-        ce = _cross_entropy_optimum(measure)
+        ce = cross_entropy_optimum(measure)
         if ce.status is not Status.finite:
             return quadrature, measure, ce
         if ce.value < LEAST:
@@ -250,7 +268,12 @@ def _eta_excess(law: Population, at: float, tolerance: float) -> float:
 # --- cross-entropy ------------------------------------------------------------------------------
 
 
-def _cross_entropy_optimum(measure: Measure) -> CrossEntropyOptimum:
+def cross_entropy_optimum(measure: Measure) -> CrossEntropyOptimum:
+    """The optimum of cross-entropy alone, which needs no order of the points.
+
+    Raises:
+        InputError: as for `optimum`.
+    """
     status = _status(measure)
     if status is Status.finite:
         return _finite_optimum(measure)

@@ -343,6 +343,19 @@ def test_value_is_that_of_the_landscape():
     assert ce.value == pytest.approx(cell, rel=1e-14)
 
 
+@pytest.mark.parametrize("base", [0.1, 0.5, 0.9])  # so that constants are among the best, or not
+@pytest.mark.parametrize("seed", range(5))
+def test_rays_are_where_the_highest_accuracy_begins_or_ends(base, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=20), rng.random(20) < base
+    best = sweep.optimum(Sample(x, y.astype(float))).accuracy
+    assert best.rays
+    for a, b in best.rays:
+        angles = math.atan2(b, a) + np.array([-1e-7, 1e-7])
+        logits = np.outer(np.cos(angles), x) + np.sin(angles)[:, None]
+        assert sorted(np.mean((logits > 0) == y, axis=1) == best.value) == [False, True]
+
+
 def test_measure_is_taken_as_well_as_sample():
     sample = sweep.data.illustration(2)
     assert sweep.optimum(Measure.from_sample(sample)) == sweep.optimum(sample)

@@ -4,7 +4,15 @@ The model is p = sigmoid(a*x + b). The pipeline, in the order of the modules, ea
 only from those above it:
 
     records       results as plain Python values
-    data          a `Sample` of points (x, y), from CSV, NPY or NPZ, or one of the illustrations
+    errors        what cannot be done, in one sentence
+    columns       columns of numbers, and what is wrong with them
+    tables        columns of files: CSV, NPY, NPZ or Parquet
+    data          a `Sample` of points (x, y), from a file, or one of the illustrations
+    labels        labels of any kind become class numbers
+    odds          logits or probabilities become finite logits
+    selection     which columns of a file are predictions
+    predictions   logits of a classifier with their labels
+    history       loss and accuracy by epoch of training
     families      members that differ by parameters, and the texts that ask for them
     progress      progress bars
     clock         seconds by stage
@@ -40,9 +48,12 @@ only from those above it:
     series        one law at several sizes, and their landscapes as one dataset
     illustrate    `illustrate()`: the published illustrations, computed
     study         what becomes of the optima as n grows; a package of its own
+    diagnosis     why loss and accuracy of a classifier disagree; a package of its own
     store         results on disk
     bench         this library and its peers side by side; a package of its own
     figures       records drawn by matplotlib; a package of its own
+    page          the page of a diagnosis, one HTML file; a package of its own
+    display       landscapes by the conventions of scikit-learn's displays
     cli           the command line; a package of its own
 """
 
@@ -50,6 +61,9 @@ from importlib.metadata import version
 
 from sweep import data, losses, populations
 from sweep.data import Batch, InputError, Sample
+from sweep.diagnosis.report import Diagnosis, Finding
+from sweep.diagnosis.run import diagnose
+from sweep.display import LandscapeDisplay
 from sweep.landscape import landscape
 from sweep.limits import Limits, limits
 from sweep.measure import Measure
@@ -62,7 +76,10 @@ __version__ = version("sweep")
 
 __all__ = [
     "Batch",
+    "Diagnosis",
+    "Finding",
     "InputError",
+    "LandscapeDisplay",
     "Limits",
     "Measure",
     "Optimum",
@@ -71,6 +88,7 @@ __all__ = [
     "Slice",
     "Study",
     "data",
+    "diagnose",
     "landscape",
     "limits",
     "losses",

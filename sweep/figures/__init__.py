@@ -2,7 +2,8 @@
 
 Colours are those of Okabe & Ito (2008) and the perceptually uniform viridis and cividis, so that
 figures read the same for the colour-blind and in grey. Sizes suit one column (3.5 in) or two (7 in)
-of a printed page. Figures are made without pyplot, so none is left open behind them.
+of a printed page. Figures are made without pyplot, so none is left open behind them; but those of
+a `sweep.LandscapeDisplay` are pyplot's, as its users expect.
 
 Each module imports only from those above it, and from those above `figures` in `sweep`:
 
@@ -10,6 +11,10 @@ Each module imports only from those above it, and from those above `figures` in 
     samples    points, and slices through their landscape
     optima     both optima on the plane of (a, b)
     planes     landscapes over the plane of (a, b)
+    recalibrations loss and accuracy over the recalibrations of a classifier
+    shares     where the loss of a classifier comes from, and whether its probabilities come true
+    overview   a diagnosis as one figure
+    display    landscapes on a user's axes
     timings    a benchmark
     convergence what a study measured against n, with theory
     answers    whether the optima are shared, over many laws
@@ -17,6 +22,7 @@ Each module imports only from those above it, and from those above `figures` in 
 
 from sweep.figures.answers import verdicts
 from sweep.figures.convergence import rates
+from sweep.figures.overview import diagnosis
 from sweep.figures.planes import cells, landscapes, small_multiples
 from sweep.figures.samples import sample, slices
 from sweep.figures.style import require_format, write
@@ -25,6 +31,7 @@ from sweep.figures.timings import bench
 __all__ = [
     "bench",
     "cells",
+    "diagnosis",
     "landscapes",
     "rates",
     "require_format",

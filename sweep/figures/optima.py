@@ -30,6 +30,9 @@ EDGE: dict[str, Any] = {
     "path_effects": [Stroke(linewidth=1.8, foreground="black"), Normal()],
 }
 
+LEAST, EDGES = "least cross-entropy", "edges of highest accuracy"
+"""What legends call them."""
+
 _ARROW = STAR | {"marker": "v", "markersize": 7}
 """How a legend shows the arrow."""
 
@@ -44,7 +47,7 @@ _NONE = {
     "separated": "separated:\nno finite optimum",
     "quasi_separated": "separated:\nno finite optimum",
     "one_class": "one class only:\nno finite optimum",
-    "constant_x": "x is constant:\nno single optimum",
+    "constant_x": "constant input:\nno single optimum",
     "empty": "no points",
 }
 """What stands in place of the star, by the name of the status."""
@@ -61,7 +64,7 @@ def mark(ax: Axes, ce: CrossEntropyOptimum) -> None:
     elif _beyond(ax, ce):
         _point_at(ax, ce)
     else:
-        ax.plot(ce.a, ce.b, **STAR)
+        ax.plot(ce.a, ce.b, label=LEAST, **STAR)
 
 
 def _beyond(ax: Axes, ce: CrossEntropyOptimum) -> dict[str, float]:
@@ -104,14 +107,7 @@ def _point_at(ax: Axes, ce: CrossEntropyOptimum) -> None:
 
 def outline(ax: Axes, accuracy: AccuracyOptimum, reach: float) -> None:
     """Edges of the accuracy-optimal region: a cone for each interval of cuts, apex at (0, 0)."""
-    rays = [
-        _ray(orientation, end) for low, high, orientation in accuracy.cuts for end in (low, high)
-    ]
-    low, high = accuracy.support
-    if 0 in accuracy.constants:
-        rays += [_ray(1, high), _ray(-1, low)]
-    if 1 in accuracy.constants:
-        rays += [_ray(1, low), _ray(-1, high)]
+    rays = accuracy.rays
     if not rays:
         return
     # Each long enough to leave the axes whatever its slope, and of many points, for on
@@ -119,22 +115,15 @@ def outline(ax: Axes, accuracy: AccuracyOptimum, reach: float) -> None:
     scaled = np.array(rays) * (3 * reach / np.max(np.abs(rays), axis=1, keepdims=True))
     along = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 200), [np.nan]])
     a, b = (np.outer(scaled[:, k], along).ravel() for k in (0, 1))
-    ax.plot(a, b, **EDGE)
-
-
-def _ray(orientation: int, cut: float) -> tuple[float, float]:
-    """Where the classifiers with cut c = -b/a and a of one sign lie: on the ray (a, -c a)."""
-    if math.isinf(cut):  # as of a constant prediction where x has no bounds
-        return 0.0, -orientation * math.copysign(1.0, cut)
-    return float(orientation), -orientation * cut
+    ax.plot(a, b, label=EDGES, **EDGE)
 
 
 def optimum_legend(drawn: Iterable[tuple[Axes, Optimum]]) -> dict[str, Line2D]:
     """Handles of what is drawn of the optima, each on its axes, by their text."""
-    legend = {"edges of highest accuracy": Line2D([], [], **EDGE)}
+    legend = {EDGES: Line2D([], [], **EDGE)}
     finite = [(ax, best.cross_entropy) for ax, best in drawn if math.isfinite(best.cross_entropy.a)]
     if not all(_beyond(ax, ce) for ax, ce in finite):
-        legend["least cross-entropy"] = Line2D([], [], **STAR)
+        legend[LEAST] = Line2D([], [], **STAR)
     if any(_beyond(ax, ce) for ax, ce in finite):
-        legend["least cross-entropy, beyond the axes"] = Line2D([], [], **_ARROW)
+        legend[f"{LEAST}, beyond the axes"] = Line2D([], [], **_ARROW)
     return legend

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -53,9 +53,9 @@ def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
             if min(dataset.sizes["a"], dataset.sizes["b"]) == 1:
                 _draw_line(ax, dataset[name])
             else:
-                norm = _norm(dataset[name], dataset[name].values)
-                image = _draw_landscape(ax, dataset[name], best, norm)
-                _colour_bar(figure, ax, image, axis_label(dataset[name]), location="bottom")
+                norm = norm_of(dataset[name], dataset[name].values)
+                image = draw_landscape(ax, dataset[name], best, norm)
+                colour_bar(figure, ax, image, axis_label(dataset[name]), location="bottom")
         if min(dataset.sizes["a"], dataset.sizes["b"]) > 1:
             legend_above(figure, optimum_legend([(axes[0], best)]), columns=2)
     return figure
@@ -77,12 +77,14 @@ def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figur
         rows = figure.subplots(len(names), len(columns), squeeze=False)
         for axes, name in zip(rows, names, strict=True):
             metrics = [dataset.sortby(["a", "b"])[name] for _, dataset, _ in columns]
-            norm = _norm(metrics[0], np.concatenate([metric.values.ravel() for metric in metrics]))
+            norm = norm_of(
+                metrics[0], np.concatenate([metric.values.ravel() for metric in metrics])
+            )
             images = [
-                _draw_landscape(ax, metric, best, norm)
+                draw_landscape(ax, metric, best, norm)
                 for ax, metric, (_, _, best) in zip(axes, metrics, columns, strict=True)
             ]
-            _colour_bar(figure, list(axes), images[0], axis_label(metrics[0]), location="right")
+            colour_bar(figure, list(axes), images[0], axis_label(metrics[0]), location="right")
         for ax, (title, _, _) in zip(rows[0], columns, strict=True):
             ax.set_title(title)
         for ax in rows.flat:
@@ -153,14 +155,28 @@ def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
     ax.set(xlabel=axis_label(line[along]), ylabel=axis_label(metric))
 
 
-def _draw_landscape(
-    ax: Axes, metric: xr.DataArray, best: Optimum, norm: Normalize
+def draw_landscape(
+    ax: Axes, metric: xr.DataArray, best: Optimum, norm: Normalize, **colours: Any
 ) -> ScalarMappable:
+    """One landscape with both optima, on axes that get its limits.
+
+    Args:
+        ax: where it is drawn.
+        metric: its values, with dims a and b.
+        best: the cross-entropy optimum is marked, the accuracy-optimal region outlined.
+        norm: of the colours.
+        colours: what else `pcolormesh` is to be given.
+    """
     values = metric.transpose("b", "a")
-    colours = "cividis" if _counts(metric) else "viridis"
-    image = ax.pcolormesh(
-        values.a, values.b, values, shading="nearest", cmap=colours, norm=norm, rasterized=True
-    )
+    usual: dict[str, Any] = {
+        "shading": "nearest",
+        "cmap": "cividis" if _counts(metric) else "viridis",
+        "norm": norm,
+        "rasterized": True,
+    }
+    if {"vmin", "vmax"} & set(colours):
+        del usual["norm"]  # matplotlib takes the one or the other
+    image = ax.pcolormesh(values.a, values.b, values, **usual | colours)
     for coordinate, scale in ((values.a.values, ax.set_xscale), (values.b.values, ax.set_yscale)):
         if _is_geometric(coordinate):
             scale("log")
@@ -184,7 +200,7 @@ def _counts(metric: xr.DataArray) -> bool:
     return metric.attrs["kind"] == "counting"
 
 
-def _norm(metric: xr.DataArray, values: np.ndarray) -> Normalize:
+def norm_of(metric: xr.DataArray, values: np.ndarray) -> Normalize:
     """Linear for counting metrics; for losses logarithmic over at most three decades.
 
     The valley of a loss is flat beside its walls.
@@ -197,9 +213,10 @@ def _norm(metric: xr.DataArray, values: np.ndarray) -> Normalize:
     return LogNorm(max(positive.min(), positive.max() / 1e3), positive.max(), clip=True)
 
 
-def _colour_bar(
-    figure: Figure, axes: Axes | list[Axes], image: ScalarMappable, label: str, location: str
+def colour_bar(
+    figure: FigureBase, axes: Axes | list[Axes], image: ScalarMappable, label: str, location: str
 ) -> None:
+    """A colour bar beside axes, at one of their sides, whose labels are plain numbers."""
     bar = figure.colorbar(image, ax=axes, location=location, aspect=30, pad=0.02)
     bar.set_label(label)
     if isinstance(image.norm, LogNorm):

@@ -12,7 +12,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sweep.data import InputError
@@ -79,7 +79,7 @@ def label_decades(scale: Axis) -> None:
 
 
 def legend_above(
-    figure: Figure, legend: Mapping[str, Artist | tuple[Artist, ...]], columns: int
+    figure: FigureBase, legend: Mapping[str, Artist | tuple[Artist, ...]], columns: int
 ) -> None:
     """One legend over all panels, from handles by their text."""
     figure.legend(

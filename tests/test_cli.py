@@ -317,9 +317,9 @@ def test_a_tolerance_that_cannot_be_met_is_refused(refused):
 def test_help_and_version(run):
     code, out, err = run("--help")
     assert (code, err) == (0, "")
-    assert all(name in out for name in ("illustrate", "landscape", "optimum", "study"))
+    assert all(name in out for name in ("diagnose", "landscape", "optimum", "study"))
     assert run()[1] == out
-    for name in ("illustrate", "landscape", "optimum", "study"):
+    for name in ("diagnose", "illustrate", "landscape", "optimum", "study"):
         code, out, _ = run(name, "--help")
         assert code == 0
         assert "--json" in out

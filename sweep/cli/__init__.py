@@ -12,6 +12,8 @@ Each module imports only from those above it, and from those above `cli` in `swe
     words      optima in words
     source     what a command computes on: a file of data, or a law at some sizes
     findings   a study in words and tables
+    diagnosed  a diagnosis in words and tables
+    diagnose   `sweep diagnose`
     illustrate `sweep illustrate`
     landscape  `sweep landscape`
     optimum    `sweep optimum`
@@ -19,7 +21,7 @@ Each module imports only from those above it, and from those above `cli` in `swe
     bench      `sweep bench`
 """
 
-from sweep.cli import bench, illustrate, landscape, optimum, study
+from sweep.cli import bench, diagnose, illustrate, landscape, optimum, study
 from sweep.cli.app import main
 
-__all__ = ["bench", "illustrate", "landscape", "main", "optimum", "study"]
+__all__ = ["bench", "diagnose", "illustrate", "landscape", "main", "optimum", "study"]

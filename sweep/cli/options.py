@@ -11,7 +11,7 @@ from cyclopts import Parameter, Token
 from sweep.cli.app import UsageError
 
 
-def _integer(_: type, tokens: Sequence[Token]) -> int:
+def integer(_: type, tokens: Sequence[Token]) -> int:
     """A whole number as it is written; 1e6 is one, and 2.5 is not rounded to one."""
     value = float(tokens[0].value)
     if value != int(value):
@@ -44,12 +44,12 @@ LawSizes = Annotated[
 ]
 LawSeed = Annotated[
     int | None,
-    Parameter(converter=_integer, help="Seed of the samples of --population (default 0)."),
+    Parameter(converter=integer, help="Seed of the samples of --population (default 0)."),
 ]
-Replicates = Annotated[int, Parameter(converter=_integer, help="Samples of each size.")]
-Seed = Annotated[int, Parameter(converter=_integer, help="Of the samples.")]
+Replicates = Annotated[int, Parameter(converter=integer, help="Samples of each size.")]
+Seed = Annotated[int, Parameter(converter=integer, help="Of the samples.")]
 Quiet = Annotated[bool, Parameter(negative="", help="Show no progress.")]
-Memory = Annotated[int, Parameter(converter=_integer, help="Working memory in MiB.")]
+Memory = Annotated[int, Parameter(converter=integer, help="Working memory in MiB.")]
 
 
 def memory_budget(memory: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,37 @@ from sweep.records import plain
 
 def require_outputs(data: Path | None, out: Path | None, figure: Path | None, force: bool) -> None:
     """Refuses outputs that could not be written before anything is computed for them."""
-    for path in (out, figure):
-        if path is not None:
-            store.require_free(path, force=force)
+    require_apart([data], {"the result": out, "the figure": figure}, force=force)
+
+
+def require_apart(
+    inputs: Sequence[Path | None], outputs: Mapping[str, Path | None], *, force: bool
+) -> None:
+    """Refuses outputs that could not be written, or are files of data or of another output.
+
+    Args:
+        inputs: files that are read, if any.
+        outputs: what is written where, if it is, by what it is in a sentence.
+        force: overwrites what is there.
+
+    Raises:
+        InputError: says which one, and why.
+    """
+    taken: dict[Path, str] = {}
+    for what, path in outputs.items():
+        if path is None:
+            continue
+        store.require_free(path, force=force)
+        for data in inputs:
             if data is not None and path.exists() and data.exists() and path.samefile(data):
                 raise InputError(f"{path}: is the file of data and stays as it is")
-    if figure is not None:
-        from sweep import figures
+        if what == "the figure":
+            from sweep import figures
 
-        figures.require_format(figure)
-        if out is not None and out.absolute() == figure.absolute():
-            raise InputError(f"{out}: cannot be the result and the figure at once")
+            figures.require_format(path)
+        other = taken.setdefault(path.absolute(), what)
+        if other != what:
+            raise InputError(f"{path}: cannot be {other} and {what} at once")
 
 
 def make_directory(path: Path) -> None:
@@ -73,7 +93,15 @@ def together(files: Sequence[Path], *, force: bool) -> Iterator[list[Path]]:
         InputError: one of the files cannot be written; then none is.
     """
     with ExitStack() as stack:
-        yield [stack.enter_context(store.staged(file, force=force)) for file in files]
+        partial = [stack.enter_context(store.staged(file, force=force)) for file in files]
+        try:
+            yield partial
+        except InputError as error:
+            # Whoever asked for a file knows nothing of the one beside it.
+            text = str(error)
+            for path, file in zip(partial, files, strict=True):
+                text = text.replace(str(path), str(file))
+            raise InputError(text) from None
 
 
 def write_document(path: Path, value: Any, *, force: bool) -> None:

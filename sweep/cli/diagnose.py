@@ -1,0 +1,187 @@
+"""`sweep diagnose`: why the loss and the accuracy of a classifier disagree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+import sweep
+from sweep import history as histories
+from sweep import predictions as files
+from sweep.cli.app import UsageError, app
+from sweep.cli.diagnosed import print_diagnosis, print_findings
+from sweep.cli.options import FigureFile, Force, Json, integer
+from sweep.cli.outputs import document, print_json, require_apart, together
+from sweep.diagnosis.findings import CODES
+
+if TYPE_CHECKING:
+    from sweep.diagnosis.report import Diagnosis
+
+Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+"""What may begin with a minus."""
+
+
+@app.command
+def diagnose(
+    predictions: Annotated[
+        Path, Parameter(help="CSV, Parquet or NPZ with columns y and logit or probability.")
+    ],
+    /,
+    *,
+    pos_label: Annotated[
+        Text, Parameter(help="Label of class 1, where labels are not 0 and 1.")
+    ] = None,
+    y: Annotated[Text, Parameter(name="--y", help="Column of labels (default: y).")] = None,
+    logit: Annotated[
+        Text, Parameter(help="Column of logits; that of a class NAME is logit_NAME.")
+    ] = None,
+    probability: Annotated[
+        Text, Parameter(help="Column of probabilities; of a class probability_NAME.")
+    ] = None,
+    weight: Annotated[
+        Text, Parameter(help="Column of weights (default: weight, if there).")
+    ] = None,
+    clip: Annotated[
+        float | None, Parameter(help="Clip probabilities to [EPS, 1-EPS], as Keras with 1e-7.")
+    ] = None,
+    history: Annotated[
+        Path | None, Parameter(help="Losses and accuracies by epoch: .json or .csv.")
+    ] = None,
+    fitted: Annotated[Text, Parameter(help="Judge this fit of sigmoid(a z + b): a,b.")] = None,
+    platt: Annotated[Text, Parameter(help="Judge this fit of 1/(1 + exp(A z + B)): A,B.")] = None,
+    temperature: Annotated[
+        float | None,
+        Parameter(allow_leading_hyphen=True, help="Judge this fit of sigmoid(z/T): T."),
+    ] = None,
+    ignore: Annotated[
+        tuple[str, ...],
+        Parameter(
+            consume_multiple=True,
+            negative="",
+            show_default=False,
+            help=f"Findings not wanted: {', '.join(CODES)}.",
+        ),
+    ] = (),
+    replicates: Annotated[
+        int, Parameter(converter=integer, help="Bootstrap samples; 0 for no intervals.")
+    ] = 1000,
+    seed: Annotated[int, Parameter(converter=integer, help="Of the bootstrap.")] = 0,
+    out: Annotated[Path | None, Parameter(help="Write the JSON document here.")] = None,
+    figure: FigureFile = None,
+    html: Annotated[Path | None, Parameter(help="Write a page for the browser: .html.")] = None,
+    force: Force = False,
+    quiet: Annotated[bool, Parameter(negative="", help="Print the findings only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Why loss and accuracy disagree: validation logits of a classifier, diagnosed.
+
+    What is the matter and what to do about it comes first, then the numbers, with
+    95% intervals. Several classes have a column of logits each, in which labels are
+    the NAMEs of classes.
+    """
+    pair, platt_pair = _pair(fitted, "--fitted"), _pair(platt, "--platt")
+    _require_usage(logit, probability, [pair, platt_pair, temperature], ignore)
+    _require_outputs([predictions, history], out, figure, html, force=force)
+    data = files.load(
+        predictions,
+        y=y,
+        logit=logit,
+        probability=probability,
+        weight=weight,
+        pos_label=pos_label,
+        clip=clip,
+    )
+    result = sweep.diagnose(
+        data,
+        history=None if history is None else histories.load(history),
+        fitted=pair,
+        platt=platt_pair,
+        temperature=temperature,
+        ignore=ignore,
+        replicates=replicates,
+        seed=seed,
+    )
+    written = _write(result, predictions.name, out, figure, html, force=force)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    print(f"{predictions}: {_samples(result)}")
+    print_findings(result)
+    if not quiet:
+        print_diagnosis(result)
+    for path in written:
+        print(f"written: {path}")
+
+
+def _pair(text: str | None, option: str) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"{option}={text}: two numbers with a comma between them are needed"
+        ) from None
+    return first, second
+
+
+def _require_usage(
+    logit: str | None, probability: str | None, fits: list[Any], ignore: tuple[str, ...]
+) -> None:
+    if logit is not None and probability is not None:
+        raise UsageError("--logit and --probability exclude each other; give one")
+    if sum(fit is not None for fit in fits) > 1:
+        raise UsageError("--fitted, --platt and --temperature exclude each other; give one")
+    for code in ignore:
+        if code not in CODES:
+            raise UsageError(
+                f"--ignore: there is no finding {code!r}; there are {', '.join(CODES)}"
+            )
+
+
+def _require_outputs(
+    inputs: list[Path | None],
+    out: Path | None,
+    figure: Path | None,
+    html: Path | None,
+    *,
+    force: bool,
+) -> None:
+    if html is not None:
+        from sweep import page
+
+        page.require_format(html)
+    require_apart(inputs, {"the result": out, "the figure": figure, "the page": html}, force=force)
+
+
+def _write(
+    result: Diagnosis,
+    title: str,
+    out: Path | None,
+    figure: Path | None,
+    html: Path | None,
+    *,
+    force: bool,
+) -> list[Path]:
+    """Writes what was asked for, all of it or nothing; the paths that were written."""
+    written = [path for path in (out, figure, html) if path is not None]
+    with together(written, force=force) as partial:
+        places = iter(partial)
+        if out is not None:
+            next(places).write_text(document(result.to_dict()) + "\n", encoding="utf-8")
+        if figure is not None:
+            from sweep import figures
+
+            figures.write(figures.diagnosis(result), next(places))
+        if html is not None:
+            from sweep import page
+
+            page.write(result, next(places), title=title)
+    return written
+
+
+def _samples(result: Diagnosis) -> str:
+    weighted = ", weighted" if result.weighted else ""
+    return f"{result.n:,} samples of {len(result.classes)} classes{weighted}"

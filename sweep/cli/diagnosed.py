@@ -1,0 +1,248 @@
+"""A diagnosis in words and tables, at most 80 columns wide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from sweep.cli.words import CUTS_SHOWN, paragraph
+from sweep.diagnosis.estimate import Estimate
+from sweep.diagnosis.report import (
+    ClassReport,
+    Diagnosis,
+    Finding,
+    Recalibration,
+    TemperatureOptimum,
+    Threshold,
+)
+from sweep.page.tables import best_exists
+
+WORST_SHOWN = 5
+"""Samples with the largest loss that are printed; --json has more."""
+
+CLASSES_SHOWN = 20
+"""Classes that are printed, those with the largest loss; --json has them all."""
+
+NAME = 36
+"""Characters of what a number is."""
+
+Row = tuple[str, Estimate | float]
+"""What a number is, and the number; nan is a dash."""
+
+
+def print_findings(diagnosis: Diagnosis) -> None:
+    """What is the matter, and what to do, the gravest first."""
+    for finding in diagnosis.findings:
+        _print_finding(finding)
+    if diagnosis.fit is not None:
+        fit = diagnosis.fit
+        print(f"\nFIT   a = {_number(fit.a)}, b = {_number(fit.b)}: {_words(fit.verdict)}")
+        print(paragraph(fit.sentence))
+    if diagnosis.ignored:
+        print(f"\nNot reported: {', '.join(diagnosis.ignored)}.")
+
+
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    """The numbers behind the findings, with their intervals."""
+    of = f"{diagnosis.replicates} bootstrap samples, seed {diagnosis.seed}"
+    print(f"\nNumbers{f', with 95% intervals ({of})' if diagnosis.replicates else ''}")
+    reasons: list[str] = []
+    _print_rows(_scores(diagnosis), reasons)
+    _print_recalibration(diagnosis, reasons)
+    if diagnosis.threshold is not None:
+        _print_threshold(diagnosis.threshold, diagnosis.classes, reasons)
+    _print_concentration(diagnosis, reasons)
+    _print_classes(diagnosis.by_class)
+    _print_worst(diagnosis)
+    if reasons:
+        print()
+    for mark, reason in enumerate(reasons, 1):
+        print(paragraph(f"({mark}) No interval: {reason}."))
+
+
+def _print_finding(finding: Finding) -> None:
+    print(f"\n{finding.severity.upper()}  {finding.code}")
+    print(paragraph(_printable(finding.sentence)))
+    if finding.advice:
+        print(paragraph(_printable(f"What to do: {finding.advice}")))
+
+
+def _scores(diagnosis: Diagnosis) -> list[Row]:
+    base = diagnosis.baselines
+    return [
+        ("cross-entropy, nats", diagnosis.cross_entropy),
+        ("  of predicting the classes' shares", base.base_rate_entropy),
+        (f"  of predicting 1/{len(diagnosis.classes)} for each", base.uniform_entropy),
+        ("accuracy", diagnosis.accuracy),
+        ("  of predicting the commonest class", base.majority_accuracy),
+        ("Brier score", diagnosis.brier),
+    ]
+
+
+def _print_recalibration(diagnosis: Diagnosis, reasons: list[str]) -> None:
+    split = diagnosis.recalibration
+    several = isinstance(diagnosis.optimum, TemperatureOptimum)
+    print(f"\nRecalibrated by {'softmax(a z)' if several else 'sigmoid(a z + b)'}")
+    if diagnosis.optimum_status.name != "finite":
+        print(paragraph(best_exists(diagnosis)))
+    _print_rows(_several(split) if several else _two(split), reasons)
+
+
+def _several(split: Recalibration) -> list[Row]:
+    return [
+        ("best slope a", split.slope),
+        ("cross-entropy there, nats", split.cross_entropy),
+        ("saved by the slope", split.by_slope),
+    ]
+
+
+def _two(split: Recalibration) -> list[Row]:
+    return [
+        ("best slope a", split.slope),
+        ("best intercept b", split.intercept),
+        ("cross-entropy there, nats", split.cross_entropy),
+        (f"saved by a = {_number(split.slope_alone)} alone", split.by_slope),
+        (f"saved by b = {_number(split.intercept_alone)} alone", split.by_intercept),
+        ("saved by both", split.by_both),
+    ]
+
+
+def _print_threshold(threshold: Threshold, classes: Sequence[str], reasons: list[str]) -> None:
+    one = _label(classes[1], 30)
+    print(f"\nThe most accurate thresholds of the probability of class {one}")
+    shown = list(zip(threshold.probabilities, threshold.logits, strict=True))
+    for probability, logit in shown[:CUTS_SHOWN]:
+        print(f"    {_interval(probability, logit)} this class {_side(probability[2])}")
+    if len(shown) > CUTS_SHOWN:
+        print(f"    and {len(shown) - CUTS_SHOWN} more intervals (--json has them all)")
+    for constant in threshold.constants:
+        print(f"    predicting class {_label(classes[constant], 30)} everywhere")
+    rows: list[Row] = [
+        ("nearest to 0.5", threshold.nearest),
+        ("accuracy there", threshold.accuracy),
+        ("gained, on these same samples", threshold.gain),
+        ("gained, cross-validated", threshold.cross_validated_gain),
+    ]
+    _print_rows(rows, reasons)
+
+
+def _interval(probability: tuple[float, float, int], logit: tuple[float, float, int]) -> str:
+    """An interval of thresholds, of the logit where probabilities do not tell its ends apart."""
+    low, high, orientation = probability
+    texts = next(
+        (
+            (f"{low:.{digits}g}", f"{high:.{digits}g}")
+            for digits in (4, 9, 17)
+            if f"{low:.{digits}g}" != f"{high:.{digits}g}"
+        ),
+        None,
+    )
+    if texts is None:
+        texts = (f"logit {logit[0]!r}", repr(logit[1]))
+    ends = ", ".join(texts)
+    return f"({ends}]," if orientation > 0 else f"[{ends}),"
+
+
+def _side(orientation: int) -> str:
+    return "above" if orientation > 0 else "below"
+
+
+def _print_concentration(diagnosis: Diagnosis, reasons: list[str]) -> None:
+    few = diagnosis.concentration
+    print("\nShares of the loss")
+    rows: list[Row] = [
+        ("in the worst sample", few.worst_1),
+        ("in the worst 5 samples", few.worst_5),
+        ("in the worst 1% of samples", few.worst_1_percent),
+        ("in the worst 10% of samples", few.worst_10_percent),
+        ("Gini coefficient", few.gini),
+    ]
+    _print_rows(rows, reasons)
+    print(f"  {few.half:,} of {diagnosis.n:,} samples have half of the loss.")
+    exact = diagnosis.exact
+    if exact.count:
+        said = (
+            f"{exact.count:,} probabilities are exactly 0 or 1, {exact.wrong:,} of them wrong; 0 "
+            f"is taken for {exact.taken_for:.3g}, and then the wrong ones have "
+            f"{100 * exact.loss:.3g}% of the loss. "
+        )
+        if not math.isnan(exact.cross_entropy):
+            said += f"Without all of these cross-entropy is {exact.cross_entropy:.4g} nats."
+        print(paragraph(said.strip()))
+
+
+def _print_classes(classes: Sequence[ClassReport]) -> None:
+    worst = sorted(classes, key=lambda one: -_orderable(one.cross_entropy.value))
+    shown = set(map(id, worst[:CLASSES_SHOWN]))
+    print("\nBy class")
+    print(f"  {'':16}{'n':>11}{'share':>8}{'cross-entropy, nats':>23}{'accuracy':>20}")
+    for one in classes:
+        if id(one) in shown:
+            loss, right = one.cross_entropy, one.accuracy
+            print(
+                f"  {_label(one.label, 15):16}{one.n:>11,}{100 * one.share:>7.3g}%"
+                f"{_with_interval(loss, '.3g', 22):>23}{_with_interval(right, '.3f', 19):>20}"
+            )
+    if len(classes) > CLASSES_SHOWN:
+        print(f"  and {len(classes) - CLASSES_SHOWN} classes of less loss (--json has them all)")
+
+
+def _print_worst(diagnosis: Diagnosis) -> None:
+    print("\nThe samples with the largest loss (rows counted from 0)")
+    print(f"{'row':>10}  {'label':16}{'predicted':16}{'p(label)':>11}{'loss':>10}{'share':>9}")
+    for one in diagnosis.worst[:WORST_SHOWN]:
+        print(
+            f"{one.row:>10}  {_label(one.label, 15):16}{_label(one.predicted, 15):16}"
+            f"{one.probability:>11.3g}{one.loss:>10.4g}{100 * one.share:>8.3g}%"
+        )
+
+
+def _print_rows(rows: Iterable[Row], reasons: list[str]) -> None:
+    """Numbers with their intervals, or the mark of the reason why they have none."""
+    for name, number in rows:
+        if not isinstance(number, Estimate):
+            print(f"  {name:{NAME}}{_number(number):>12}")
+            continue
+        print(f"  {name:{NAME}}{_number(number.value):>12}  {_ends(number, reasons)}".rstrip())
+
+
+def _ends(estimate: Estimate, reasons: list[str]) -> str:
+    if not (math.isnan(estimate.low) or math.isnan(estimate.high)):
+        return f"{_number(estimate.low)} to {_number(estimate.high)}"
+    if not estimate.invalid:
+        return ""
+    if estimate.invalid not in reasons:
+        reasons.append(estimate.invalid)
+    return f"({reasons.index(estimate.invalid) + 1})"
+
+
+def _with_interval(estimate: Estimate, form: str, width: int) -> str:
+    """A number, with its interval where there is one and room for it."""
+    if math.isnan(estimate.value):
+        return "-"
+    value = f"{estimate.value:{form}}"
+    whole = f"{value} ({estimate.low:{form}}-{estimate.high:{form}})"
+    return value if math.isnan(estimate.low) or len(whole) > width else whole
+
+
+def _number(number: float) -> str:
+    return "-" if math.isnan(number) else f"{number:.4g}"
+
+
+def _orderable(number: float) -> float:
+    return -math.inf if math.isnan(number) else number
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _label(name: str, width: int) -> str:
+    """A name from a file, on one line and cut to a width."""
+    shown = _printable(name)
+    return shown if len(shown) <= width else f"{shown[: width - 1]}…"
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal would obey, for names come from files."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

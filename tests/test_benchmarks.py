@@ -1,6 +1,7 @@
 """The benchmarks run, on small sizes; what they time is not judged."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,5 +45,30 @@ def test_study_times_every_line_and_overwrites_nothing(tmp_path):
     assert 0 < document["memory"]["beyond_MiB"] < document["memory"]["peak_MiB"]
     assert {"cores", "device", "python", "versions"} <= set(document)
     again = subprocess.run(small, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "--force" in again.stderr
+
+
+def test_examples_say_what_is_known_to_be_the_matter(tmp_path):
+    command = [sys.executable, FOLDER / "examples.py", "--out", tmp_path, "--replicates=100"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    expected = {
+        "GaussianNB on breast": "overconfident",
+        "LogisticRegression on breast cancer: fitted": "healthy",
+        "LogisticRegression(class_weight=": "intercept_shifted",
+        "LogisticRegression on breast cancer, three": "few_samples_dominate",
+        "GaussianNB on ten": "overconfident",
+    }
+    starts = [done.stdout.index(words) for words in expected]
+    ends = [*starts[1:], len(done.stdout)]
+    said = dict(zip(expected, map(slice, starts, ends), strict=True))
+    for words, code in expected.items():
+        assert re.search(rf"^[A-Z]+  {code}$", done.stdout[said[words]], re.MULTILINE)
+    line = " ".join(done.stdout[said["LogisticRegression on breast cancer, three"]].split())
+    wrong = re.search(r"made wrong: rows (.*?), counted", line).group(1).split(", ")
+    named = re.search(r"samples have \d+% of the loss: rows ([\d, ]+) of", line).group(1)
+    assert set(wrong) < set(named.split(", "))
+    assert len(list(tmp_path.glob("diagnose_*.png"))) == 5
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (again.returncode, again.stdout) == (1, "")
     assert "--force" in again.stderr

@@ -1,0 +1,181 @@
+"""Diagnoses of real classifiers on the data sets that scikit-learn brings: findings and figures.
+
+Every logit is of a sample that its classifier was not fitted to: five stratified folds, shuffled
+with a seed. What is the matter with each classifier is known from elsewhere, so that the findings
+can be judged.
+
+    python benchmarks/examples.py [--out figures] [--force] [--only NAME ...] [--replicates 1000]
+"""
+
+import argparse
+import textwrap
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sweep
+from sweep import figures, store
+from sweep.cli.diagnosed import print_diagnosis, print_findings
+
+SEED = 0
+"""Of the folds, the subsample and the labels that are made wrong."""
+
+WEAK = ("mean texture", "mean smoothness", "mean symmetry")
+"""Features with which breast cancer is not told apart nearly perfectly."""
+
+MALIGNANT, BENIGN = 0, 1
+"""Targets of `load_breast_cancer`."""
+
+FEW = 60
+"""Malignant samples in the imbalanced subsample, beside 357 benign ones."""
+
+WRONG = 3
+"""Labels that are made wrong."""
+
+Given = dict[str, Any]
+"""Arguments of `sweep.diagnose`."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One classifier.
+
+    Attributes:
+        words: what it is, and what is known to be the matter with it.
+        given: makes the arguments of `sweep.diagnose`.
+    """
+
+    words: str
+    given: Callable[[], Given]
+
+
+def breast_cancer() -> Any:
+    """569 samples of thirty features, benign or malignant."""
+    return load_breast_cancer()
+
+
+def validation_logits(classifier: Any, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Log-probabilities of each class for each sample, shape (n, k), from folds without it."""
+    folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # log(0) is -inf
+        found = cross_val_predict(classifier, X, y, cv=folds, method="predict_log_proba")
+    return np.asarray(found)
+
+
+def logistic_regression(**options: Any) -> Any:
+    """Logistic regression of standardised features."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, **options))
+
+
+def naive_bayes() -> Given:
+    """Gaussian naive Bayes: thirty features that repeat each other count as thirty witnesses."""
+    bunch = breast_cancer()
+    return named(validation_logits(GaussianNB(), bunch.data, bunch.target), bunch.target)
+
+
+def regularised() -> Given:
+    """Logistic regression on the same folds."""
+    bunch = breast_cancer()
+    return named(validation_logits(logistic_regression(), bunch.data, bunch.target), bunch.target)
+
+
+def class_weights() -> Given:
+    """Rare malignant samples, each of which counts as much as six benign ones in the fit."""
+    bunch = breast_cancer()
+    malignant = np.flatnonzero(bunch.target == MALIGNANT)
+    few = np.random.default_rng(SEED).choice(malignant, FEW, replace=False)
+    rows = np.sort(np.concatenate([few, np.flatnonzero(bunch.target == BENIGN)]))
+    weak = np.isin(bunch.feature_names, WEAK)
+    X, y = bunch.data[rows][:, weak], bunch.target[rows]
+    return named(validation_logits(logistic_regression(class_weight="balanced"), X, y), y)
+
+
+def wrong_labels() -> Given:
+    """The logits of logistic regression beside labels some of which are wrong."""
+    given = regularised()
+    logits, y = given["logits"], given["y_true"].copy()
+    sure = np.flatnonzero(np.abs(logits[:, 1] - logits[:, 0]) > 8)
+    wrong = np.random.default_rng(SEED).choice(sure, WRONG, replace=False)
+    first, second = given["classes"]
+    y[wrong] = np.where(y[wrong] == first, second, first)
+    print(f"labels made wrong: rows {', '.join(map(str, np.sort(wrong)))}, counted from 0")
+    return given | {"y_true": y}
+
+
+def named(logits: np.ndarray, y: np.ndarray) -> Given:
+    """Arguments for breast cancer, malignant being class 1."""
+    names = breast_cancer().target_names
+    return {
+        "y_true": names[y],
+        "logits": logits,
+        "classes": [str(name) for name in names],
+        "pos_label": str(names[MALIGNANT]),
+    }
+
+
+def digits() -> Given:
+    """Gaussian naive Bayes of ten digits, 64 pixels each."""
+    bunch: Any = load_digits()
+    # Pixels that are always white have no variance: it is kept from 0.
+    classifier = GaussianNB(var_smoothing=1e-3)
+    logits = validation_logits(classifier, bunch.data, bunch.target)
+    return {"y_true": bunch.target, "logits": logits}
+
+
+EXAMPLES = {
+    "naive_bayes": Example("GaussianNB on breast cancer: known to be overconfident", naive_bayes),
+    "logistic_regression": Example(
+        "LogisticRegression on breast cancer: fitted by the loss that it is judged by", regularised
+    ),
+    "class_weights": Example(
+        "LogisticRegression(class_weight='balanced') where 60 of 417 are malignant: its intercept "
+        "is that of classes of equal size",
+        class_weights,
+    ),
+    "wrong_labels": Example(
+        "LogisticRegression on breast cancer, three labels made wrong", wrong_labels
+    ),
+    "digits": Example("GaussianNB on ten digits: known to be overconfident", digits),
+}
+
+
+def run(names: Sequence[str], out: Path | None, replicates: int, *, force: bool) -> None:
+    """Diagnoses each example, prints what was found, and writes its figure if asked to."""
+    paths = {name: out / f"diagnose_{name}.png" for name in names} if out is not None else {}
+    for path in paths.values():
+        store.require_free(path, force=force)
+    for name in names:
+        print(f"\n{textwrap.fill(EXAMPLES[name].words, 80)}")
+        found = sweep.diagnose(**EXAMPLES[name].given(), replicates=replicates)
+        print_findings(found)
+        print_diagnosis(found)
+        if name in paths:
+            figures.write(figures.diagnosis(found), paths[name], force=force)
+
+
+def main() -> None:
+    """Understands the command line."""
+    parser = argparse.ArgumentParser(description="Diagnoses of real classifiers.")
+    parser.add_argument("--out", type=Path, help="write the figures to this directory")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--only", nargs="+", choices=EXAMPLES, help="only these examples")
+    parser.add_argument("--replicates", type=int, default=1000, help="bootstrap samples")
+    asked = parser.parse_args()
+    try:
+        run(asked.only or list(EXAMPLES), asked.out, asked.replicates, force=asked.force)
+    except sweep.InputError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -11,10 +11,13 @@ import pytest
 import sweep
 import sweep.bench
 import sweep.cli
+import sweep.diagnosis
 import sweep.distributions
 import sweep.figures
+import sweep.page
 import sweep.populations
 import sweep.study
+from sweep.diagnosis.findings import CODES
 
 PACKAGE = Path(sweep.__file__).parent
 ROOT = PACKAGE.parent
@@ -28,7 +31,16 @@ def _listed(package):
 ORDER = _listed(sweep)
 PACKAGES = [
     sys.modules[f"sweep.{name}"]
-    for name in ("distributions", "populations", "bench", "study", "figures", "cli")
+    for name in (
+        "distributions",
+        "populations",
+        "bench",
+        "study",
+        "diagnosis",
+        "figures",
+        "page",
+        "cli",
+    )
 ]
 """From where modules are, for `sweep.study` is the function."""
 INNER = {
@@ -101,7 +113,8 @@ def _loaded_after(code):
     return set(done.stdout.split())
 
 
-HEAVY = {"jax", "jaxlib", "scipy", "xarray", "pandas", "matplotlib", "zarr", "netCDF4", "tomllib"}
+HEAVY = {"jax", "jaxlib", "scipy", "xarray", "pandas", "matplotlib", "plotly", "pyarrow", "zarr"}
+HEAVY |= {"netCDF4", "tomllib"}
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -178,7 +191,7 @@ def test_models_of_another_kind_are_refused_with_the_remedy():
 def test_python_of_the_readme_runs():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for block in blocks:
         _loaded_after(block)
 
@@ -191,6 +204,13 @@ def test_the_readme_has_the_laws_of_the_catalogue_and_whether_they_share():
     for key, asked, shared in rows:
         assert sweep.populations.population(asked).name == catalogue[key].name
         assert (shared == "yes") is sweep.optimum(catalogue[key]).shared
+
+
+def test_the_readme_has_every_code_of_a_finding():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.split("| code | says |")[1].split("\n\n")[0]
+    codes = [code for line in table.splitlines() for code in re.findall("`([a-z_]+)`", line)]
+    assert sorted(codes) == sorted(CODES)
 
 
 def test_ci_runs_the_test_command_of_the_readme():

@@ -94,7 +94,7 @@ def test_the_cross_validated_gain_is_that_of_a_loop(n, seed, weighted):
         right = (w * ((z > cut) == (y == 1)))[~kept].sum()
         total += right - (w * ((z > 0) == (y == 1)))[~kept].sum()
     found = _found(z, y, None if weight is None else w, seed=3)
-    assert found.cross_validated_gain == pytest.approx(total / w.sum(), abs=1e-12)
+    assert found.cross_validated_gain.value == pytest.approx(total / w.sum(), abs=1e-12)
 
 
 def test_what_is_gained_by_choosing_is_not_gained_on_other_data():
@@ -103,6 +103,6 @@ def test_what_is_gained_by_choosing_is_not_gained_on_other_data():
         t, y = calibrated(100, seed)
         found = _found(t, y)
         in_sample.append(found.gain.value)
-        held_out.append(found.cross_validated_gain)
+        held_out.append(found.cross_validated_gain.value)
     assert np.mean(in_sample) > 0.01
     assert np.mean(held_out) < 0

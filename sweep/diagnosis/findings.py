@@ -113,6 +113,7 @@ def _threshold_off(evidence: Evidence) -> Finding:
     found = report.threshold
     assert found is not None
     best, accuracy = found.accuracy.value, report.accuracy.value
+    held_out = found.cross_validated_gain.value
     where = (
         f"{found.nearest:.3g}"
         if found.logits
@@ -122,7 +123,7 @@ def _threshold_off(evidence: Evidence) -> Finding:
         "threshold_off",
         "warning",
         f"Another threshold than 0.5 is more accurate: with {where} accuracy is {best:.4g} in "
-        f"place of {accuracy:.4g}; cross-validated the gain is {found.cross_validated_gain:.2g}.",
+        f"place of {accuracy:.4g}; cross-validated the gain is {held_out:.2g}.",
         "Set the threshold on data apart from these, or repair the intercept; cross-entropy does "
         "not depend on the threshold.",
         {
@@ -130,7 +131,7 @@ def _threshold_off(evidence: Evidence) -> Finding:
             "accuracy": accuracy,
             "best_accuracy": best,
             "gain": found.gain.value,
-            "cross_validated_gain": found.cross_validated_gain,
+            "cross_validated_gain": held_out,
         },
     )
 

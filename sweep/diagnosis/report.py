@@ -94,7 +94,7 @@ class Threshold:
     nearest: float
     accuracy: Estimate
     gain: Estimate
-    cross_validated_gain: float
+    cross_validated_gain: Estimate
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ FOLDS = 10
 
 INVALID = "the bootstrap is inconsistent for a best threshold (cube-root asymptotics)"
 
+FOLDED = "no estimate of the variance of a cross-validation is unbiased"
+"""Bengio & Grandvalet 2004, J. Mach. Learn. Res. 5."""
+
 
 class Walk(NamedTuple):
     """The move of the threshold away from 0.5 with the most evidence.
@@ -81,7 +84,7 @@ def threshold(predictions: Predictions, best: AccuracyOptimum, seed: int = 0) ->
         nearest=_nearest(best),
         accuracy=Estimate.without(best.value, INVALID),
         gain=Estimate.without(max(0.0, best.value - right), INVALID),
-        cross_validated_gain=_cross_validated(ordered, seed),
+        cross_validated_gain=Estimate.without(_cross_validated(ordered, seed), FOLDED),
     )
 
 

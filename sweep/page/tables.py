@@ -19,9 +19,6 @@ CONSTANT = (
 )
 """What `Status.constant_x` says, in the words of a classifier."""
 
-UNKNOWN = f"{DASH} (not computed)"
-"""In place of an interval."""
-
 COLUMNS = ("", "value", f"{LEVEL:.0%} interval")
 
 Row = tuple[str, Estimate, Form]
@@ -123,12 +120,12 @@ def thresholds(diagnosis: Diagnosis) -> Html:
     if found is None:
         return Html()
     rows = [
-        ("best threshold nearest to 0.5", number(found.nearest), UNKNOWN),
+        ("best threshold nearest to 0.5", number(found.nearest), interval(found.accuracy)),
         *_rows(
             ("accuracy there", found.accuracy, percent),
             ("gain over 0.5, on these data", found.gain, percent),
+            ("gain over 0.5, cross-validated", found.cross_validated_gain, percent),
         ),
-        ("gain over 0.5, cross-validated", percent(found.cross_validated_gain), UNKNOWN),
     ]
     classes = [f"class {name}" for name in diagnosis.classes]
     places = _places(found, classes)

@@ -224,3 +224,14 @@ def test_sentences_have_numbers_also_for_separated_and_huge_logits(shift, gap):
     for found in diagnose(y, z, replicates=0).findings:
         assert "nan" not in (found.sentence + found.advice).split()
         assert "=nan" not in found.sentence.replace(" ", "")
+
+
+def test_one_sample_above_the_majority_is_no_skill():
+    y = (np.arange(300) < 30).astype(int)
+    z = np.random.default_rng(0).normal(-2.2, 0.3, 300)
+    z[0] = 1.0
+    report = diagnose(y, z, replicates=0)
+    assert report.accuracy.value > report.baselines.majority_accuracy.value
+    assert report.finding("imbalanced") is not None
+    z[:12] = 1.0
+    assert diagnose(y, z, replicates=0).finding("imbalanced") is None

@@ -258,7 +258,10 @@ def _is_imbalanced(evidence: Evidence) -> bool:
     skill = (accuracy - majority) / (1 - majority)
     changed = _share_not_majority(evidence)
     error = math.sqrt(changed / evidence.effective) / (1 - majority)
-    return skill <= SKILL and skill + ONE_SIDED * error <= NO_SKILL
+    # One sample more than the majority's is no skill either, whatever its share of the others.
+    gained = (accuracy - majority) * evidence.effective
+    none = skill <= SKILL or round(gained, 6) <= 1
+    return none and skill + ONE_SIDED * error <= NO_SKILL
 
 
 def _share_not_majority(evidence: Evidence) -> float:

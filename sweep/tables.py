@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
 from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
@@ -24,6 +27,21 @@ Choice = Callable[[list[str]], Iterable[str]]
 
 Table = dict[str, Shaped[np.ndarray, "n ..."]]
 """Columns by name."""
+
+
+class Header(NamedTuple):
+    """What a file says of itself before its rows are read.
+
+    Attributes:
+        columns: the chosen ones, in the order of the choice.
+        types: what numbers they are, by column, as NumPy names them; empty if the file does not
+            say, as CSV, or has no rows.
+        rows: how many there are; None if the file does not say.
+    """
+
+    columns: tuple[str, ...]
+    types: Mapping[str, str]
+    rows: int | None
 
 
 KINDS = "what is read is .csv, .tsv, both also as .gz, .parquet, .npz and .npy"
@@ -42,8 +60,19 @@ def read(path: Path, choice: Choice) -> Table:
         InputError: the file is missing or not of its kind, or the choice raises it; the sentence
             begins with the path.
     """
-    try:
+    with told(path):
         return READERS.get(path.suffix.lower(), _csv)(path, choice)
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What goes wrong in the block becomes a sentence that begins with the path.
+
+    Raises:
+        InputError: the block raised it, or the file cannot be read.
+    """
+    try:
+        yield
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -75,23 +104,41 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _csv(path: Path, choice: Choice) -> Table:
-    import pandas as pd  # loads in a quarter of a second, and only reading needs it
-
-    try:
-        # From pandas 3.1 on every decimal is read as the float64 nearest to it.
-        read = partial(
-            pd.read_csv,
-            path,
-            sep="\t" if ".tsv" in path.suffixes else ",",
-            skipinitialspace=True,
-            low_memory=False,
-            index_col=False,
-            compression="gzip" if path.suffix == ".gz" else None,
-        )
+    with csv_told():
+        read = csv_reader(path)
         # A pipe can be read but once; in it, of columns of one name the first is taken.
         header = read(header=None, nrows=1, dtype=str) if path.is_file() else None
+        frame = read()
+    chosen = list(choice([str(name) for name in frame.columns]))
+    if header is not None:
+        require_single(chosen, [str(name) for name in header.iloc[0]])
+    return {name: frame[name].to_numpy() for name in chosen}
+
+
+def csv_reader(path: Path) -> Callable[..., Any]:
+    """`pandas.read_csv` of the file in the dialect that its name says."""
+    import pandas as pd  # loads in a quarter of a second, and only reading needs it
+
+    # From pandas 3.1 on every decimal is read as the float64 nearest to it.
+    return partial(
+        pd.read_csv,
+        path,
+        sep="\t" if ".tsv" in path.suffixes else ",",
+        skipinitialspace=True,
+        low_memory=False,
+        index_col=False,
+        compression="gzip" if path.suffix == ".gz" else None,
+    )
+
+
+@contextmanager
+def csv_told() -> Iterator[None]:
+    """What pandas cannot read in the block becomes a sentence."""
+    import pandas as pd
+
+    try:
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            frame = read()
+            yield
     except pd.errors.EmptyDataError:
         raise InputError("is empty; a CSV file with a header is needed") from None
     except pd.errors.ParserWarning:
@@ -102,13 +149,14 @@ def _csv(path: Path, choice: Choice) -> Table:
         reason = " ".join(str(error).split())
         kinds = f"; {KINDS}" if isinstance(error, UnicodeDecodeError) else ""
         raise InputError(f"is not a CSV file ({reason}){kinds}") from None
-    chosen = list(choice([str(name) for name in frame.columns]))
-    if header is not None:
-        _require_single(chosen, [str(name) for name in header.iloc[0]])
-    return {name: frame[name].to_numpy() for name in chosen}
 
 
-def _require_single(chosen: Iterable[str], names: list[str]) -> None:
+def require_single(chosen: Iterable[str], names: list[str]) -> None:
+    """Refuses columns of which a file has several.
+
+    Raises:
+        InputError: names the first of them.
+    """
     for name in chosen:
         count = names.count(name)
         if count > 1:
@@ -117,30 +165,66 @@ def _require_single(chosen: Iterable[str], names: list[str]) -> None:
 
 def _npy(path: Path, choice: Choice) -> Table:
     with path.open("rb") as file:
-        if file.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
-            raise InputError("is not an NPY file (a pickle is never loaded)")
+        require_npy(file.read(len(MAGIC_PREFIX)))
     array = _array(lambda: np.load(path, allow_pickle=False))
+    names = npy_columns(array.dtype, array.shape)
     if array.dtype.names is not None:
-        return {name: array[name] for name in choice(list(array.dtype.names))}
-    if array.ndim != 2 or array.shape[1] not in (2, 3):
+        return {name: array[name] for name in choice(names)}
+    table: Table = dict(zip(names, array.T, strict=True))
+    return {name: table[name] for name in choice(names)}
+
+
+def require_npy(start: bytes) -> None:
+    """Refuses a file that does not start as NPY does.
+
+    Raises:
+        InputError: always the same sentence.
+    """
+    if start != MAGIC_PREFIX:
+        raise InputError("is not an NPY file (a pickle is never loaded)")
+
+
+def npy_columns(dtype: np.dtype, shape: tuple[int, ...]) -> list[str]:
+    """Names of the columns of an array: its fields, or else x, y and perhaps weight.
+
+    Raises:
+        InputError: it has no columns.
+    """
+    if dtype.names is not None:
+        return list(dtype.names)
+    if len(shape) != 2 or shape[1] not in (2, 3):
         raise InputError(
-            f"has shape {array.shape}; "
+            f"has shape {shape}; "
             "an array of shape (n, 2) or (n, 3) with columns x, y, weight is needed"
         )
-    table: Table = dict(zip(("x", "y", "weight"), array.T, strict=False))
-    return {name: table[name] for name in choice(list(table))}
+    return ["x", "y", "weight"][: shape[1]]
 
 
 def _npz(path: Path, choice: Choice) -> Table:
+    require_npz(path)
+    with npz_told(), np.load(path, allow_pickle=False) as archive:
+        return {
+            name: _array(partial(archive.__getitem__, name), f"{name!r} ")
+            for name in choice(list(archive.files))
+        }
+
+
+def require_npz(path: Path) -> None:
+    """Refuses a file that is no archive.
+
+    Raises:
+        InputError: always the same sentence.
+    """
     with path.open("rb") as file:
         if not is_zipfile(file):
             raise InputError("is not an NPZ file, or a damaged one")
+
+
+@contextmanager
+def npz_told() -> Iterator[None]:
+    """What an archive cannot give in the block becomes a sentence."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {
-                name: _array(partial(archive.__getitem__, name), f"{name!r} ")
-                for name in choice(list(archive.files))
-            }
+        yield
     except (BadZipFile, zlib.error):
         raise InputError("is a damaged NPZ file") from None
 
@@ -156,24 +240,41 @@ def _array(read: Callable[[], np.ndarray], name: str = "") -> np.ndarray:
 
 
 def _parquet(path: Path, choice: Choice) -> Table:
-    with path.open("rb") as file:
-        try:
-            from pyarrow import ArrowException
-            from pyarrow.parquet import ParquetFile
-        except ImportError:
-            raise InputError(
-                "reading Parquet needs pyarrow; install it by pip install 'sweep[parquet]'"
-            ) from None
-        try:
-            content = ParquetFile(file)
-            names = content.schema_arrow.names
-            chosen = list(choice(names))
-            _require_single(chosen, names)
-            table = content.read(columns=chosen)
-            return {name: np.asarray(table.column(name).to_pandas()) for name in chosen}
-        except (ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"is not a Parquet file, or a damaged one ({reason})") from None
+    with path.open("rb") as file, parquet_told():
+        content = parquet_module().ParquetFile(file)
+        names = content.schema_arrow.names
+        chosen = list(choice(names))
+        require_single(chosen, names)
+        table = content.read(columns=chosen)
+        return {name: np.asarray(table.column(name).to_pandas()) for name in chosen}
+
+
+def parquet_module() -> ModuleType:
+    """`pyarrow.parquet`, which loads when it is needed.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(
+            "reading Parquet needs pyarrow; install it by pip install 'sweep[parquet]'"
+        ) from None
+    return pyarrow.parquet
+
+
+@contextmanager
+def parquet_told() -> Iterator[None]:
+    """What pyarrow cannot read in the block becomes a sentence."""
+    parquet_module()
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"is not a Parquet file, or a damaged one ({reason})") from None
 
 
 READERS: dict[str, Callable[[Path, Choice], Table]] = {

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sweep.cuts import accuracy
+from sweep.confusion import accuracy
 from sweep.measure import Measure
 from sweep.panels import NOTHING, T
 

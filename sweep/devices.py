@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from sweep.data import InputError
-from sweep.measure import Columns, Points, sort
+from sweep.points import Columns, Points, sort
 
 AXIS = "shards"
 """Name of the one axis along which arrays are spread: one shard a device."""
@@ -102,7 +102,7 @@ def order(*classes: Points) -> None:
 
 
 def _sorted(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
-    """The same as `measure.sort`, by the first device."""
+    """The same as `points.sort`, by the first device."""
     with jax.enable_x64(True):
         if mass is None:
             return np.asarray(jnp.sort(x)), None

@@ -21,7 +21,8 @@ from jaxtyping import Array, Float, Int
 from sweep.analytic import profile
 from sweep.grid import Grid
 from sweep.losses import Loss, Smooth
-from sweep.measure import Measure, Points
+from sweep.measure import Measure
+from sweep.points import Points
 from sweep.progress import Step, ignore
 
 ROW = 512

@@ -1,4 +1,4 @@
-"""Lattice and Deposit: n points become sums over bins, in one pass, additively.
+"""Lattice and Deposit: bins, and the sums over them that n points become.
 
 The bins are those of a short floating-point format: 2^(bits+1) of one width on either side of 0,
 then octave after octave of 2^bits bins, each twice as wide as those before. Near 0 they are fine
@@ -14,25 +14,18 @@ Deposits on one lattice add up, over chunks, devices, files and machines.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
-from itertools import pairwise
+from functools import cached_property
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-from sweep import devices
-from sweep.data import InputError
-from sweep.measure import Measure, Points
-from sweep.progress import Step, ignore
+from sweep.errors import InputError
 
 MOMENTS = 4
 """Sums kept in each bin. With 4 the error falls with the fourth power of the bins' width."""
-
-MANTISSA, BIAS = 52, 1023
-"""Bits of a float64's mantissa; what is added to its exponent."""
 
 TINY = float(np.finfo(np.float64).tiny)
 """The least float64 that is not subnormal."""
@@ -40,14 +33,11 @@ TINY = float(np.finfo(np.float64).tiny)
 CHUNK = 2**18
 """Most points in one call on each device; more are no faster."""
 
-LONG = 512
-"""Points in a bin, on average, from which on bins of ordered points are summed one by one."""
+PIECE = 2**16
+"""Most ordered points that are summed at once: what is made of them stays in a cache."""
 
-BYTES_PER_POINT = 128
-"""Working memory for a point of a chunk."""
-
-SHORTEST = 2**10
-"""Points in the smallest call: chunks have few shapes, powers of two."""
+FINE = 38
+"""Bits of a t^j in sums that are exact: 2^24 of them fit into an int64."""
 
 
 @dataclass(frozen=True)
@@ -148,133 +138,79 @@ class Deposit:
         return np.stack([np.sum(mass, axis=1), np.sum(centre * mass + half * first, axis=1)])
 
 
-def largest_chunk(budget: int) -> int:
-    """Points in one call on each device, a power of two, within a budget of bytes."""
-    room = budget // (2 * BYTES_PER_POINT * len(devices.available()))
-    return min(CHUNK, 1 << (max(SHORTEST, room).bit_length() - 1))
-
-
-def chunks(measure: Measure, chunk: int = CHUNK) -> int:
-    """In how many chunks `deposit` sums a measure, each on one device."""
-    size = chunk * len(devices.available())
-    classes = (measure.class0, measure.class1)
-    return len(devices.available()) * sum(-(-len(points) // size) for points in classes)
-
-
-def deposit(measure: Measure, lattice: Lattice, step: Step = ignore, chunk: int = CHUNK) -> Deposit:
-    """Sums a measure into the bins of a lattice that covers it.
+def sums_in_order(
+    x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None, lattice: Lattice
+) -> tuple[Float[np.ndarray, "bins q"], int]:
+    """Sums of mass * t^j over each bin, of ordered points.
 
     Args:
-        measure: the data; every x lies within the lattice.
+        x: positions, ascending, within the lattice.
+        mass: their masses; None if each is 1.
         lattice: the bins.
-        step: is told how many points have been summed, after each chunk.
-        chunk: points in one call on each device.
+
+    Returns:
+        The sums, shape (bins, MOMENTS), and how many pieces were summed one by one.
     """
-    with jax.enable_x64(True):
-        sums = [
-            _sum_in_order(points.ordered, lattice, step, chunk)
-            if points.in_order and devices.on_host() and len(points) >= LONG * lattice.bins
-            else _sum(points, lattice, step, chunk)
-            for points in (measure.class0, measure.class1)
-        ]
-    moments = np.stack([total for total, _ in sums])
-    chunks = sum(count for _, count in sums)
-    points = len(measure.class0) + len(measure.class1)
-    return Deposit(lattice, moments, points, measure.counted, chunks)
+    total = np.zeros((lattice.bins, MOMENTS))
+    for stretch in _stretches(x, lattice):
+        power = np.ones(len(stretch.t)) if mass is None else mass[stretch.part]
+        for j in range(MOMENTS):
+            total[stretch.bins, j] += np.add.reduceat(power, stretch.begins)
+            power = power * stretch.t
+    return total, -(-len(x) // PIECE)
 
 
-def _sum(
-    points: Points, lattice: Lattice, step: Step, chunk: int
-) -> tuple[Float[np.ndarray, "bins q"], int]:
-    """Sums over each bin, and in how many chunks they were made."""
-    shards = len(devices.available())
-    width = max(SHORTEST, 1 << (lattice.bins - 1).bit_length())
-    numbers = (lattice.exponent, lattice.bits, lattice.first << lattice.group)
-    columns = [points.x] if points.mass is None else [points.x, points.mass]
-    total, chunks = devices.spread(np.zeros(0), width * MOMENTS), 0
-    for start in range(0, len(points), chunk * shards):
-        count = min(chunk * shards, len(points) - start)
-        length = max(SHORTEST, 1 << (-(-count // shards) - 1).bit_length())
-        rows = [devices.spread(column[start : start + count], length) for column in columns]
-        valid = np.clip(count - length * np.arange(shards), 0, length)
-        before, total = total, _add(total, valid, rows, *numbers)
-        before.block_until_ready()  # while one chunk is summed the next is sent, and no more
-        chunks += shards
-        step(count)
-    tables = np.asarray(total).reshape(shards, width, MOMENTS)
-    return np.sum(tables[:, : lattice.bins], axis=0), chunks
+def exact_sums_in_order(x: Float[np.ndarray, " m"], lattice: Lattice) -> Int[np.ndarray, "bins q"]:
+    """The same of at most 2^24 points of mass 1, in units of 2^-FINE, each t^j rounded to one.
+
+    Integers add up to the same whatever order and stretches points come in. The rounding of a t^j
+    is less than what a `Deposit` may be wrong by for each unit of mass, CHUNK roundings of float64.
+    """
+    total = np.zeros((lattice.bins, MOMENTS), np.int64)
+    for stretch in _stretches(x, lattice):
+        total[stretch.bins, 0] += stretch.points << FINE
+        power = np.ldexp(stretch.t, FINE)
+        for j in range(1, MOMENTS):
+            total[stretch.bins, j] += np.add.reduceat(power.astype(np.int64), stretch.begins)
+            power *= stretch.t
+    return total
 
 
-def _sum_in_order(
-    points: Points, lattice: Lattice, step: Step, chunk: int
-) -> tuple[Float[np.ndarray, "bins q"], int]:
-    """The same of ordered points, of which a bin holds a stretch: no index, no scattering."""
+class _Stretch(NamedTuple):
+    """Some ordered points by bins.
+
+    Attributes:
+        part: which points.
+        bins: that hold any of them, ascending, shape (k,).
+        begins: the first point of each of these bins, from the first of the part on.
+        points: how many there are in each.
+        t: where each point lies in its bin, in [-1, 1].
+    """
+
+    part: slice
+    bins: Int[np.ndarray, " k"]
+    begins: Int[np.ndarray, " k"]
+    points: Int[np.ndarray, " k"]
+    t: Float[np.ndarray, " m"]
+
+
+def _stretches(x: Float[np.ndarray, " m"], lattice: Lattice) -> Iterator[_Stretch]:
+    """Ordered points in pieces, of which a bin holds a stretch: no index, no scattering."""
     edges = lattice.edges
     # A point on an edge lies in the bin further from 0.
-    ends = np.searchsorted(points.x, edges)
-    ends[edges < 0] = np.searchsorted(points.x, edges[edges < 0], side="right")
-    total = np.zeros((lattice.bins, MOMENTS))
-    ones = np.ones(min(chunk, len(points)))
-    for k, (first, last) in enumerate(pairwise(ends.tolist())):
-        centre, half = (edges[k] + edges[k + 1]) / 2, (edges[k + 1] - edges[k]) / 2
-        for start in range(first, last, chunk):
-            stop = min(start + chunk, last)
-            mass = ones[: stop - start] if points.mass is None else points.mass[start:stop]
-            t = (points.x[start:stop] - centre) * (1 / half)
-            total[k, 0] += stop - start if points.mass is None else np.sum(mass)
-            power = t
-            for j in range(1, MOMENTS):
-                total[k, j] += mass @ power
-                power = power * t
-    step(len(points))
-    return total, -(-len(points) // chunk)
-
-
-@jax.jit
-def _add(
-    total: Float[Array, "d wq"],
-    valid: Int[Array, " d"],
-    rows: list[Float[Array, "d m"]],
-    exponent: Int[Array, ""],
-    bits: Int[Array, ""],
-    start: Int[Array, ""],
-) -> Float[Array, "d wq"]:
-    """Adds the moments of the first `valid` points in each row to a flat table, one a device."""
-
-    def of_row(
-        total: Float[Array, " wq"], valid: Int[Array, ""], *row: Float[Array, " m"]
-    ) -> Float[Array, " wq"]:
-        width = total.size // MOMENTS
-        number, t = jax.vmap(partial(_place, exponent, bits))(row[0])
-        number = jnp.where(jnp.arange(len(t)) < valid, number - start, width).astype(jnp.int32)
-        term = row[1] if len(row) > 1 else jnp.ones_like(t)
-        moments = []
-        for _ in range(MOMENTS):
-            sums = jnp.zeros(width + 1).at[number].add(term, mode="promise_in_bounds")
-            moments.append(sums[:width])
-            term = term * t
-        return total + jnp.stack(moments, axis=-1).reshape(-1)
-
-    return devices.on_each(of_row, 2 + len(rows))(total, valid, *rows)
-
-
-def _place(
-    exponent: Int[Array, ""], bits: Int[Array, ""], x: Float[Array, ""]
-) -> tuple[Int[Array, ""], Float[Array, ""]]:
-    """Number of the bin that x lies in, and its position t in [-1, 1] there; exact."""
-    size = jnp.abs(x) * _power_of_two(-exponent)
-    binary_exponent = (jax.lax.bitcast_convert_type(size, jnp.int64) >> MANTISSA) - BIAS
-    octave = jnp.maximum(binary_exponent - bits, 0)
-    scaled = size * _power_of_two(-octave)
-    whole = jnp.floor(scaled)
-    number = (octave << bits) + whole.astype(jnp.int64)
-    t = 2 * (scaled - whole) - 1
-    return jnp.where(x < 0, -1 - number, number), jnp.where(x < 0, -t, t)
-
-
-def _power_of_two(exponent: Int[Array, ""]) -> Float[Array, ""]:
-    bits = (exponent.astype(jnp.int64) + BIAS) << MANTISSA
-    return jax.lax.bitcast_convert_type(bits, jnp.float64)
+    ends = np.searchsorted(x, edges)
+    ends[edges < 0] = np.searchsorted(x, edges[edges < 0], side="right")
+    centre, scale = (edges[1:] + edges[:-1]) / 2, 2 / np.diff(edges)
+    for start in range(0, len(x), PIECE):
+        part = slice(start, min(start + PIECE, len(x)))
+        first = np.searchsorted(ends, part.start, side="right") - 1
+        last = np.searchsorted(ends, part.stop)
+        within = np.clip(ends[first : last + 1], part.start, part.stop) - part.start
+        count = np.diff(within)
+        held = np.flatnonzero(count)
+        count, begins, bins = count[held], within[held], first + held
+        t = (x[part] - np.repeat(centre[bins], count)) * np.repeat(scale[bins], count)
+        yield _Stretch(part, bins, begins, count, t)
 
 
 def _panel(x: float, exponent: int, bits: int, group: int) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import Array, Float, Int, Shaped
 
-from sweep.cuts import Confusion
+from sweep.confusion import Confusion
 from sweep.data import Batch, InputError
 from sweep.grid import Grid
 from sweep.kernels import ROW, TILE, Span, spans

@@ -6,8 +6,9 @@ from hypothesis.extra.numpy import arrays
 
 import sweep
 from sweep import Measure, Sample
-from sweep.cuts import confusion, cut
-from sweep.measure import cumulative
+from sweep.confusion import confusion
+from sweep.cuts import cut
+from sweep.points import cumulative
 from tests import oracle
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)

@@ -7,7 +7,8 @@ import sweep
 from sweep import InputError, Sample, kernels
 from sweep.grid import Grid
 from sweep.losses import METRICS, Smooth, metric
-from sweep.measure import Measure, Points
+from sweep.measure import Measure
+from sweep.points import Points
 from tests import oracle
 
 CE = METRICS["cross_entropy"]

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep import InputError, Measure, Sample, devices
-from sweep import lattice as module
-from sweep.lattice import MOMENTS, Lattice, deposit
+from sweep import deposits as module
+from sweep.deposits import deposit
+from sweep.lattice import MOMENTS, Lattice
 
 SHAPES = {
     "uniform": lambda rng, n: rng.uniform(-1, 1, n),
@@ -42,7 +43,7 @@ def bins(lattice):
 def test_moments_are_sums_over_the_points_of_each_bin(shape, weighted):
     x = SHAPES[shape](np.random.default_rng(1), 800)
     data, lattice = measure(x, weighted=weighted), lattice_of(x)
-    found = deposit(data, lattice)
+    found = deposit(data.classes, lattice)
     centre, half = bins(lattice)
     edges = lattice.edges  # an edge belongs to the bin further from 0: the upper one, from 0 up
     for points, moments in zip((data.class0, data.class1), found.moments, strict=True):
@@ -63,12 +64,11 @@ def test_moments_are_sums_over_the_points_of_each_bin(shape, weighted):
 def test_ordered_points_have_the_same_deposit(monkeypatch, shape, weighted):
     x = SHAPES[shape](np.random.default_rng(2), 3000)
     lattice = lattice_of(x)
-    found = deposit(measure(x, weighted=weighted), lattice)
-    monkeypatch.setattr(module, "LONG", 0)
+    found = deposit(measure(x, weighted=weighted).classes, lattice)
     monkeypatch.setattr(module, "_sum", None)
     data = measure(x, weighted=weighted)
     devices.order(data.class0, data.class1)
-    ordered = deposit(data, lattice)
+    ordered = deposit(data.classes, lattice)
     slack = 4e-16 * np.max(np.abs(x)) / np.min(np.diff(lattice.edges))
     assert ordered.moments == pytest.approx(found.moments, rel=1e-12, abs=3000 * (slack + 1e-12))
     assert np.array_equal(ordered.moments[..., 0], found.moments[..., 0]) or weighted
@@ -77,7 +77,7 @@ def test_ordered_points_have_the_same_deposit(monkeypatch, shape, weighted):
 def test_counts_are_exact():
     x = np.random.default_rng(0).normal(size=30_000)
     data = measure(x)
-    moments = deposit(data, lattice_of(x)).moments
+    moments = deposit(data.classes, lattice_of(x)).moments
     assert np.sum(moments[0, :, 0]) == len(data.class0)
     assert np.sum(moments[1, :, 0]) == len(data.class1)
 
@@ -90,7 +90,9 @@ def test_merging_deposits_is_depositing_the_merged(n, m, seed, weighted):
     w = rng.uniform(0.1, 2, n + m) if weighted else None
     lattice = lattice_of(x)
     whole, *parts = (
-        deposit(Measure.from_sample(Sample(x[s], y[s], None if w is None else w[s])), lattice)
+        deposit(
+            Measure.from_sample(Sample(x[s], y[s], None if w is None else w[s])).classes, lattice
+        )
         for s in (slice(None), slice(n), slice(n, None))
     )
     merged = parts[0].merge(parts[1])
@@ -105,7 +107,7 @@ def test_merging_deposits_is_depositing_the_merged(n, m, seed, weighted):
 
 def test_deposits_on_different_lattices_are_refused():
     x = np.arange(5.0)
-    one, other = (deposit(measure(x), lattice_of(x, bits=bits)) for bits in (5, 6))
+    one, other = (deposit(measure(x).classes, lattice_of(x, bits=bits)) for bits in (5, 6))
     with pytest.raises(InputError, match="deposit both on one lattice"):
         one.merge(other)
 
@@ -114,9 +116,9 @@ def test_deposits_on_different_lattices_are_refused():
 def test_chunks_change_nothing(weighted):
     x = np.random.default_rng(3).normal(size=5000)
     data, lattice = measure(x, weighted=weighted), lattice_of(x)
-    whole = deposit(data, lattice)
+    whole = deposit(data.classes, lattice)
     steps = []
-    parts = deposit(data, lattice, steps.append, chunk=1024)
+    parts = deposit(data.classes, lattice, steps.append, chunk=1024)
     assert parts.chunks > whole.chunks
     assert sum(steps) == 5000
     assert parts.moments == pytest.approx(whole.moments, rel=1e-12, abs=1e-12)

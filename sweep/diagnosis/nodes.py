@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sweep.measure import Points, sort
+from sweep.points import Points, gauss, sort
 from sweep.predictions import Predictions
 
 MOST = 2**14
@@ -171,13 +171,9 @@ def _gauss(
     offset -= np.repeat(mean, rows)
     by_square = each * offset * offset
     variance, third = summed(by_square) / total, summed(by_square * offset) / total
-    half = np.divide(third, 2 * variance, out=np.zeros(len(rows)), where=variance > 0)
-    reach = np.sqrt(variance + half * half)
-    tilt = np.divide(half, reach, out=np.ones(len(rows)), where=reach > 0)
+    away, share = gauss(variance, third)
     count, omega = (rows, total / rows) if weight is None else _effective(total, summed(each**2))
-    nodes = np.stack([half - reach, half + reach]) * unit + (z[first] + mean * unit)
-    nodes = np.clip(nodes, z[first], z[last])
-    share = np.stack([(1 + tilt) / 2, (1 - tilt) / 2])
+    nodes = np.clip(away * unit + (z[first] + mean * unit), z[first], z[last])
     kept = share > 0
     return nodes[kept], (share * count)[kept], np.broadcast_to(omega, share.shape)[kept]
 

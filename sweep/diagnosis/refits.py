@@ -19,8 +19,9 @@ from sweep.data import InputError
 from sweep.diagnosis.alone import intercept_alone, slope_alone
 from sweep.diagnosis.nodes import Nodes
 from sweep.diagnosis.scores import entropy
-from sweep.measure import Measure, Points
+from sweep.measure import Measure
 from sweep.newton import minimise
+from sweep.points import Points
 
 if TYPE_CHECKING:
     from jax import Array

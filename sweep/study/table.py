@@ -18,13 +18,13 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep import cuts, devices, sampling
+from sweep import confusion, cuts, devices, sampling
 from sweep.data import InputError, Sample
 from sweep.grid import RESULT_LIMIT
-from sweep.landscape import versions
 from sweep.measure import Measure
 from sweep.optimum import AccuracyOptimum, PopulationOptimum, optimum
 from sweep.populations import Population
+from sweep.preparation import versions
 from sweep.progress import Step
 from sweep.sampling import Layout
 from sweep.study.replicates import optima
@@ -210,8 +210,8 @@ def _columns(
         "gap": gap,
         "shared": gap == 0,
         "distance": found["distance"],
-        "regret_cross_entropy": known(highest - cuts.accuracy(measure, ce.t, ce.orientation)),
-        "regret_accuracy": highest - cuts.accuracy(measure, middle, found["orientation"]),
+        "regret_cross_entropy": known(highest - confusion.accuracy(measure, ce.t, ce.orientation)),
+        "regret_accuracy": highest - confusion.accuracy(measure, middle, found["orientation"]),
         "cut_error_cross_entropy": known(_error(ce.t, population.cross_entropy.cut, window)),
         "cut_error_accuracy": _away(middle, found["orientation"], population.accuracy, window),
         "ones": found["ones"],

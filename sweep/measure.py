@@ -14,118 +14,28 @@ which is all that a smooth metric needs, and a `Density` of each class knows the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
+from numpy.typing import ArrayLike
 
-from sweep.data import Sample, digest
+from sweep.binned import Binned
+from sweep.data import InputError, Sample, digest
+from sweep.grid import Grid, axis
 from sweep.panels import NODES
+from sweep.points import Points, cumulative, pick
 from sweep.populations import Population
 from sweep.quadrature import Quadrature
-
-AT_ONCE = 2**16
-"""Points that are told apart at once, so that what is made of them stays in a cache."""
+from sweep.sketch import Sketch
+from sweep.terms import Terms
 
 RESIDUE = 2.0**-50
 """Share of a class's density that is rounding rather than mass: 1e-15."""
-
-Columns = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None]
-"""Positions of points and their masses, or None if each has mass 1."""
-
-Sort = Callable[[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None], Columns]
-"""Puts positions in ascending order and masses with them."""
-
-
-def sort(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
-    """Positions in ascending order and masses with them, by NumPy."""
-    if mass is None:
-        return np.sort(x), None
-    order = np.argsort(x)
-    return x[order], mass[order]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Points:
-    """The weighted points of one class.
-
-    Attributes:
-        x: positions, shape (m,), in any order.
-        mass: masses > 0, shape (m,); None means that each point has mass 1, so that sums of
-            masses are counts and are kept as integers.
-    """
-
-    x: Float[np.ndarray, " m"]
-    mass: Float[np.ndarray, " m"] | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __repr__(self) -> str:
-        return f"Points(m={len(self)}, counted={self.mass is None})"
-
-    @property
-    def masses(self) -> Float[np.ndarray, " m"]:
-        """Mass of each point, shape (m,), also where all are 1."""
-        return np.ones(len(self)) if self.mass is None else self.mass
-
-    @cached_property
-    def ordered(self) -> Points:
-        """The same points with x ascending."""
-        return Points(*sort(self.x, self.mass))
-
-    def order(self, sort: Sort) -> None:
-        """Has `ordered` come from another sort, unless the points are in order already."""
-        if not self.in_order:
-            vars(self)["ordered"] = Points(*sort(self.x, self.mass))
-
-    @cached_property
-    def total(self) -> int | float:
-        """Mass of all points: an int if they are counted."""
-        return len(self) if self.mass is None else float(np.sum(self.mass))
-
-    @cached_property
-    def extremes(self) -> tuple[float, float]:
-        """(min x, max x); (inf, -inf) where there are no points."""
-        if len(self) == 0:
-            return np.inf, -np.inf
-        if self.in_order:
-            return float(self.ordered.x[0]), float(self.ordered.x[-1])
-        return float(np.min(self.x)), float(np.max(self.x))
-
-    @property
-    def in_order(self) -> bool:
-        """Whether `ordered` is at hand."""
-        return "ordered" in vars(self)
-
-    def split(
-        self, edges: Float[np.ndarray, " k"]
-    ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
-        """Mass of the points below each edge and of all others; fastest for ascending edges."""
-        below = np.searchsorted(self.ordered.x, edges)
-        return self.mass_of_first(below), self.mass_of_last(len(self) - below)
-
-    def mass_of_first(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
-        """Mass of the `count` lowest points, of count's shape: int64 if counted, else float64."""
-        return count if self.mass is None else np.asarray(self._cumulative[count])
-
-    def mass_of_last(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
-        """Mass of the `count` highest points, likewise: precise also where little is left."""
-        return count if self.mass is None else np.asarray(self._cumulative_from_above[count])
-
-    @cached_property
-    def _cumulative(self) -> Float[np.ndarray, " k"]:
-        """Mass of the first 0, 1, ..., m points in ascending order of x."""
-        assert self.ordered.mass is not None
-        return cumulative(self.ordered.mass)
-
-    @cached_property
-    def _cumulative_from_above(self) -> Float[np.ndarray, " k"]:
-        assert self.ordered.mass is not None
-        return cumulative(self.ordered.mass[::-1])
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -200,6 +110,7 @@ class Measure:
         n: number of data points that it stands for; inf for a population.
         fingerprint: names the data that it was made from.
         quadrature: of a population; None for a sample.
+        sketch: of a stream, whose points are those that stand for the ones that were read.
     """
 
     class0: Points
@@ -207,6 +118,7 @@ class Measure:
     n: int | float
     fingerprint: str
     quadrature: Quadrature | None = None
+    sketch: Sketch | None = None
 
     def __repr__(self) -> str:
         return f"Measure(n={self.n}, class0={self.class0!r}, class1={self.class1!r})"
@@ -247,6 +159,55 @@ class Measure:
         name = digest(found.x, found.weights(0), found.weights(1))
         return cls(class0, class1, math.inf, name, found)
 
+    @classmethod
+    def from_batches(
+        cls,
+        batches: Iterable[Any],
+        *,
+        a: str | ArrayLike = "-5:5:101",
+        b: str | ArrayLike = "-5:5:101",
+        metrics: Sequence[str] = ("cross_entropy", "accuracy"),
+        tolerance: float = 1e-9,
+        range: tuple[float, float] | None = None,  # noqa: A002 as in numpy.histogram
+    ) -> Measure:
+        """The measure of data that come in batches, read once in memory that n does not matter for.
+
+        It answers what its sketch does (see `sweep.Sketch`): smooth metrics for every |a| up to the
+        largest of the axis a, to the tolerance; counting metrics exactly on the grid of the axes,
+        and between two numbers elsewhere.
+
+        Args:
+            batches: samples, or tuples (x, y) or (x, y, weight) of arrays of one length.
+            a: slopes, as in `sweep.landscape`.
+            b: intercepts.
+            metrics: names of metrics that will be asked for.
+            tolerance: largest error of a smooth metric, as a multiple of max(1, value).
+            range: (lowest, highest) x that there may be; without it the batches are gone through
+                twice, which an iterator cannot be.
+
+        Raises:
+            InputError: there are no batches, one is no sample, x is outside the range, or the
+                tolerance cannot be kept.
+        """
+        from sweep.streams import Sketcher, rows_of  # with the readers of files: not for all
+
+        grid = Grid(axis(a, "a"), axis(b, "b"))
+        ends = _ends(batches) if range is None else range
+        maker = Sketcher(Terms.of(grid, ends, metrics, tolerance))
+        maker.add("batches", rows_of(_samples(batches)))
+        return cls.from_sketch(maker.sketch())
+
+    @classmethod
+    def from_sketch(cls, sketch: Sketch) -> Measure:
+        """The measure of a sketch."""
+        class0, class1 = Binned.of(sketch, 0), Binned.of(sketch, 1)
+        return cls(class0, class1, sketch.n, sketch.fingerprint, sketch=sketch)
+
+    @property
+    def classes(self) -> tuple[Points, Points]:
+        """The points of class 0 and of class 1."""
+        return self.class0, self.class1
+
     @property
     def points(self) -> int:
         """Points of both classes, which is what evaluating them costs."""
@@ -255,7 +216,7 @@ class Measure:
     @property
     def counted(self) -> bool:
         """Whether masses are counts: hard labels without weights."""
-        return self.class0.mass is None and self.class1.mass is None
+        return self.class0.counted and self.class1.counted
 
     @property
     def total(self) -> int | float:
@@ -269,7 +230,7 @@ class Measure:
         Nothing is rounded, and no sum of a moderate number of losses over- or underflows, in
         float32 either. Counts stay counts.
         """
-        if self.counted:
+        if all(points.mass is None for points in self.classes):
             return self
         _, exponent = np.frexp(self.heaviest)
         class0, class1 = (
@@ -280,7 +241,7 @@ class Measure:
     @cached_property
     def heaviest(self) -> float:
         """Mass of the heaviest point."""
-        if self.counted:
+        if all(points.mass is None for points in self.classes):
             return 1.0
         return max(float(np.max(p.masses, initial=0.0)) for p in (self.class0, self.class1))
 
@@ -303,7 +264,7 @@ def as_measure(data: object, slope: float | None = None) -> Measure:
     """The measure of anything that has one.
 
     Args:
-        data: a sample, a population or a measure.
+        data: a sample, a population, a sketch or a measure.
         slope: largest |a| for which a population is to be integrated, as in
             `Measure.from_population`; a measure that was made for less is made anew.
 
@@ -320,37 +281,52 @@ def as_measure(data: object, slope: float | None = None) -> Measure:
         return data
     if isinstance(data, Sample):
         return Measure.from_sample(data)
+    if isinstance(data, Sketch):
+        return Measure.from_sketch(data)
     raise TypeError(
         f"data is a {type(data).__name__}; give sweep.Sample(x, y), sweep.data.load(path), "
-        "a law of sweep.populations or a sweep.Measure"
+        "a law of sweep.populations, a sweep.Sketch or a sweep.Measure"
     )
-
-
-def cumulative(mass: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m+1"]:
-    """Sums of the first 0, 1, ..., m masses, with a rounding error of about 2 sqrt(m) ulps.
-
-    `numpy.cumsum` alone drifts by m ulps: here each of sqrt(m) blocks is summed from its start.
-    """
-    m = len(mass)
-    width = max(1, int(np.sqrt(m)))
-    padded = np.zeros(-(-m // width) * width)
-    padded[:m] = mass
-    inside = np.cumsum(padded.reshape(-1, width), axis=1)
-    before = np.concatenate([[0.0], np.cumsum(inside[:, -1])])[:-1]
-    return np.concatenate([[0.0], (before[:, None] + inside).reshape(-1)[:m]])
 
 
 def _labelled(
     x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], label: int
 ) -> Float[np.ndarray, " m"]:
-    """The positions with a label: `x[y == label]`, twice as fast on much data."""
-    found, count = np.empty(len(x)), 0
-    for start in range(0, len(x), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        here = np.flatnonzero(y[part] == label)
-        x[part].take(here, out=found[count : count + len(here)], mode="clip")
-        count += len(here)
-    return found[:count]
+    """The positions with a label."""
+    found = np.empty(len(x))
+    return found[: pick(x, y, label, found)]
+
+
+def _samples(batches: Iterable[Any]) -> Iterator[Sample]:
+    """Batches as samples.
+
+    Raises:
+        InputError: says which one is none.
+    """
+    for number, batch in enumerate(batches):
+        try:
+            yield batch if isinstance(batch, Sample) else Sample(*batch)
+        except InputError as error:
+            raise InputError(f"batch {number}: {error}") from None
+        except TypeError:
+            raise InputError(
+                f"batch {number} is a {type(batch).__name__}; a sweep.Sample or a tuple (x, y) or "
+                "(x, y, weight) is needed"
+            ) from None
+
+
+def _ends(batches: Iterable[Any]) -> tuple[float, float]:
+    """The (lowest, highest) x of batches that can be gone through once more."""
+    if iter(batches) is batches:
+        raise InputError(
+            "batches is an iterator, which cannot be gone through twice; give range=(low, high) "
+            "of x, or something that can"
+        )
+    ends = [(np.min(s.x), np.max(s.x)) for s in _samples(batches) if len(s)]
+    if not ends:
+        raise InputError("there are no batches with points; at least one point is needed")
+    lowest, highest = zip(*ends, strict=True)
+    return float(min(lowest)), float(max(highest))
 
 
 def _massive(x: Float[np.ndarray, " n"], mass: Float[np.ndarray, " n"]) -> Points:

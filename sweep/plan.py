@@ -83,15 +83,7 @@ class Samples:
         """Roundings that interpolation adds, in units of the largest value."""
         return 0.0 if self.t is None else (len(self.points) + 8) * UNIT
 
-    def pieces(self, most: int) -> Iterator[tuple[int, Samples]]:
-        """Parts of the axis, by where they begin, with at most so many points or interpolated."""
-        if self.t is not None:
-            yield 0, self
-        else:
-            for start in range(0, len(self), most):
-                yield start, Samples(self.points[start : start + most])
-
-    def matrix(self, part: slice) -> Float[np.ndarray, "k r"] | None:
+    def matrix(self, part: slice | Int[np.ndarray, " k"]) -> Float[np.ndarray, "k r"] | None:
         """Turns values at `points` into values on a part of the axis; None if they are those."""
         return None if self.t is None else chebyshev.matrix(self.t[part], len(self.points))
 
@@ -248,7 +240,8 @@ def plan(
     window = lattice.bits + 1 + lattice.exponent  # the smallest window is |x| < 2^window
     levels = max(1, task.top - window + 1)
     whole = max(math.ldexp(task.steepest, window + levels - 1), SMALLEST)
-    reach = min(whole, task.near)
+    # The steepest slope needs a window, also where the smallest one is wider than what is near.
+    reach = max(min(whole, task.near), math.ldexp(task.steepest, window))
     _require_fine(lattice, reach, task, window)
     share = task.share / (2 * chebyshev.lebesgue(MOMENTS))
     nodes = max(chebyshev.count(p, _half(lattice, reach), share) for p in task.profiles)
@@ -264,7 +257,7 @@ def plan(
         lattice,
         nodes,
         reach,
-        task.far if whole > task.near else math.inf,
+        task.far if whole > reach else math.inf,
         levels,
         groups,
         sampling.of(grid.b, 1.0),

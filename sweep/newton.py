@@ -162,7 +162,7 @@ class _Objective:
             gradient=(-np.sum(self.sign * pull * offset), -np.sum(self.sign * pull)),
             curvature=(np.sum(curve * offset**2), np.sum(curve)),
             magnitude=(np.sum(pull * np.abs(offset)), np.sum(pull)),
-            trust=(TRUST / np.sqrt(np.average(offset**2, weights=pull)), TRUST),
+            trust=(TRUST / np.sqrt(np.sum(pull * offset**2) / np.sum(pull)), TRUST),
         )
 
 

@@ -10,26 +10,40 @@ orientation, and the constant classifiers where they do as well.
 
 A population is its quadrature: the same Newton's method on the nodes, and a scan of its densities
 (`sweep.continuous`) in place of the points.
+
+A sketch is two points in each bin for Newton's method, and a certificate of how far off that can be
+(`sweep.certificate`); of accuracy it knows bounds (`sweep.brackets`).
 """
 
 from __future__ import annotations
 
-import enum
 import math
-from dataclasses import dataclass
-from typing import Any, overload
+from dataclasses import replace
+from typing import overload
 
 import numpy as np
 
+from sweep.brackets import Brackets
+from sweep.confusion import BestCuts, best_cuts
 from sweep.continuous import BestIntervals, best_intervals
-from sweep.cuts import BestCuts, best_cuts, cut
+from sweep.cuts import cut
 from sweep.data import InputError, Sample
 from sweep.distributions.arrays import native
 from sweep.measure import Measure, as_measure
 from sweep.newton import minimise
+from sweep.optima import (
+    AccuracyOptimum,
+    CrossEntropyOptimum,
+    Errors,
+    Optimum,
+    PopulationOptimum,
+    SketchAccuracy,
+    SketchOptimum,
+    Status,
+)
 from sweep.populations import Population
 from sweep.quadrature import Quadrature
-from sweep.records import plain
+from sweep.sketch import Sketch
 
 LEAST = 1e-10
 """Cross-entropy of a population in nats, below which a quadrature does not see what decides it."""
@@ -38,171 +52,34 @@ ROUNDS = 20
 """Quadratures that are made for a population, each for the optimum on the one before."""
 
 
-class Status(enum.Enum):
-    """Whether cross-entropy has an optimum; each member's value is the sentence for the user."""
-
-    finite = "Cross-entropy has exactly one optimum."
-    separated = (
-        "The classes are completely separated by a cut: cross-entropy falls towards 0 as the slope "
-        "grows in size without bound, so it has no finite optimum."
-    )
-    quasi_separated = (
-        "The classes are separated by a cut but for points exactly on it: cross-entropy falls "
-        "towards a limit as the slope grows in size without bound, so it has no finite optimum."
-    )
-    one_class = (
-        "Only one class is present: cross-entropy falls towards 0 as the intercept grows in size "
-        "without bound, so it has no finite optimum."
-    )
-    constant_x = (
-        "x is constant, so slope and intercept cannot be told apart: every (a, b) that predicts "
-        "the share of class 1 at this x is an optimum of cross-entropy."
-    )
-    empty = "There are no points, so there is nothing to optimise."
-
-
-@dataclass(frozen=True)
-class CrossEntropyOptimum:
-    """The optimum of cross-entropy.
-
-    Attributes:
-        a: slope; nan unless the status is finite.
-        b: intercept; nan unless the status is finite.
-        value: the least cross-entropy in nats, or its infimum where there is no finite optimum;
-            nan for no points. Where |a x| is large, the rounding of (a, b) and of the logit makes a
-            landscape at (a, b) differ from it, by up to about 1e-16 |a x|.
-        cut: where the predicted class changes, as in `sweep.cuts`; nan unless the status is
-            finite and a is not 0.
-        orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
-        gradient: larger of the two derivatives there, in nats, as in `sweep.newton`; nan unless
-            the status is finite.
-        iterations: Newton steps taken.
-        status: whether there is an optimum; str(status.value) is a sentence.
-    """
-
-    a: float
-    b: float
-    value: float
-    cut: float
-    orientation: int
-    gradient: float
-    iterations: int
-    status: Status
-
-
-@dataclass(frozen=True)
-class AccuracyOptimum:
-    """The set of classifiers with the highest accuracy.
-
-    Attributes:
-        value: the highest accuracy, a fraction; nan for no points.
-        correct: mass predicted correctly: an int for hard labels without weights.
-        cuts: maximal intervals (low, high, orientation) of optimal cuts t, ascending. With
-            orientation +1, class 1 is x >= t and low < t <= high; with -1, class 1 is x <= t and
-            low <= t < high. Both ends are points of the data. (As -b/a, a tie being class 0, the
-            closed end changes sides: [low, high) for +1, (low, high] for -1.)
-        constants: the constant predictions (0, 1 or both) that reach the same value.
-        support: (min x, max x): beyond it a cut is a constant prediction; nan for no points.
-    """
-
-    value: float
-    correct: int | float
-    cuts: tuple[tuple[float, float, int], ...]
-    constants: tuple[int, ...]
-    support: tuple[float, float]
-
-    @property
-    def rays(self) -> tuple[tuple[float, float], ...]:
-        """Directions (a, b) from (0, 0) of the edges of the accuracy-optimal cones."""
-        ends = [(side, end) for low, high, side in self.cuts for end in (low, high)]
-        low, high = self.support
-        if 0 in self.constants:
-            ends += [(1, high), (-1, low)]
-        if 1 in self.constants:
-            ends += [(1, low), (-1, high)]
-        return tuple(_ray(side, end) for side, end in ends)
-
-
-def _ray(orientation: int, cut: float) -> tuple[float, float]:
-    """Where the classifiers with cut c = -b/a and a of one sign lie: on the ray (a, -c a)."""
-    if math.isinf(cut):  # as of a constant prediction where x has no bounds
-        return 0.0, -orientation * math.copysign(1.0, cut)
-    return float(orientation), -orientation * cut
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """The optima of both metrics.
-
-    Attributes:
-        n: number of points; inf for a population.
-        cross_entropy: the optimum of cross-entropy.
-        accuracy: the optimum of accuracy.
-        shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
-            None where cross-entropy has no finite optimum.
-        regret: accuracy lost at the cross-entropy optimum, a fraction; nan without one. Weighted
-            masses may differ by so little that it rounds to 0, though not shared.
-        distance: from its cut to the nearest optimal cut of the same orientation, in units of x;
-            0 if shared, inf if no optimal cut has its orientation, nan without an optimum.
-    """
-
-    n: int | float
-    cross_entropy: CrossEntropyOptimum
-    accuracy: AccuracyOptimum
-    shared: bool | None
-    regret: float
-    distance: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
-        return plain(self)
-
-
-@dataclass(frozen=True)
-class PopulationOptimum(Optimum):
-    """The optima of both metrics for a population, n = infinity.
-
-    Cuts of highest accuracy are closed intervals, a point being (c, c, orientation), and `shared`
-    is decided to a tolerance on the cut, `sweep.continuous.CUT_TOLERANCE`, or by eta and the
-    accuracy lost where rounding hides the crossing (`BestIntervals.contains`).
-
-    Attributes:
-        law: name of the population.
-        eta_excess: eta - 1/2 at the cut of the cross-entropy optimum, by the formula of eta also
-            where x never is; nan without a cut. Where it is not 0, and eta is continuous, that cut
-            is not one of highest accuracy.
-        bayes_accuracy: the highest accuracy of any classifier, not only of cuts; a fraction.
-        conditional_entropy: the least cross-entropy of any model, in nats.
-    """
-
-    law: str
-    eta_excess: float
-    bayes_accuracy: float
-    conditional_entropy: float
-
-
 @overload
 def optimum(data: Population) -> PopulationOptimum: ...
 @overload
+def optimum(data: Sketch) -> SketchOptimum: ...
+@overload
 def optimum(data: Sample | Measure) -> Optimum: ...
-def optimum(data: Sample | Population | Measure) -> Optimum:
+def optimum(data: Sample | Sketch | Population | Measure) -> Optimum:
     """The exact optimum of cross-entropy and of accuracy for p = sigmoid(a*x + b).
 
     Args:
-        data: the sample, population or measure; soft labels and weights count as masses.
+        data: the sample, population, sketch or measure; soft labels and weights count as masses.
 
     Returns:
-        The optima; of a population a `PopulationOptimum`.
+        The optima; of a population a `PopulationOptimum`; of a sketch a `SketchOptimum`, which says
+        how wrong it can be.
 
     Raises:
         InputError: x and the weights span more than float64 resolves, so that the optimum of
-            cross-entropy cannot be found; or a population cannot be integrated.
+            cross-entropy cannot be found; or a population cannot be integrated; or the optimum of
+            cross-entropy is steeper than what a sketch answers.
     """
     if isinstance(data, Population):
         return _of_population(data)
     measure = as_measure(data)
     if measure.quadrature is not None:
         return _of_population(measure.quadrature.law)
+    if measure.sketch is not None:
+        return _of_sketch(measure, measure.sketch)
     ce = cross_entropy_optimum(measure)
     best = best_cuts(measure)
     shared, regret, distance = _compare(ce, best)
@@ -265,6 +142,110 @@ def _eta_excess(law: Population, at: float, tolerance: float) -> float:
     return native(law.eta, np.array([*edges, at])[:1]).item() - 0.5
 
 
+# --- sketches -----------------------------------------------------------------------------------
+
+
+def _of_sketch(measure: Measure, sketch: Sketch) -> SketchOptimum:
+    ce, errors = _certified(measure, sketch)
+    known = Brackets(sketch)
+    lower, upper = (_share(mass, known.total) for mass in known.most)
+    slack = _share(known.slack, known.total)
+    accuracy = SketchAccuracy(
+        value=max(lower - slack, 0.0) if slack > 0 else lower,
+        correct=known.most[0],
+        cuts=known.cuts,
+        constants=known.constants,
+        support=known.support if known.total else (math.nan, math.nan),
+        upper=min(upper + slack, 1.0) if slack > 0 else upper,
+    )
+    shared, regrets = _compare_bounds(ce, errors, known)
+    regret = regrets[0] if regrets[0] == regrets[1] else math.nan
+    distance = 0.0 if shared else math.nan
+    return SketchOptimum(
+        measure.n, ce, accuracy, shared, regret, distance, errors, regrets, sketch.scope
+    )
+
+
+def _require_summed(sketch: Sketch) -> None:
+    """Refuses weights of which sums have lost more than the tolerance.
+
+    Raises:
+        InputError: says so.
+    """
+    if sketch.lost(0.0, 0.0) > sketch.terms.tolerance:
+        raise InputError(
+            "the weights of a class are too small to have been summed: scale all weights up, and "
+            "sketch the data again"
+        )
+
+
+def _certified(measure: Measure, sketch: Sketch) -> tuple[CrossEntropyOptimum, Errors]:
+    """The optimum of cross-entropy, with bounds on its errors.
+
+    Raises:
+        InputError: it is where the sketch knows nothing.
+    """
+    try:
+        ce = cross_entropy_optimum(measure)
+    except InputError:  # what stands for points that nearly separate the classes separates them
+        raise _out_of_scope(sketch, "the optimum of cross-entropy was not found") from None
+    if ce.status is not Status.finite:
+        if ce.value > 0:
+            _require_summed(sketch)
+        return ce, Errors(math.nan, math.nan, math.nan, math.nan)
+    if abs(ce.a) > sketch.terms.slope:
+        where = f"the optimum of cross-entropy is at a slope of about {ce.a:.6g}"
+        raise _out_of_scope(sketch, where)
+    from sweep.certificate import certify  # which nothing but a sketch needs
+
+    sure = certify(sketch, ce.a, ce.b)
+    if not math.isfinite(sure.value_error):
+        _require_summed(sketch)
+        where = f"no bound is known for the optimum near a = {ce.a:.6g}, b = {ce.b:.6g}"
+        raise _out_of_scope(sketch, where)
+    errors = Errors(sure.a_error, sure.b_error, sure.value_error, sure.cut_error)
+    return replace(ce, value=sure.value), errors
+
+
+def _out_of_scope(sketch: Sketch, why: str) -> InputError:
+    return InputError(
+        f"{why}, and this sketch answers {sketch.scope}; sketch the data again with wider axes or "
+        "a smaller tolerance"
+    )
+
+
+def _compare_bounds(
+    ce: CrossEntropyOptimum, errors: Errors, known: Brackets
+) -> tuple[bool | None, tuple[float, float]]:
+    """Whether the optima are shared, if that is certain, and between what the regret lies."""
+    if ce.status is not Status.finite:
+        return None, (math.nan, math.nan)
+    cuts = (ce.cut - errors.cut, ce.cut + errors.cut)
+    if math.isfinite(errors.cut) and known.sole(cuts, ce.orientation):
+        return True, (0.0, 0.0)
+    least, most = _correct_at(ce, errors, known)
+    lower = max(known.most[0] - most - known.slack, 0)
+    upper = max(known.most[1] - least + known.slack, 0)
+    shared = True if upper == 0 else (False if lower > 0 else None)
+    return shared, (_share(lower, known.total), _share(upper, known.total))
+
+
+def _correct_at(
+    ce: CrossEntropyOptimum, errors: Errors, known: Brackets
+) -> tuple[int | float, int | float]:
+    """Between what lies the mass that the optimum of cross-entropy predicts correctly."""
+    if math.isfinite(errors.cut):
+        return known.at((ce.cut - errors.cut, ce.cut + errors.cut), ce.orientation)
+    reach = max(map(abs, known.support))
+    if abs(ce.b) - errors.b > (abs(ce.a) + errors.a) * reach * (1 + 1e-9):
+        return known.totals[ce.b > 0], known.totals[ce.b > 0]
+    return 0, known.most[1]
+
+
+def _share(mass: float, total: float) -> float:
+    return mass / total if total else math.nan
+
+
 # --- cross-entropy ------------------------------------------------------------------------------
 
 
@@ -315,9 +296,7 @@ def _infimum(measure: Measure, status: Status) -> float:
     # What is left is one x with both classes, whose best prediction is its share of class 1.
     (_, high0), (_, high1) = measure.class0.extremes, measure.class1.extremes
     tie = min(high0, high1)
-    mass0, mass1 = (
-        float(np.sum(points.masses[points.x == tie])) for points in (measure.class0, measure.class1)
-    )
+    mass0, mass1 = (points.mass_at(tie) for points in measure.classes)
     return (_surprise(mass0, mass1) + _surprise(mass1, mass0)) / measure.total
 
 

@@ -1,0 +1,219 @@
+"""Optima: the records of what `sweep.optimum` finds."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.records import plain
+
+
+class Status(enum.Enum):
+    """Whether cross-entropy has an optimum; each member's value is the sentence for the user."""
+
+    finite = "Cross-entropy has exactly one optimum."
+    separated = (
+        "The classes are completely separated by a cut: cross-entropy falls towards 0 as the slope "
+        "grows in size without bound, so it has no finite optimum."
+    )
+    quasi_separated = (
+        "The classes are separated by a cut but for points exactly on it: cross-entropy falls "
+        "towards a limit as the slope grows in size without bound, so it has no finite optimum."
+    )
+    one_class = (
+        "Only one class is present: cross-entropy falls towards 0 as the intercept grows in size "
+        "without bound, so it has no finite optimum."
+    )
+    constant_x = (
+        "x is constant, so slope and intercept cannot be told apart: every (a, b) that predicts "
+        "the share of class 1 at this x is an optimum of cross-entropy."
+    )
+    empty = "There are no points, so there is nothing to optimise."
+
+
+@dataclass(frozen=True)
+class CrossEntropyOptimum:
+    """The optimum of cross-entropy.
+
+    Attributes:
+        a: slope; nan unless the status is finite.
+        b: intercept; nan unless the status is finite.
+        value: the least cross-entropy in nats, or its infimum where there is no finite optimum;
+            nan for no points. Where |a x| is large, the rounding of (a, b) and of the logit makes a
+            landscape at (a, b) differ from it, by up to about 1e-16 |a x|.
+        cut: where the predicted class changes, as in `sweep.cuts`; nan unless the status is
+            finite and a is not 0.
+        orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
+        gradient: larger of the two derivatives there, in nats, as in `sweep.newton`; nan unless
+            the status is finite.
+        iterations: Newton steps taken.
+        status: whether there is an optimum; str(status.value) is a sentence.
+    """
+
+    a: float
+    b: float
+    value: float
+    cut: float
+    orientation: int
+    gradient: float
+    iterations: int
+    status: Status
+
+
+@dataclass(frozen=True)
+class AccuracyOptimum:
+    """The set of classifiers with the highest accuracy.
+
+    Attributes:
+        value: the highest accuracy, a fraction; nan for no points.
+        correct: mass predicted correctly: an int for hard labels without weights.
+        cuts: maximal intervals (low, high, orientation) of optimal cuts t, ascending. With
+            orientation +1, class 1 is x >= t and low < t <= high; with -1, class 1 is x <= t and
+            low <= t < high. Both ends are points of the data. (As -b/a, a tie being class 0, the
+            closed end changes sides: [low, high) for +1, (low, high] for -1.)
+        constants: the constant predictions (0, 1 or both) that reach the same value.
+        support: (min x, max x): beyond it a cut is a constant prediction; nan for no points.
+    """
+
+    value: float
+    correct: int | float
+    cuts: tuple[tuple[float, float, int], ...]
+    constants: tuple[int, ...]
+    support: tuple[float, float]
+
+    @property
+    def rays(self) -> tuple[tuple[float, float], ...]:
+        """Directions (a, b) from (0, 0) of the edges of the accuracy-optimal cones."""
+        ends = [(side, end) for low, high, side in self._outlined for end in (low, high)]
+        low, high = self.support
+        if 0 in self.constants:
+            ends += [(1, high), (-1, low)]
+        if 1 in self.constants:
+            ends += [(1, low), (-1, high)]
+        return tuple(_ray(side, end) for side, end in ends)
+
+    @property
+    def _outlined(self) -> tuple[tuple[float, float, int], ...]:
+        """The intervals whose cones have edges."""
+        return self.cuts
+
+
+def _ray(orientation: int, cut: float) -> tuple[float, float]:
+    """Where the classifiers with cut c = -b/a and a of one sign lie: on the ray (a, -c a)."""
+    if math.isinf(cut):  # as of a constant prediction where x has no bounds
+        return 0.0, -orientation * math.copysign(1.0, cut)
+    return float(orientation), -orientation * cut
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The optima of both metrics.
+
+    Attributes:
+        n: number of points; inf for a population.
+        cross_entropy: the optimum of cross-entropy.
+        accuracy: the optimum of accuracy.
+        shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
+            None where cross-entropy has no finite optimum.
+        regret: accuracy lost at the cross-entropy optimum, a fraction; nan without one. Weighted
+            masses may differ by so little that it rounds to 0, though not shared.
+        distance: from its cut to the nearest optimal cut of the same orientation, in units of x;
+            0 if shared, inf if no optimal cut has its orientation, nan without an optimum.
+    """
+
+    n: int | float
+    cross_entropy: CrossEntropyOptimum
+    accuracy: AccuracyOptimum
+    shared: bool | None
+    regret: float
+    distance: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        return plain(self)
+
+
+@dataclass(frozen=True)
+class PopulationOptimum(Optimum):
+    """The optima of both metrics for a population, n = infinity.
+
+    Cuts of highest accuracy are closed intervals, a point being (c, c, orientation), and `shared`
+    is decided to a tolerance on the cut, `sweep.continuous.CUT_TOLERANCE`, or by eta and the
+    accuracy lost where rounding hides the crossing (`BestIntervals.contains`).
+
+    Attributes:
+        law: name of the population.
+        eta_excess: eta - 1/2 at the cut of the cross-entropy optimum, by the formula of eta also
+            where x never is; nan without a cut. Where it is not 0, and eta is continuous, that cut
+            is not one of highest accuracy.
+        bayes_accuracy: the highest accuracy of any classifier, not only of cuts; a fraction.
+        conditional_entropy: the least cross-entropy of any model, in nats.
+    """
+
+    law: str
+    eta_excess: float
+    bayes_accuracy: float
+    conditional_entropy: float
+
+
+@dataclass(frozen=True)
+class SketchAccuracy(AccuracyOptimum):
+    """What a sketch knows of the classifiers with the highest accuracy.
+
+    The highest accuracy is at least `value`, which is reached for certain, and at most `upper`.
+    `cuts` are stretches between edges known to the sketch: outside of them is no best cut, and not
+    each cut in them need be one. So are `constants`.
+
+    Attributes:
+        upper: no classifier has a higher accuracy; `value` where that is known exactly.
+    """
+
+    upper: float
+
+    @property
+    def _outlined(self) -> tuple[tuple[float, float, int], ...]:
+        """For each orientation an interval that holds all stretches: they may be many."""
+        found = []
+        for side in (-1, 1):
+            ends = [end for low, high, sign in self.cuts if sign == side for end in (low, high)]
+            found += [(min(ends), max(ends), side)] if ends else []
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Bounds on the distance of a cross-entropy optimum from that of all the data.
+
+    Attributes:
+        a: of the slope; nan, as the others, where there is no finite optimum.
+        b: of the intercept.
+        value: of the least cross-entropy, in nats.
+        cut: of the cut; inf where the sign of the slope is not known.
+    """
+
+    a: float
+    b: float
+    value: float
+    cut: float
+
+
+@dataclass(frozen=True)
+class SketchOptimum(Optimum):
+    """The optima of both metrics by a sketch, with bounds on what it does not know.
+
+    `status` is exact. `shared` is True or False only where that is certain; `regret` is nan unless
+    it is known exactly, and so is `distance` unless it is 0.
+
+    Attributes:
+        accuracy: between what the highest accuracy lies, and where.
+        errors: how far the optimum of cross-entropy can be from that of all the data.
+        regret_bounds: (lowest, highest) that the regret can be; nan without an optimum.
+        scope: for what slopes and to what tolerance the sketch knows smooth metrics.
+    """
+
+    accuracy: SketchAccuracy
+    errors: Errors
+    regret_bounds: tuple[float, float]
+    scope: str

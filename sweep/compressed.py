@@ -1,9 +1,9 @@
 """Compressed evaluation: the cost of a cell does not depend on n, and the error is bounded.
 
     plan      how to do it, and the bound (`sweep.plan`)
-    deposit   the data as moments on a lattice, in one pass (`sweep.lattice`)
+    deposit   the data as moments on a lattice, in one pass (`sweep.deposits`)
     fold      moments to weights of a few Chebyshev nodes in each panel of each window; what lies
-              beyond a window to its mass and first moment
+              beyond a window to its mass and first moment (`sweep.fold`)
     evaluate  losses at the nodes, on a Chebyshev core of (a, b), interpolated to the grid
 
 Nothing in this module knows how many points there were.
@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import product
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sweep import chebyshev, devices
+from sweep import devices
 from sweep.analytic import profile
-from sweep.lattice import MOMENTS, Deposit, Lattice
+from sweep.fold import Window
 from sweep.losses import Loss, Smooth
 from sweep.plan import Plan
 from sweep.progress import Step, ignore
@@ -36,97 +35,104 @@ TILE = (128, 128, 512)
 BYTES_PER_CELL = 64
 """Working memory for a cell while it is interpolated."""
 
+CORES = 16
+"""Share of the budget, one in so many, that a metric's cores of one sampled axis may take."""
+
 SMALLEST = 16
 """Fewest of each: shapes are this times a power of two, or 1.5 times that."""
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
-    """A measure as slopes of one window see it.
+class Surface:
+    """A smooth metric over the grid of a plan, to be had part by part.
+
+    The cells of a part depend on which part it is, and on nothing that was asked for before: what
+    is kept from part to part are cores, which are those of the whole grid.
 
     Attributes:
-        x: nodes, shape (s,).
-        mass: weights of the nodes for class 0 and 1, of either sign, shape (2, s).
-        beyond: mass and first moment of what lies beyond the window, shape (side, class, 2), the
-            negative side first.
-    """
-
-    x: Float[np.ndarray, " s"]
-    mass: Float[np.ndarray, "2 s"]
-    beyond: Float[np.ndarray, "2 2 2"]
-
-
-class _Panels(NamedTuple):
-    """Some panels of a window, on one side of 0 and mirrored to the positive: no two equal.
-
-    Attributes:
-        number: which, shape (k,), ascending from 0 at 0.
-        mass: weights of their nodes, shape (k, 2, p), nodes ascending in |x|.
-    """
-
-    number: Int[np.ndarray, " k"]
-    mass: Float[np.ndarray, "k 2 p"]
-
-
-def fold(plan: Plan, deposit: Deposit) -> dict[int, Window]:
-    """The windows of a plan, by level."""
-    lattice = deposit.lattice
-    moments = deposit.moments.reshape(2, lattice.panels, -1)
-    mass = np.moveaxis(moments @ _to_nodes(lattice.group, plan.nodes), 0, 1)
-    number = np.arange(lattice.first, lattice.first + lattice.panels)
-    beyond = _beyond(plan, deposit, number)
-    up = _windows(_Panels(number[number >= 0], mass[number >= 0]), lattice)
-    down = _windows(
-        _Panels(-1 - number[number < 0][::-1], mass[number < 0][::-1, :, ::-1]), lattice
-    )
-    used = {group.level for group in plan.groups}
-    windows = {}
-    for level, negative, positive in zip(range(1, max(used) + 1), down, up, strict=False):
-        if level in used:
-            width = math.ldexp(1.0, lattice.exponent + lattice.group + level - 1)
-            parts = [_placed(negative, -width), _placed(positive, width)]
-            x, weights = (np.concatenate(both, axis=-1) for both in zip(*parts, strict=True))
-            windows[level] = Window(x, weights, beyond[level])
-    return windows
-
-
-def evaluate(
-    plan: Plan,
-    windows: dict[int, Window],
-    metric: Smooth,
-    total: float,
-    budget: int,
-    step: Step = ignore,
-) -> Float[np.ndarray, "P Q"]:
-    """A smooth metric in every cell.
-
-    Args:
         plan: made for the grid and the losses of the metric.
         windows: the data, folded by that plan.
         metric: the metric.
         total: what its integral is divided by.
         budget: bytes that may be used beyond input and output.
-        step: is told how many losses have been evaluated.
     """
-    out = np.empty(plan.grid.shape)
-    edge = max(1, math.isqrt(budget // BYTES_PER_CELL))
-    for group in plan.groups:
-        window = windows[group.level]
-        for (top, a), (left, b) in product(group.slopes.pieces(edge), plan.intercepts.pieces(edge)):
-            core = np.zeros((len(a.points), len(b.points)))
-            for loss, mass in _weighted(metric, window.mass, total):
-                _add(core, loss, a.points, b.points, window.x, mass, step)
-            for i, j in product(_spans(len(a), edge), _spans(len(b), edge)):
-                rows = group.rows[top : top + len(a)][i]
-                columns = slice(left + j.start, left + min(j.stop, len(b)))
-                cells = _interpolated(a.matrix(i), core, b.matrix(j))
-                slopes, intercepts = plan.grid.a[rows, None], plan.grid.b[columns]
-                if window.beyond.any():
-                    cells += _straight(metric, window.beyond / total, slopes, intercepts)
-                if metric.penalty is not None:
-                    cells += metric.penalty(slopes)
-                out[rows, columns] = cells
-    return out
+
+    plan: Plan
+    windows: dict[int, Window]
+    metric: Smooth
+    total: float
+    budget: int
+    _cores: dict[int, Float[np.ndarray, "r c"]] = field(default_factory=dict)
+
+    def part(self, rows: slice, columns: slice, step: Step = ignore) -> Float[np.ndarray, "k m"]:
+        """The metric in some rows and columns of the grid.
+
+        Args:
+            rows: from its start to its stop, both given.
+            columns: likewise.
+            step: is told how many losses have been evaluated.
+        """
+        out = np.empty((rows.stop - rows.start, columns.stop - columns.start))
+        edge = max(1, math.isqrt(self.budget // BYTES_PER_CELL))
+        for number, group in enumerate(self.plan.groups):
+            inside = np.flatnonzero((group.rows >= rows.start) & (group.rows < rows.stop))
+            for i, j in product(_spans(len(inside), edge), _spans(out.shape[1], edge)):
+                j = slice(j.start, min(j.stop, out.shape[1]))
+                shifted = slice(columns.start + j.start, columns.start + j.stop)
+                cells = self._cells(number, inside[i], shifted, step)
+                out[group.rows[inside[i]] - rows.start, j] = cells
+        return out
+
+    def _cells(
+        self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
+    ) -> Float[np.ndarray, "k m"]:
+        """Cells of some slopes of a group."""
+        plan, group = self.plan, self.plan.groups[number]
+        core = self._core(number, inside, columns, step)
+        left, right = group.slopes.matrix(inside), plan.intercepts.matrix(columns)
+        cells = _interpolated(left, core, right)
+        slopes, intercepts = plan.grid.a[group.rows[inside], None], plan.grid.b[columns]
+        beyond = self.windows[group.level].beyond
+        if beyond.any():
+            cells += _straight(self.metric, beyond / self.total, slopes, intercepts)
+        if self.metric.penalty is not None:
+            cells += self.metric.penalty(slopes)
+        return cells
+
+    def _core(
+        self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
+    ) -> Float[np.ndarray, "r c"]:
+        """The metric where slopes and intercepts are sampled, or at their own points."""
+        a, b = self.plan.groups[number].slopes, self.plan.intercepts
+        i = inside if a.t is None else slice(None)
+        j = columns if b.t is None else slice(None)
+        if number not in self._keeps:
+            return self._sums(number, a.points[i], b.points[j], step)
+        if number not in self._cores:
+            self._cores[number] = self._sums(number, a.points, b.points, step)
+        return self._cores[number][i, j]
+
+    def _sums(
+        self, number: int, a: Float[np.ndarray, " r"], b: Float[np.ndarray, " c"], step: Step
+    ) -> Float[np.ndarray, "r c"]:
+        window = self.windows[self.plan.groups[number].level]
+        core = np.zeros((len(a), len(b)))
+        for loss, mass in _weighted(self.metric, window.mass, self.total):
+            _add(core, loss, a, b, window.x, mass, step)
+        return core
+
+    @cached_property
+    def _keeps(self) -> set[int]:
+        """Groups whose cores serve more than one part; long ones only while there is room."""
+        kept, b, room = set(), self.plan.intercepts, self.budget // CORES
+        for number, group in enumerate(self.plan.groups):
+            a = group.slopes
+            room -= 0 if a.t is None and b.t is None else 8 * len(a.points) * len(b.points)
+            if (a.t is not None and b.t is not None) or (
+                room >= 0 and (a.t is not None or b.t is not None)
+            ):
+                kept.add(number)
+        return kept
 
 
 def at_cells(
@@ -149,11 +155,6 @@ def at_cells(
     return out if metric.penalty is None else out + metric.penalty(plan.grid.a[row])
 
 
-def gain(windows: dict[int, Window], total: float) -> float:
-    """Sum of the weights of nodes without sign, for each unit of mass: the largest of a window."""
-    return max(float(np.sum(np.abs(window.mass))) / total for window in windows.values())
-
-
 def _weighted(
     metric: Smooth, mass: Float[np.ndarray, "2 s"], total: float
 ) -> Iterator[tuple[Loss, Float[np.ndarray, " s"]]]:
@@ -161,89 +162,6 @@ def _weighted(
     for part in metric.parts:
         if part.on_class0 or part.on_class1:
             yield part.loss, (part.on_class0 * mass[0] + part.on_class1 * mass[1]) / total
-
-
-@cache
-def _to_nodes(group: int, nodes: int) -> Float[np.ndarray, "k p"]:
-    """Turns the moments of a panel's 2^group bins, flat, into weights of its nodes.
-
-    In each bin the moments are those of points at its MOMENTS Chebyshev points, and the weight of
-    a point goes to the nodes as interpolation at the nodes takes from them.
-    """
-    bins = 1 << group
-    local = chebyshev.points(MOMENTS)
-    centres = (2 * np.arange(bins) + 1) / bins - 1
-    shares = chebyshev.matrix((centres[:, None] + local / bins).ravel(), nodes)
-    weights = np.linalg.inv(np.vander(local, MOMENTS, increasing=True))  # [moment, point]
-    folded = np.einsum("js,bsp->bjp", weights, shares.reshape(bins, MOMENTS, nodes))
-    return folded.reshape(-1, nodes)
-
-
-@cache
-def _to_parent(nodes: int) -> tuple[Float[np.ndarray, "p p"], Float[np.ndarray, "p p"]]:
-    """Turn the weights of a lower and of an upper half into those of the whole panel."""
-    points = chebyshev.points(nodes)
-    return chebyshev.matrix((points - 1) / 2, nodes), chebyshev.matrix((points + 1) / 2, nodes)
-
-
-def _windows(panels: _Panels, lattice: Lattice) -> Iterator[_Panels]:
-    """The panels of window 1, 2, 3, ... on one side: the last one halved, and an octave more."""
-    octave = 1 << (lattice.bits - lattice.group)
-    here = panels.number < 2 * octave
-    window, level = _Panels(panels.number[here], panels.mass[here]), 1
-    while True:
-        yield window
-        level += 1
-        here = panels.number // octave == level
-        merged = _merged(window)
-        number = panels.number[here] - (level - 1) * octave
-        window = _Panels(
-            np.concatenate([merged.number, number]),
-            np.concatenate([merged.mass, panels.mass[here]]),
-        )
-
-
-def _merged(panels: _Panels) -> _Panels:
-    """Pairs of panels as panels of twice the width."""
-    number, place = np.unique(panels.number >> 1, return_inverse=True)
-    mass = np.zeros((len(number), *panels.mass.shape[1:]))
-    for half, to_parent in enumerate(_to_parent(panels.mass.shape[-1])):
-        here = panels.number % 2 == half
-        mass[place[here]] += panels.mass[here] @ to_parent
-    return _Panels(number, mass)
-
-
-def _placed(
-    panels: _Panels, width: float
-) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, "2 s"]]:
-    """The nodes of panels of a width < 0 on the negative side, with their weights."""
-    nodes = panels.mass.shape[-1]
-    x = width * (panels.number[:, None] + 0.5 + chebyshev.points(nodes) / 2)
-    mass = np.moveaxis(panels.mass, 1, 0).reshape(2, -1)
-    kept = np.any(mass != 0, axis=0)
-    return x.ravel()[kept], mass[:, kept]
-
-
-def _beyond(
-    plan: Plan, deposit: Deposit, number: Int[np.ndarray, " k"]
-) -> dict[int, Float[np.ndarray, "2 2 2"]]:
-    """Mass and first moment beyond each window: (side, class, 2), the negative side first."""
-    lattice = deposit.lattice
-    low, high = lattice.panel_ends.T
-    bins = 1 << lattice.group
-    moments = deposit.moments.reshape(2, lattice.panels, bins, MOMENTS)
-    half = (high - low) / (2 * bins)
-    centre = low[:, None] + half[:, None] * (2 * np.arange(bins) + 1)
-    mass = np.sum(moments[..., 0], axis=-1)
-    first = np.sum(centre * moments[..., 0] + half[:, None] * moments[..., 1], axis=-1)
-    both = np.stack([mass, first], axis=-1)
-    octave = 1 << (lattice.bits - lattice.group)
-    found = {}
-    for level in {group.level for group in plan.groups}:
-        edge = (level + 1) * octave
-        sides = (-1 - number >= edge, number >= edge)
-        found[level] = np.stack([np.sum(both[:, side], axis=1) for side in sides])
-    return found
 
 
 def _straight(

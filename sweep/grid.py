@@ -49,21 +49,26 @@ class Grid:
         """P x Q."""
         return len(self.a) * len(self.b)
 
-    def require_room(self, variables: int) -> None:
+    def bytes_of(self, variables: int) -> int:
+        """Bytes that results take where each cell gets so many float64 or int64 values."""
+        return 8 * self.cells * variables
+
+    def require_room(self, variables: int, instead: str = "") -> None:
         """Refuses a grid whose results would not fit.
 
         Args:
             variables: how many float64 or int64 values each cell gets.
+            instead: what else could be asked for.
 
         Raises:
             InputError: they would take more than RESULT_LIMIT bytes.
         """
-        needed = 8 * self.cells * variables
+        needed = self.bytes_of(variables)
         if needed > RESULT_LIMIT:
             raise InputError(
                 f"a grid of {len(self.a)} x {len(self.b)} = {self.cells:.3g} cells would take "
                 f"{needed / 2**30:.1f} GiB of memory for its results, more than the limit of "
-                f"{RESULT_LIMIT / 2**30:.0f} GiB; ask for fewer points"
+                f"{RESULT_LIMIT / 2**30:.0f} GiB; ask for fewer points{instead}"
             )
 
 

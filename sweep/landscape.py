@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import version
+import os
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from sweep.clock import Clock
+from sweep import store
 from sweep.data import Batch, InputError, Sample
 from sweep.grid import Grid, axis
 from sweep.losses import Counting, Family, Smooth, metric
-from sweep.measure import Measure, as_measure
+from sweep.measure import Measure
 from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice
 from sweep.populations import Population
-from sweep.progress import Step, bar
+from sweep.sketch import Sketch
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from sweep.methods import Part
+    from sweep.preparation import Task
+    from sweep.tiles import Prepared
 
 BUDGET = 512 * 2**20
 """Default bytes of working memory, beyond input and output."""
@@ -41,7 +41,7 @@ Asked = str | Smooth | Counting | Family | Callable[..., Any]
 
 
 def landscape(
-    data: Sample | Measure | Population | Batch | tuple,
+    data: Sample | Sketch | Measure | Population | Batch | tuple,
     a: str | ArrayLike = "-5:5:101",
     b: str | ArrayLike = "-5:5:101",
     metrics: Asked | Sequence[Asked] = ("cross_entropy", "accuracy"),
@@ -52,6 +52,8 @@ def landscape(
     dtype: str = "float64",
     memory_budget: int = BUDGET,
     progress: bool | None = None,
+    out: str | os.PathLike[str] | None = None,
+    force: bool = False,
 ) -> xr.Dataset:
     """Metrics of p = sigmoid(a*x + b) in every cell of a grid of slopes a and intercepts b.
 
@@ -89,6 +91,9 @@ def landscape(
         memory_budget: bytes that may be used beyond input and output.
         progress: whether to show progress bars on stderr for what takes more than two seconds;
             None shows them on a terminal only.
+        out: a Zarr store, `.zarr`, that the landscape is written to tile by tile, so that it may be
+            larger than memory; None keeps it in memory.
+        force: overwrites what is there.
 
     Returns:
         A Dataset with dims `a` (P,) and `b` (Q,) and a float64 variable for each metric, named as
@@ -104,10 +109,80 @@ def landscape(
 
     Raises:
         InputError: an axis or metric is not understood, there are no points, the result would not
-            fit into memory, the tolerance cannot be met, or JAX finds no device; a model or
-            metric of your own is not a scalar function of one sample, or a logit is nan.
+            fit into memory or cannot be written, the tolerance cannot be met, or JAX finds no
+            device; a model or metric of your own is not a scalar function of one sample, or a logit
+            is nan.
         TypeError: data is of a kind that is not known, or has no samples where they are needed.
     """
+    task = _task(a, b, metrics, tolerance, method, dtype, memory_budget, progress, reuse=True)
+    if out is not None:
+        store.require_tiles(out)
+        store.require_free(out, force=force)
+        from sweep import outofcore
+
+        prepared = _prepared(task, data, model)
+        return outofcore.landscape(prepared, out, memory_budget, progress, force=force)
+    variables = len(task.metrics) + any(m.name == "accuracy" for m in task.metrics)
+    task.grid.require_room(variables, ", or have it written to a .zarr (out)")
+    prepared = _prepared(task, data, model)
+    found = prepared.part(slice(None), slice(None), progress)
+    return _labelled(prepared, found)
+
+
+def prepare(
+    data: Sample | Sketch | Measure | Population | Batch | tuple,
+    a: str | ArrayLike = "-5:5:101",
+    b: str | ArrayLike = "-5:5:101",
+    metrics: Asked | Sequence[Asked] = ("cross_entropy", "accuracy"),
+    *,
+    model: Slice | None = None,
+    tolerance: float = 1e-9,
+    method: str = "auto",
+    dtype: str = "float64",
+    memory_budget: int = BUDGET,
+    progress: bool | None = False,
+) -> Prepared:
+    """What `landscape` does before the first cell; any tile of the grid can then be had.
+
+    Nothing depends on what else the data are used for, before or after: the same arguments give the
+    same tiles to the bit.
+
+    Args:
+        data: as for `landscape`, and so are all others.
+        a: slopes of the whole grid.
+        b: intercepts of the whole grid.
+        metrics: as for `landscape`.
+        model: as for `landscape`.
+        tolerance: as for `landscape`.
+        method: as for `landscape`; "auto" chooses for the whole grid.
+        dtype: as for `landscape`.
+        memory_budget: bytes that may be used beyond input and output.
+        progress: whether to show a bar while points are read.
+
+    Returns:
+        The landscape, to be had by `tile(rows, columns)`.
+
+    Raises:
+        InputError: as `landscape` does, but for what a model does in a cell.
+        TypeError: likewise.
+    """
+    task = _task(a, b, metrics, tolerance, method, dtype, memory_budget, progress, reuse=False)
+    return _prepared(task, data, model)
+
+
+def _task(
+    a: str | ArrayLike,
+    b: str | ArrayLike,
+    metrics: Asked | Sequence[Asked],
+    tolerance: float,
+    method: str,
+    dtype: str,
+    memory_budget: int,
+    progress: bool | None,
+    *,
+    reuse: bool,
+) -> Task:
+    """The arguments, understood."""
     grid = Grid(axis(a, "a"), axis(b, "b"))
     wanted = _wanted(metrics)
     dtype = getattr(dtype, "__name__", dtype)  # numpy.float32 and jax.numpy.float32 have one
@@ -118,168 +193,30 @@ def landscape(
         raise InputError(f"memory budget is {memory_budget} bytes; at least 1 MiB is needed")
     if not 0 < _number("tolerance", tolerance) < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
-    grid.require_room(len(wanted) + any(m.name == "accuracy" for m in wanted))
-    run = _Run(grid, wanted, tolerance, method, dtype, memory_budget, progress)
+    # jax takes a second to load: the first call pays for it, `import sweep` does not.
+    from sweep.preparation import Task
+
+    return Task(grid, tuple(wanted), tolerance, method, dtype, memory_budget, progress, reuse)
+
+
+def _prepared(
+    task: Task, data: Sample | Sketch | Measure | Population | Batch | tuple, model: Slice | None
+) -> Prepared:
     if model is None:
-        return run.of_line(data)
+        return task.of_line(data)
     require_slice(model)
-    return run.of_model(model, as_batch(data))
+    return task.of_model(model, as_batch(data))
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One call of `landscape`, its arguments understood."""
+def _labelled(prepared: Prepared, found: Part) -> xr.Dataset:
+    import xarray as xr
 
-    grid: Grid
-    wanted: list[Metric]
-    tolerance: float
-    method: str
-    dtype: str
-    budget: int
-    progress: bool | None
-    clock: Clock = field(default_factory=Clock)
-
-    def of_line(self, data: Sample | Measure | Population | Batch | tuple) -> xr.Dataset:
-        """The landscape of the logistic model."""
-        # jax takes a second to load: the first call pays for it, `import sweep` does not.
-        from sweep import devices
-        from sweep.counts import counting_bound, counts
-        from sweep.methods import Request, smooth
-        from sweep.pairs import LINEAR
-
-        own = [m for m in self.wanted if isinstance(m, PerSample)]
-        batch = as_batch(data) if own else None
-        if batch is not None and not isinstance(data, (Sample, Measure)):
-            data = Sample(batch.x, batch.y, batch.weight)
-        with self.clock.stage("read"):
-            measure = as_measure(data, float(np.max(np.abs(self.grid.a))) or None)
-            if not measure.total > 0:
-                raise InputError("the sample has no points, so its metrics are means over nothing")
-            provenance = _provenance(measure)
-        losses = [m for m in self.wanted if isinstance(m, Smooth)]
-        counting = [m for m in self.wanted if isinstance(m, Counting)]
-        bounds = {m.name: counting_bound(measure, m) for m in counting}
-        self._require(
-            max((bound for bound in bounds.values() if bound == bound), default=0.0), measure
-        )
-        integration = {m.name: self._integration(measure, m) for m in losses}
-        if counting:
-            with self.clock.stage("sort"):
-                devices.order(measure.class0, measure.class1)
-        values: dict[str, np.ndarray] = {}
-        how: dict[str, Any] = {"tolerance": self.tolerance}
-        if losses:
-            request = Request(
-                losses, self.grid, self.tolerance, self.dtype, self.budget, self.progress
-            )
-            answer = smooth(measure, request, self.method, self.clock)
-            values |= answer.values
-            how |= answer.attributes
-            bounds |= {name: answer.bound + integration[name] for name in answer.values}
-        if counting:
-            with self._stage("count", "counts", self.grid.cells, "cells") as step:
-                values |= counts(measure, counting, self.grid, self.budget, step)
-        if batch is not None:
-            values |= self._pairs(LINEAR, batch, own)
-        return self._labelled(values, provenance | how, bounds)
-
-    def of_model(self, model: Slice, batch: Batch) -> xr.Dataset:
-        """The landscape of a model of the user's own."""
-        values = self._pairs(model, batch, self.wanted)
-        how = {
-            "model": repr(model),
-            "method": "direct",
-            "dtype": self.dtype,
-        }
-        found = self._labelled(values, _provenance(batch) | how, {})
-        found.a.attrs.update(units="1", long_name="a, along directions[0]")
-        found.b.attrs.update(units="1", long_name="b, along directions[1]")
-        return found
-
-    def _pairs(
-        self, model: Slice, batch: Batch, metrics: Sequence[Metric]
-    ) -> dict[str, np.ndarray]:
-        from sweep import pairs
-
-        work = self.grid.cells * len(batch)
-        with self._stage("evaluate", "model", work, "samples") as step:
-            return pairs.evaluate(model, batch, self.grid, metrics, self.dtype, self.budget, step)
-
-    @contextmanager
-    def _stage(self, name: str, what: str, total: int, unit: str) -> Iterator[Step]:
-        with self.clock.stage(name), bar(what, total, unit, self.progress) as step:
-            yield step
-
-    def _require(self, bound: float, measure: Measure) -> None:
-        if bound <= self.tolerance:
-            return
-        promise = f"tolerance {self.tolerance:g} cannot be promised for"
-        if measure.quadrature is not None:
-            raise InputError(
-                f"{promise} the masses below and above a cut of this law: its quadrature may be "
-                f"wrong by {bound:.1e}; ask for a larger tolerance"
-            )
-        raise InputError(
-            f"{promise} weighted counts: rounding alone may reach {bound:.1e}; ask for a larger "
-            "tolerance"
-        )
-
-    def _integration(self, measure: Measure, metric: Smooth) -> float:
-        """Bound on the error of a population's quadrature; 0 for a sample.
-
-        Raises:
-            InputError: it is larger than the tolerance.
-        """
-        from sweep.analytic import profile
-
-        if measure.quadrature is None:
-            return 0.0
-        slope, intercept = (float(np.max(np.abs(points))) for points in (self.grid.a, self.grid.b))
-        total = metric.total(measure.class0.total, measure.class1.total)
-        bound = sum(
-            max(part.on_class0, part.on_class1) / total
-            * measure.quadrature.bound(profile(part.loss), slope, intercept)
-            for part in metric.parts
-        )  # fmt: skip
-        if bound > self.tolerance:
-            raise InputError(
-                f"tolerance {self.tolerance:g} cannot be promised for {metric.name} of this law: "
-                f"its quadrature may be wrong by {bound:.1e}; ask for a larger tolerance"
-            )
-        return bound
-
-    def _labelled(
-        self, values: dict[str, np.ndarray], how: dict[str, Any], bounds: dict[str, float]
-    ) -> xr.Dataset:
-        """The dataset; a metric without a bound has a model or a formula of the user's own."""
-        import xarray as xr
-
-        attributes = {
-            m.name: {
-                "units": m.units,
-                "long_name": m.long_name,
-                "source": m.source,
-                "kind": "counting" if isinstance(m, Counting) else "smooth",
-                "error_bound": bounds.get(m.name, math.nan),
-            }
-            for m in self.wanted
-        }
-        known = {name: bound for name, bound in bounds.items() if not math.isnan(bound)}
-        how = how | {"error_bound": max(known.values(), default=math.nan)}
-        if len(bounds) < len(self.wanted):
-            how |= {"error_bound_note": "no bound is known for a model or metric of your own"}
-        elif len(known) < len(bounds):
-            how |= {"error_bound_note": "no bound is known for precision and mcc of a population"}
-        attributes["correct"] = {"units": "count", "long_name": "correct predictions"}
-        names = [name for name in (*(m.name for m in self.wanted), "correct") if name in values]
-        return xr.Dataset(
-            {name: (("a", "b"), values[name], attributes[name]) for name in names},
-            coords={
-                "a": ("a", self.grid.a, {"units": "1 / unit of x", "long_name": "slope a"}),
-                "b": ("b", self.grid.b, {"units": "1", "long_name": "intercept b"}),
-            },
-            attrs=how | self.clock.seconds,
-        )
+    attributes = prepared.variables
+    return xr.Dataset(
+        {name: (("a", "b"), found.values[name], attributes[name]) for name in prepared.names},
+        coords=prepared.coordinates,
+        attrs=prepared.history(found.observed_error),
+    )
 
 
 def _wanted(metrics: Asked | Sequence[Asked]) -> list[Metric]:
@@ -303,39 +240,6 @@ def _metric(asked: Asked) -> Metric:
     if callable(asked) and not isinstance(asked, Family):
         return per_sample(asked)
     return metric(asked)
-
-
-def _provenance(data: Measure | Batch) -> dict[str, Any]:
-    """What is computed, on what; InputError if JAX has no device of the platform asked for."""
-    from sweep import devices
-
-    return {
-        "n": data.n if isinstance(data, Measure) else len(data),
-        "total_weight": data.total,
-        "sample_fingerprint": data.fingerprint,
-        "device": devices.describe(),
-        **_population(data),
-        **versions(),
-    }
-
-
-def _population(data: Measure | Batch) -> dict[str, Any]:
-    """The name of a population and the nodes of its quadrature."""
-    if not isinstance(data, Measure) or data.quadrature is None:
-        return {}
-    return {
-        "population": data.quadrature.law.name,
-        "quadrature_nodes": len(data.quadrature.x),
-        "quadrature_note": (
-            "error_bound holds if the law has no undeclared feature narrower than the panels see"
-        ),
-    }
-
-
-@cache
-def versions() -> dict[str, str]:
-    """What computes, as attributes of a result: {"sweep_version": ..., "jax_version": ...}."""
-    return {name + "_version": version(name) for name in ("sweep", "jax")}
 
 
 def _number(name: str, value: Any) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 from sweep.data import Batch, InputError, Sample
 from sweep.measure import Measure
 from sweep.populations import Population
+from sweep.sketch import Sketch
 
 Params = Any
 """A tree of parameters: arrays and floats in dicts, lists, tuples or what JAX takes for a node."""
@@ -120,7 +121,7 @@ def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
     return PerSample(name, function, long_name=name.replace("_", " "))
 
 
-def as_batch(data: Sample | Batch | Measure | Population | tuple) -> Batch:
+def as_batch(data: Sample | Sketch | Batch | Measure | Population | tuple) -> Batch:
     """The samples that a model or a metric of the user's own is evaluated on.
 
     Raises:

@@ -1,27 +1,32 @@
-"""The check of a compressed landscape after it was computed, against the points themselves.
+"""The check of a compressed landscape, against the points themselves.
 
-What the bound promises is looked at from both ends: the deposit must hold every point (mass and
-mean of each class), and in a few cells the result must be what summing over points gives. Where
-that would take longer than all the rest, evenly spaced points are compressed apart, on the same
-plan, and summed; the result itself is then held against its own nodes.
+What the bound promises is looked at from both ends. Once for all parts of a landscape: the deposit
+must hold every point (mass and mean of each class), and in a few cells its nodes must give what
+summing over points gives. Where that would take longer than all the rest, evenly spaced points are
+compressed apart, on the same plan, and summed. Then in a few cells of each part: it must be what
+its nodes give.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sweep import compressed, kernels
-from sweep.compressed import Window
+from sweep.compressed import Surface
 from sweep.data import InputError
-from sweep.lattice import CHUNK, TINY, Deposit, deposit
+from sweep.deposits import deposit
+from sweep.fold import Window, fold
+from sweep.lattice import CHUNK, TINY, Deposit
 from sweep.losses import Smooth
-from sweep.measure import Measure, Points
+from sweep.measure import Measure
 from sweep.plan import UNIT, Plan
+from sweep.points import Points
 
 CELLS = 16
 """Cells that are checked."""
@@ -30,18 +35,21 @@ POINTS = 2**14
 """Most points of a sum."""
 
 
+SLACK = 2.0**-44
+"""Error of the sum over the nodes that a part is held against."""
+
+
 class CheckError(InputError):
     """A result is not what the bound says: a fault of this program, never of the request."""
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
-    """What is checked: landscapes by the names of their metrics, and what they were made of."""
+class Nodes:
+    """What is checked: data as the nodes of a plan."""
 
     plan: Plan
     deposit: Deposit
     windows: dict[int, Window]
-    values: dict[str, Float[np.ndarray, "P Q"]]
 
 
 class Check(NamedTuple):
@@ -59,30 +67,64 @@ class Check(NamedTuple):
 
 
 def check(
-    measure: Measure, metrics: Sequence[Smooth], result: Result, bound: float, budget: int
+    measure: Measure, metrics: Sequence[Smooth], nodes: Nodes, bound: float, budget: int
 ) -> Check:
-    """Checks a result.
+    """Checks nodes against the points that they stand for.
 
     Args:
         measure: the data.
-        metrics: of the result.
-        result: to be checked.
-        bound: that its errors must keep.
+        metrics: that the nodes are for.
+        nodes: to be checked.
+        bound: that their errors must keep.
         budget: bytes that may be used beyond input and output.
 
     Raises:
         CheckError: they do not, or the deposit lacks points.
     """
-    _require_whole(measure, result.deposit)
-    grid, part = result.plan.grid, _part(measure)
-    cells = np.random.default_rng(0).choice(grid.cells, min(CELLS, grid.cells), replace=False)
-    seen = [_observed(measure, part, metric, result, cells, budget) for metric in metrics]
+    _require_whole(measure, nodes.deposit)
+    grid, part = nodes.plan.grid, _part(measure)
+    row, column = _chosen(grid.shape)
+    seen = [_observed(measure, part, metric, nodes, row, column, budget) for metric in metrics]
     slack = max(kernels.rounding_bound(part, metric, grid, "float64") for metric in metrics)
-    whole = all(np.isfinite(array).all() for array in result.values.values())
-    if not whole or not all(error <= bound + slack for error in seen):
-        worst = float(np.max(seen)) if whole else np.nan
-        raise _fault(f"an error of {worst:.1e} was seen where at most {bound:.1e} can be")
-    return Check(max(seen), len(cells), len(part.class0) + len(part.class1))
+    _require(seen, bound, slack)
+    return Check(max(seen), len(row), len(part.class0) + len(part.class1))
+
+
+def check_part(
+    surface: Surface,
+    rows: slice,
+    columns: slice,
+    values: Float[np.ndarray, "k m"],
+    bound: float,
+) -> float:
+    """Checks some rows and columns of a metric against the nodes.
+
+    Returns:
+        The largest |error| / max(1, value) that was seen.
+
+    Raises:
+        CheckError: it is more than the bound, or a value is no number.
+    """
+    row, column = _chosen(values.shape)
+    cells = rows.start + row, columns.start + column
+    exact = compressed.at_cells(
+        surface.plan, surface.windows, surface.metric, surface.total, *cells
+    )
+    seen = _largest(values[row, column] - exact, exact) if np.isfinite(values).all() else np.nan
+    _require([seen], bound, SLACK)
+    return seen
+
+
+def _chosen(shape: tuple[int, ...]) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """Rows and columns of some cells, always the same."""
+    cells = math.prod(shape)
+    found = np.random.default_rng(0).choice(cells, min(CELLS, cells), replace=False)
+    return np.divmod(found, shape[1])
+
+
+def _require(seen: Sequence[float], bound: float, slack: float) -> None:
+    if not all(error <= bound + slack for error in seen):
+        raise _fault(f"an error of {np.max(seen):.1e} was seen where at most {bound:.1e} can be")
 
 
 def total(metric: Smooth, measure: Measure) -> float:
@@ -91,15 +133,21 @@ def total(metric: Smooth, measure: Measure) -> float:
 
 
 def _require_whole(measure: Measure, found: Deposit) -> None:
-    """Refuses a deposit whose mass or mean is not that of the points."""
+    """Refuses a deposit whose mass or mean is not that of the points.
+
+    What stands for the points of a sketch is made of its deposit: only the mass is known besides.
+    """
     reach = float(np.max(np.abs(found.lattice.panel_ends)))
     for points, mass, first in zip((measure.class0, measure.class1), *found.totals, strict=True):
         sums = np.sum(points.x) if points.mass is None else points.x @ points.mass
         # Subnormal masses count as 0 on a device that has no such numbers.
         slack = 8 * UNIT * (CHUNK + found.chunks) * float(points.total) + TINY * len(points)
+        if measure.sketch is not None:
+            lost = measure.sketch.rounding_of_masses + measure.sketch.lost(0.0, 0.0)
+            slack += lost * float(measure.total)
         if not abs(mass - points.total) <= (0.0 if found.counted else slack):
             raise _fault(f"a class of mass {points.total:g} was compressed to {mass:g}")
-        if not abs(first - sums) <= slack * reach:
+        if measure.sketch is None and not abs(first - sums) <= slack * reach:
             raise _fault(f"a class whose x sum to {sums:g} was compressed to {first:g}")
 
 
@@ -107,22 +155,19 @@ def _observed(
     measure: Measure,
     part: Measure,
     metric: Smooth,
-    result: Result,
-    cells: np.ndarray,
+    nodes: Nodes,
+    row: Int[np.ndarray, " k"],
+    column: Int[np.ndarray, " k"],
     budget: int,
 ) -> float:
     """Largest error of a metric in some cells, as a multiple of max(1, value)."""
-    plan = result.plan
-    row, column = np.divmod(cells, len(plan.grid.b))
+    plan, windows = nodes.plan, nodes.windows
+    if part is not measure:
+        windows = fold(plan, deposit(part.classes, plan.lattice))
     a, b = plan.grid.a[row], plan.grid.b[column]
     truth = kernels.direct_cells(part, metric, a, b, "float64", budget)
-    found = result.values[metric.name][row, column]
-    if part is measure:
-        return _largest(found - truth, truth)
-    nodes = compressed.at_cells(plan, result.windows, metric, total(metric, measure), row, column)
-    folded = compressed.fold(plan, deposit(part, plan.lattice))
-    of_part = compressed.at_cells(plan, folded, metric, total(metric, part), row, column)
-    return _largest(found - nodes, nodes) + _largest(of_part - truth, truth)
+    found = compressed.at_cells(plan, windows, metric, total(metric, part), row, column)
+    return _largest(found - truth, truth)
 
 
 def _largest(difference: Float[np.ndarray, " k"], value: Float[np.ndarray, " k"]) -> float:
@@ -132,7 +177,7 @@ def _largest(difference: Float[np.ndarray, " k"], value: Float[np.ndarray, " k"]
 def _part(measure: Measure) -> Measure:
     """Evenly spaced points of a measure, at most POINTS of them."""
     every = -(-measure.points // POINTS)
-    if every == 1:
+    if every == 1 and measure.sketch is None:  # what stands for points is right to its own error
         return measure
     class0, class1 = (
         Points(p.x[::every], None if p.mass is None else p.mass[::every])

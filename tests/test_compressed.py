@@ -8,8 +8,10 @@ from hypothesis.extra import numpy as hnp
 
 import sweep
 from sweep import InputError, Measure, Sample, compressed, methods, verify
+from sweep.compressed import Surface
+from sweep.deposits import deposit
+from sweep.fold import fold
 from sweep.grid import Grid
-from sweep.lattice import deposit
 from sweep.losses import metric
 from sweep.plan import CompressionError, plan
 from tests import hard
@@ -44,6 +46,12 @@ def truth(sample, name, a, b):
 
 def losses(name):
     return [part.loss for part in metric(name).parts]
+
+
+def whole_of(surface):
+    """A metric in every cell."""
+    rows, columns = surface.plan.grid.shape
+    return surface.part(slice(0, rows), slice(0, columns))
 
 
 def error(found, exact):
@@ -129,9 +137,9 @@ def test_pieces_of_every_size_give_the_same_cells(a, b):
     grid = Grid(sweep.grid.axis(a), sweep.grid.axis(b))
     wanted = metric("penalised_cross_entropy(l1=1)")
     made = plan(grid, measure.ends, losses("cross_entropy"), 1e-8, 2**20)
-    windows = compressed.fold(made, deposit(measure, made.lattice))
+    windows = fold(made, deposit(measure.classes, made.lattice))
     whole, *others = (
-        compressed.evaluate(made, windows, wanted, 500.0, compressed.BYTES_PER_CELL * edge**2)
+        whole_of(Surface(made, windows, wanted, 500.0, compressed.BYTES_PER_CELL * edge**2))
         for edge in (1000, 1, 7, 64)
     )
     for other in others:
@@ -162,11 +170,10 @@ def test_merged_deposits_give_the_landscape_of_the_merged_data():
     grid = Grid(np.linspace(-10, 10, 21), np.linspace(-5, 5, 11))
     wanted = metric("cross_entropy")
     made = plan(grid, Measure.from_sample(whole).ends, losses("cross_entropy"), 1e-9, 2**20)
-    deposits = [deposit(Measure.from_sample(s), made.lattice) for s in (*parts, whole)]
+    deposits = [deposit(Measure.from_sample(s).classes, made.lattice) for s in (*parts, whole)]
     merged = deposits[0].merge(deposits[1])
     one, other = (
-        compressed.evaluate(made, compressed.fold(made, d), wanted, 3000.0, 2**29)
-        for d in (merged, deposits[2])
+        whole_of(Surface(made, fold(made, d), wanted, 3000.0, 2**29)) for d in (merged, deposits[2])
     )
     assert one == pytest.approx(other, rel=1e-14)
 
@@ -182,9 +189,9 @@ def test_the_check_of_large_data_takes_a_part_of_the_points(monkeypatch):
 @pytest.mark.parametrize("moment", range(3))
 @pytest.mark.parametrize("method", ["auto", "compressed"])
 def test_a_wrong_deposit_is_seen_by_the_check(monkeypatch, n, moment, method):
-    def wrong(measure, *arguments):
-        found = deposit(measure, *arguments)
-        if measure.n == n and moment < 2:  # a few points too many, or moved
+    def wrong(classes, *arguments):
+        found = deposit(classes, *arguments)
+        if sum(map(len, classes)) == n and moment < 2:  # a few points too many, or moved
             found.moments[1, found.moments.shape[1] // 2, moment] += n / 1000
         elif moment == 2:  # or an error in all that is summed
             found.moments[..., moment] += 1
@@ -200,7 +207,7 @@ def test_nan_does_not_pass_the_check(monkeypatch):
     def nan(*arguments):
         return np.full((101, 101), np.nan)
 
-    monkeypatch.setattr(compressed, "evaluate", nan)
+    monkeypatch.setattr(Surface, "part", nan)
     with pytest.raises(verify.CheckError, match="an error of nan was seen"):
         sweep.landscape(cloud(), metrics=("brier", "cross_entropy"), method="compressed")
 

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +45,10 @@ LONG = 4
 
 PATIENCE = 8.0
 """Seconds that the repeats of the large problem, or of a yardstick, may take."""
+
+
+TILED = 1000
+"""Edge of the grid that comes before a measurement of what is written tile by tile."""
 
 
 class Square(NamedTuple):
@@ -282,7 +288,9 @@ def _second_grid(data: Problem) -> float:
     return seconds
 
 
-def memory(n: int, edge: int, method: str = "compressed", **options: Any) -> dict[str, Any]:
+def memory(
+    n: int, edge: int, method: str = "compressed", *, streamed: bool = False, **options: Any
+) -> dict[str, Any]:
     """Peak memory of a landscape in this process beyond its input and output, in bytes.
 
     A small landscape comes first, so that imports, compilation and threads do not count.
@@ -291,23 +299,30 @@ def memory(n: int, edge: int, method: str = "compressed", **options: Any) -> dic
         n: points.
         edge: the grid has edge x edge cells.
         method: of `landscape`.
+        streamed: whether it is written tile by tile: then no output is in memory.
         options: others of `landscape`.
     """
     data = problem(n, edge)
     few, sample = Sample(data.x[:2048], data.y[:2048]), Sample(data.x, data.y)
-    compute = partial(landscape, a=data.a, b=data.b, method=method, progress=False, **options)
-    compute(few)
-    with Peak() as peak:
-        (seconds,), found = stopwatch(partial(compute, sample), 0)
-    values = Values(found["cross_entropy"].values, found["accuracy"].values)
-    require_equal(values, data, truth(data), "sweep")
-    output = sum(variable.nbytes for variable in found.data_vars.values())
+    compute = partial(landscape, method=method, progress=False, **options)
+    with TemporaryDirectory() as folder:
+        out = {"out": Path(folder, "few.zarr")} if streamed else {}
+        part = slice(TILED if streamed else None)
+        compute(few, data.a[part], data.b[part], **out)
+        out = {"out": Path(folder, "all.zarr")} if streamed else {}
+        with Peak() as peak:
+            (seconds,), found = stopwatch(partial(compute, sample, data.a, data.b, **out), 0)
+        variables = found.data_vars.values()
+        output = 0 if streamed else sum(variable.nbytes for variable in variables)
+        values = Values(found["cross_entropy"].values, found["accuracy"].values)
+        require_equal(values, data, truth(data), "sweep")
     return {
         "n": n,
         "cells": edge * edge,
         "seconds": seconds,
         "output": output,
         "beyond": peak.highest - peak.before - output,
+        "stages": {key: value for key, value in found.attrs.items() if key.startswith("seconds_")},
     }
 
 

@@ -19,26 +19,33 @@ def ignore(_: int) -> None:
 
 
 @contextmanager
-def bar(what: str, total: int, unit: str, show: bool | None) -> Iterator[Step]:
+def bar(
+    what: str, total: int | None, unit: str, show: bool | None, *, done: int = 0, scale: bool = True
+) -> Iterator[Step]:
     """A bar on stderr while the block runs.
 
     Args:
         what: is being done.
-        total: units of work.
+        total: units of work; None if nobody knows.
         unit: what they are called.
         show: None shows it if stderr is a terminal, True anywhere, False never.
+        done: units that were done before, which say nothing of the rate.
+        scale: whether to shorten large numbers: 12.3M.
 
     Yields:
         The step that moves it.
     """
-    disable = None if show is None else not show
+    if show is False:  # tqdm would make a lock for it, which workers that are killed leave behind
+        yield ignore
+        return
     with tqdm(
         desc=what,
         total=total,
         unit=f" {unit}",
-        unit_scale=True,
+        unit_scale=scale,
+        initial=done,
         delay=DELAY,
-        disable=disable,
+        disable=False if show else None,
         leave=False,
         dynamic_ncols=True,
     ) as shown:

@@ -115,3 +115,11 @@ def test_a_stage_that_fails_is_counted_all_the_same():
     with pytest.raises(KeyboardInterrupt), watch.stage("work"):
         raise KeyboardInterrupt
     assert set(watch.seconds) == {"seconds_compile", "seconds_work"}
+
+
+def test_no_bar_is_made_where_none_is_to_be_shown(monkeypatch):
+    monkeypatch.setattr(progress, "tqdm", None)
+    with progress.bar("work", 3, "steps", False) as step:
+        step(3)
+    with pytest.raises(TypeError), progress.bar("work", 3, "steps", None):
+        pass

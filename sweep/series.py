@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from sweep.sizes import whole
 
 if TYPE_CHECKING:
     import xarray as xr
+
+Value = TypeVar("Value")
 
 
 def sample(
@@ -41,14 +43,29 @@ def sample(
     seed, replicate = whole("seed", seed, 0), whole("replicate", replicate, 0)
     if n == math.inf:
         return law
-    if 16 * n > RESULT_LIMIT:
+    require_drawable(n)
+    from sweep import sampling  # which loads jax
+
+    return sampling.sample(law, n, seed, replicate)
+
+
+def require_drawable(n: int | float) -> None:
+    """Refuses a finite size whose samples would not fit into memory.
+
+    Raises:
+        InputError: it would take more than RESULT_LIMIT bytes.
+    """
+    if math.isfinite(n) and 16 * n > RESULT_LIMIT:
         raise InputError(
             f"a sample of {n:g} points would take {16 * n / 2**30:.1f} GiB of memory, more than "
             f"the limit of {RESULT_LIMIT / 2**30:.0f} GiB; ask for fewer points"
         )
-    from sweep import sampling  # which loads jax
 
-    return sampling.sample(law, n, seed, replicate)
+
+def spread(values: Sequence[Value], most: int) -> list[Value]:
+    """At most so many of the values, evenly over their places, the first and the last included."""
+    last, steps = len(values) - 1, max(1, min(most, len(values)) - 1)
+    return [values[k] for k in sorted({round(last * step / steps) for step in range(steps + 1)})]
 
 
 def stacked(landscapes: Sequence[xr.Dataset], sizes: Sequence[float]) -> xr.Dataset:

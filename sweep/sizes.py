@@ -120,7 +120,10 @@ def _size(value: float, name: str, infinite: bool) -> int | float:
             return math.inf
         raise InputError(f"{name} holds inf; only finite sizes can be drawn from a population here")
     if not 1 <= value <= LARGEST or value != int(value):
-        raise InputError(f"{name} holds {value:g}; a size is a whole number of points, at least 1")
+        raise InputError(
+            f"{name} holds {value:g}; a size is a whole number of points, at least 1"
+            + (f" and at most {LARGEST}" if value > LARGEST else "")
+        )
     return int(value)
 
 

@@ -1,0 +1,241 @@
+"""The canonical value of each key of a spec: the same for all the ways to write the same.
+
+The values come in with the types of `sweep.runs.keys`; here they get their meaning, or are refused
+by a sentence that begins with the key.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sweep.errors import InputError
+from sweep.grid import axis
+from sweep.landscape import DTYPES, METHODS
+from sweep.losses import metric
+from sweep.populations import population
+from sweep.runs.keys import SpecError, refused, shown
+from sweep.series import require_drawable
+from sweep.sizes import sizes, whole
+
+
+def canonical(given: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """The canonical value of every key.
+
+    Args:
+        given: a value for every key, of its type; () for what is left out.
+        base: the directory that the files of data are relative to.
+
+    Raises:
+        SpecError: one has no meaning, or they do not go together.
+    """
+    laws, data = _laws(_listed(given["population"])), _files(_listed(given["data"]), base)
+    _require_one(laws, data)
+    (_require_no_samples if data else _require_no_columns)(given)
+    return {
+        "population": laws,
+        "data": data,
+        "n": () if data else _sizes(given["n"]),
+        "seed": () if data else _seeds(given["seed"]),
+        "a": _axis("a", given["a"]),
+        "b": _axis("b", given["b"]),
+        "metrics": _metrics(given["metrics"]),
+        "tolerance": _positive("tolerance", given["tolerance"]),
+        "method": _known("method", given["method"], METHODS),
+        "dtype": _known("dtype", given["dtype"], DTYPES),
+        "memory": _whole("memory", given["memory"]),
+        "x": _named("x", given["x"]),
+        "y": _named("y", given["y"]),
+        "weight": None if given["weight"] is None else _named("weight", given["weight"]),
+        "optimum": given["optimum"],
+        "tile": _whole("tile", given["tile"]),
+    }
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """Whatever the block refuses is refused of a key, with which the sentence begins."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except InputError as error:
+        text = str(error)
+        begins = text.startswith((f"{key} ", f"{key}=", f"{key}:"))
+        raise SpecError(text if begins else f"{key}: {text}", key) from None
+
+
+def _require_one(laws: Sequence[str], data: Sequence[str]) -> None:
+    if laws and data:
+        raise SpecError("population and data exclude each other; give one", "data")
+    if not (laws or data):
+        raise SpecError(
+            "there is neither population nor data; give laws, such as "
+            'population = ["W1", "D1"], or files, such as data = ["a.csv", "b.parquet"]'
+        )
+
+
+def _require_no_samples(given: Mapping[str, Any]) -> None:
+    for key in ("n", "seed"):
+        if given[key] not in ((), []):
+            raise SpecError(f"{key} is of samples of a population; leave it out beside data", key)
+
+
+def _require_no_columns(given: Mapping[str, Any]) -> None:
+    for key, usual in (("x", "x"), ("y", "y"), ("weight", None)):
+        if given[key] != usual:
+            raise SpecError(f"{key} is a column of data; leave it out beside population", key)
+
+
+def _laws(asked: Sequence[str]) -> tuple[str, ...]:
+    """Ids where they were given, else names with all parameters."""
+    laws = []
+    for text in asked:
+        if not text.strip():
+            raise refused("population", text, "holds")
+        with about("population"):
+            laws.append(population(text))
+    _require_once("population", asked, [law.name for law in laws])
+    return tuple(
+        law.id if law.id == text.strip().upper() else law.name
+        for text, law in zip(asked, laws, strict=True)
+    )
+
+
+def _files(asked: Sequence[str], base: Path) -> tuple[str, ...]:
+    for name in asked:
+        if not name.strip() or "\0" in name:
+            raise refused("data", name, "holds")
+    _require_once("data", asked, [os.path.realpath(base / name) for name in asked])
+    return tuple(asked)
+
+
+def _sizes(asked: Any) -> tuple[int | float, ...]:
+    """As of `sweep.sizes`, and the population alone if none is given."""
+    if asked in ((), []):
+        return (math.inf,)
+    with about("n"):
+        found = sizes(asked, infinite=True)
+        for n in found:
+            require_drawable(n)
+    # A range may round two of its sizes to one.
+    pieces = [] if isinstance(asked, str) and ":" in asked else _pieces(asked)
+    _require_once("n", pieces, [sizes(one, infinite=True) for one in pieces])
+    return found
+
+
+def _seeds(asked: Any) -> tuple[int, ...]:
+    if asked in ((), []):
+        return (0,)
+    with about("seed"):
+        found = tuple(_seed(value) for value in axis(asked, "seed").tolist())
+    _require_once("seed", found, found)
+    return found
+
+
+def _seed(value: float) -> int:
+    return whole("seed", int(value) if value.is_integer() else value, 0)
+
+
+def _axis(key: str, asked: Any) -> str | tuple[float, ...]:
+    """The text, or the points."""
+    with about(key):
+        points = tuple((axis(asked, key) + 0.0).tolist())  # no -0.0
+    _require_once(key, points, points)
+    return asked.replace(" ", "") if isinstance(asked, str) else points
+
+
+def _metrics(asked: Any) -> tuple[str, ...]:
+    texts = [text for entry in _listed(asked) for text in _members(entry)]
+    names = []
+    for text in texts:
+        with about("metrics"):
+            names.append(metric(text).name)
+    _require_once("metrics", texts, names)
+    return tuple(names)
+
+
+def _members(entry: Any) -> Iterator[str]:
+    """The metrics of an entry: of a table one for each combination of what its lists hold."""
+    if isinstance(entry, str):
+        yield entry
+        return
+    name = entry.get("name")
+    if not isinstance(name, str):
+        raise SpecError(
+            f"metrics holds {shown(entry)}; it needs a name, as in "
+            '{name = "focal", gamma = [0, 1, 2]}',
+            "metrics",
+        )
+    lists = {key: _numbers(name, key, value) for key, value in entry.items() if key != "name"}
+    for numbers in itertools.product(*lists.values()):
+        pairs = zip(lists, numbers, strict=True)
+        inside = ",".join(f"{key}={number!r}" for key, number in pairs)
+        yield f"{name}({inside})" if inside else name
+
+
+def _numbers(name: str, parameter: str, value: Any) -> list[float]:
+    """The values of a parameter of a metric."""
+    values = _listed(value)
+    for one in values or [value]:
+        if isinstance(one, bool) or not isinstance(one, (int, float)):
+            what = "is empty" if value == [] else f"is {shown(one)}"
+            raise SpecError(
+                f"metrics: {parameter} of {name} {what}; a number or a list of numbers is needed",
+                "metrics",
+            )
+    return values
+
+
+def _positive(key: str, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise refused(key, value)
+    return value
+
+
+def _whole(key: str, value: float) -> int:
+    if not 1 <= value < 2**53 or value != int(value):
+        raise refused(key, value)
+    return int(value)
+
+
+def _known(key: str, value: str, known: Iterable[str]) -> str:
+    if value not in known:
+        raise refused(key, value)
+    return value
+
+
+def _named(key: str, value: str) -> str:
+    if not value:
+        raise refused(key, value)
+    return value
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _pieces(asked: Any) -> list[Any]:
+    """What a list holds, given as one or as text."""
+    return asked.split(",") if isinstance(asked, str) else _listed(asked)
+
+
+def _require_once(key: str, written: Iterable[Any], meant: Sequence[Any]) -> None:
+    """Refuses what is asked for twice, as it is written.
+
+    Args:
+        key: the key.
+        written: each as it stands in the spec.
+        meant: what it means.
+    """
+    first: dict[Any, Any] = {}
+    for text, one in zip(written, meant, strict=True):
+        if one in first:
+            other = "" if first[one] == text else f", also as {first[one]!r}"
+            raise SpecError(f"{key} holds {shown(text)} twice{other}; give it once", key)
+        first[one] = text

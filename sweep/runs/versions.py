@@ -1,0 +1,83 @@
+"""What computes: the versions and the device on which every bit of a result may depend.
+
+A run goes on only where they are the same, for otherwise its store would hold results of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import xxhash
+
+from sweep.errors import InputError
+
+PACKAGES = ("sweep", "jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs")
+"""Distributions that compute results or write them."""
+
+SHOWING = (
+    "__init__", "cli", "figures", "page", "display", "bench", "study", "diagnosis", "illustrate",
+    "engines", "progress", "clock", "workers", "cluster",
+)  # fmt: skip
+"""Modules and packages of this one that no result of a run depends on."""
+
+WRITING = ("spec", "canonical", "tasks", "tables", "skeleton", "results", "compute")
+"""Modules of `sweep.runs` that results do depend on."""
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of every distribution, and as `sources` a digest of the code of this one."""
+    return {name: version(name) for name in PACKAGES} | {"sources": _sources()}
+
+
+def require_same(before: Mapping[str, str], path: Path) -> None:
+    """Refuses to go on with other versions than a run was begun with.
+
+    Raises:
+        InputError: says which differ, from what to what.
+    """
+    here = versions()
+    different = [name for name in here if here[name] != before.get(name)]
+    if not different:
+        return
+    packages = [name for name in different if name != "sources"]
+    if packages:
+        then = ", ".join(f"{name} {before.get(name, 'unknown')}" for name in packages)
+        now = ", ".join(f"{name} {here[name]}" for name in packages)
+        what = f"was begun with {then}, and here is {now}"
+    else:
+        what = f"was begun with other code of sweep {here['sweep']} than is here"
+    raise InputError(
+        f"{path}: {what}; results of both must not be mixed, so go on with what it was begun with, "
+        "or begin another run"
+    )
+
+
+def require_device(before: str, here: str, path: Path) -> None:
+    """Refuses to go on with another device.
+
+    Raises:
+        InputError: says which.
+    """
+    if before != here:
+        raise InputError(
+            f"{path}: was begun on {before}, and here is {here}; results of both must not be "
+            "mixed, so go on with the device it was begun on, or begin another run"
+        )
+
+
+def _sources() -> str:
+    """128-bit XXH3 digest, in hex, of every file of this package that results depend on."""
+    root = Path(__file__).parent.parent
+    state = xxhash.xxh3_128()
+    for path in sorted(root.rglob("*.py")):
+        place = path.relative_to(root).with_suffix("")
+        top, inner = place.parts[0], place.parts[1:]
+        if top in SHOWING or (top == "runs" and inner[0] not in WRITING):
+            continue
+        state.update(f"{place.as_posix()}\0".encode())
+        state.update(path.read_bytes())
+    return state.hexdigest()

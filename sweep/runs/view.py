@@ -1,0 +1,89 @@
+"""What a figure of a run shows: some of its landscapes, thinned out, each with its optima.
+
+Of several laws at one size, the laws; else the first law at its sizes, by the first seed; or the
+files of data.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sweep.data import Sample, load
+from sweep.optimum import Optimum, optimum
+from sweep.outofcore import thinned
+from sweep.populations import Population
+from sweep.runs.directory import Directory
+from sweep.runs.spec import Spec
+from sweep.series import sample, spread
+from sweep.sizes import size_title
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SHOWN = 6
+"""Landscapes beside each other that a page has room for."""
+
+
+class Panel(NamedTuple):
+    """One landscape of a run.
+
+    Attributes:
+        title: tells it from the others.
+        landscape: its metrics, at most `sweep.outofcore.VIEW` points along a and along b.
+        optimum: its optima.
+    """
+
+    title: str
+    landscape: xr.Dataset
+    optimum: Optimum
+
+
+def panels(out: str | os.PathLike[str]) -> list[Panel]:
+    """The landscapes that a figure of a run shows, at most SHOWN.
+
+    Args:
+        out: the directory of a run that is finished.
+
+    Raises:
+        InputError: there is no run, or a file of data cannot be read any more.
+    """
+    import xarray as xr
+
+    directory = Directory(Path(out))
+    spec = directory.read().to_spec()
+    with xr.open_zarr(directory.store, chunks=None) as results:
+        return [
+            Panel(title, thinned(results[list(spec.metrics)].isel(place)), optimum(data))
+            for title, place, data in _shown(spec)
+        ]
+
+
+def _shown(spec: Spec) -> list[tuple[str, dict[str, int], Sample | Population]]:
+    """Title, place in the store and data of each landscape that is shown."""
+    if spec.of_data:
+        return [
+            (_short(name), {"data": k}, load(file, x=spec.x, y=spec.y, weight=spec.weight))
+            for k, (name, file) in spread(
+                [*enumerate(zip(spec.data, spec.files, strict=True))], SHOWN
+            )
+        ]
+    laws, sizes = spread([*enumerate(spec.laws)], SHOWN), spread([*enumerate(spec.n)], SHOWN)
+    places = [(i, law, j, n) for i, law in laws for j, n in sizes]
+    if len(sizes) > 1:
+        places = [place for place in places if place[0] == 0]
+    return [
+        (
+            size_title(n) if len(sizes) > 1 else _short(spec.population[i]),
+            {"population": i, "n": j, "seed": 0},
+            sample(law, n, spec.seed[0]),
+        )
+        for i, law, j, n in places
+    ]
+
+
+def _short(name: str) -> str:
+    """A name that fits above a panel."""
+    last = Path(name).name
+    return last if len(last) <= 24 else last[:23] + "…"

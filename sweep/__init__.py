@@ -5,9 +5,13 @@ only from those above it:
 
     records       results as plain Python values
     errors        what cannot be done, in one sentence
+    store         results on disk, whole or not at all
     columns       columns of numbers, and what is wrong with them
     tables        columns of files: CSV, NPY, NPZ or Parquet
+    blocks        arrays in NPY and NPZ files, block by block of rows
+    readers       columns of files, batch by batch
     data          a `Sample` of points (x, y), from a file, or one of the illustrations
+    shards        rows of files larger than memory, batch by batch
     labels        labels of any kind become class numbers
     odds          logits or probabilities become finite logits
     selection     which columns of a file are predictions
@@ -16,6 +20,8 @@ only from those above it:
     families      members that differ by parameters, and the texts that ask for them
     progress      progress bars
     clock         seconds by stage
+    engines       who does work of many independent items
+    hosts         processes of several machines that know of each other
     grid          the axes of a and b
     sizes         sizes of samples, from text or numbers
     losses        the metrics: losses of the logit, and functions of the confusion counts
@@ -25,22 +31,39 @@ only from those above it:
     populations   laws of (x, y), and the catalogue of them; a package of its own
     panels        where the densities of a population are polynomials
     quadrature    a population as panels of nodes
-    measure       a `Measure`: what every kind of data becomes, two weighted point sets
+    points        weighted points of one class
+    cuts          exact decision cuts
+    lattice       bins, and the sums over them that n points become
+    plan          how compressed data are evaluated, and how wrong that can be
+    sums          totals that do not depend on the order of adding up
+    terms         what a sketch is made for, before any data are read
+    sketch        a `Sketch`: what is kept of data of any size, and adds up
+    binned        a sketch in the place of points
+    streams       rows that come batch by batch become a sketch
+    joint         one sketch made by workers of an engine, or by several machines
+    archive       sketches on disk
+    brackets      between what accuracy lies where a sketch does not count exactly
     devices       the devices JAX computes on
+    deposits      the sums, made on the devices
+    measure       a `Measure`: what every kind of data becomes, two weighted point sets
     sampling      samples of a population, in order, by key
-    lattice       n points become sums over bins
-    cuts          exact decision cuts and exact counts
+    confusion     exact confusion masses of classifiers, and the most accurate of them
     continuous    the most accurate cuts of a population
     counts        counting metrics over a grid
     newton        where cross-entropy is least
+    certificate   how wrong an optimum of cross-entropy from a sketch can be
     kernels       sums over every point, cell by cell, on the device
-    plan          how compressed data are evaluated, and how wrong that can be
+    fold          the sums become a few weighted nodes, as slopes see them
     compressed    evaluation at a cost independent of n, with a certified error
     verify        the check of a compressed landscape against the points
     methods       direct or compressed: the choice between them
     models        a `Slice` through the parameters of a model of your own, and metrics of your own
     pairs         their evaluation, cell by cell and sample by sample, on the device
+    tiles         metrics over a grid, prepared once and had tile by tile
+    preparation   what is decided before the first tile
+    outofcore     landscapes larger than memory, on disk
     landscape     `landscape()`: every metric in every cell, labelled
+    optima        the records of optima
     optimum       `optimum()`: the exact optimum of each metric, and whether they share it
     sandwich      how far samples scatter the cross-entropy optimum
     places        what kind of place the accuracy optimum of a law is
@@ -49,17 +72,19 @@ only from those above it:
     illustrate    `illustrate()`: the published illustrations, computed
     study         what becomes of the optima as n grows; a package of its own
     diagnosis     why loss and accuracy of a classifier disagree; a package of its own
-    store         results on disk
+    runs          large sweeps on disk; a package of its own
     bench         this library and its peers side by side; a package of its own
     figures       records drawn by matplotlib; a package of its own
     page          the page of a diagnosis, one HTML file; a package of its own
     display       landscapes by the conventions of scikit-learn's displays
+    workers       Dask workers, started here or found
+    cluster       the engine that gives work to them
     cli           the command line; a package of its own
 """
 
 from importlib.metadata import version
 
-from sweep import data, losses, populations
+from sweep import archive, data, losses, populations
 from sweep.data import Batch, InputError, Sample
 from sweep.diagnosis.report import Diagnosis, Finding
 from sweep.diagnosis.run import diagnose
@@ -69,7 +94,11 @@ from sweep.limits import Limits, limits
 from sweep.measure import Measure
 from sweep.models import Slice
 from sweep.optimum import Optimum, PopulationOptimum, optimum
+from sweep.runs.execute import resume, run
+from sweep.runs.spec import Spec
+from sweep.runs.status import Status, status
 from sweep.series import sample
+from sweep.sketch import Sketch
 from sweep.study.run import Study, study
 
 __version__ = version("sweep")
@@ -85,8 +114,12 @@ __all__ = [
     "Optimum",
     "PopulationOptimum",
     "Sample",
+    "Sketch",
     "Slice",
+    "Spec",
+    "Status",
     "Study",
+    "archive",
     "data",
     "diagnose",
     "landscape",
@@ -94,6 +127,9 @@ __all__ = [
     "losses",
     "optimum",
     "populations",
+    "resume",
+    "run",
     "sample",
+    "status",
     "study",
 ]

@@ -6,11 +6,13 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
 
 import sweep
+from sweep.cli.app import DEAF
 from sweep.losses import METRICS
 from tests.oracle import untimed
 
@@ -374,3 +376,66 @@ def test_a_reader_that_stops_reading_is_no_error():
     )
     os.close(writer)
     assert done.stderr == ""
+
+
+def test_an_interrupt_waits_until_something_is_compiled(run, monkeypatch):
+    compiled = []
+
+    def backend_compile_and_load():
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.0)  # where the handler runs
+        compiled.append(True)
+
+    def optimum(data):
+        backend_compile_and_load()
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(sweep, "optimum", optimum)
+    Path("xy.csv").write_text("x,y\n0,0\n1,1\n")
+    assert run("optimum", "xy.csv")[0] == 130
+    assert compiled == [True]
+
+
+def test_an_interrupt_of_a_process_that_is_done_says_nothing():
+    late = "import atexit, os, signal; atexit.register(os.kill, os.getpid(), signal.SIGINT)"
+    done = subprocess.run(
+        [*COMMAND[:2], f"{late}; {COMMAND[2]}", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, sweep.__version__, "")
+
+
+def test_jax_compiles_where_interrupts_wait():
+    called = set()
+    sys.setprofile(lambda frame, event, value: called.add(frame.f_code.co_name))
+    try:
+        jax.jit(lambda x: x * 3.25 - 1)(2.0)
+    finally:
+        sys.setprofile(None)
+    assert "backend_compile_and_load" in called & set(DEAF)
+
+
+def test_an_interrupt_that_python_would_drop_comes_again(run, monkeypatch):
+    class Deaf:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.0)  # where the handler runs
+
+    def optimum(data):
+        Deaf()
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(sweep, "optimum", optimum)
+    Path("xy.csv").write_text("x,y\n0,0\n1,1\n")
+    assert run("optimum", "xy.csv") == (
+        130,
+        "",
+        "sweep: interrupted; nothing was left half-written\n",
+    )
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

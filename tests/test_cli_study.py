@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.image import imread
 
 from sweep.cli.findings import _with_error
-from sweep.cli.study import _spread
+from sweep.series import spread
 
 COMMAND = [sys.executable, "-m", "sweep.cli", "study"]
 OPTIONS = ("--n=30:3000:3:log", "--replicates=50", "--seed=1")
@@ -147,9 +147,9 @@ def test_a_failure_while_writing_leaves_no_file(refused, monkeypatch, tmp_path):
 
 
 def test_landscapes_are_drawn_for_sizes_spread_evenly():
-    assert _spread((10,)) == [10]
-    assert _spread((10, 100)) == [10, 100]
-    assert _spread(tuple(range(1, 10))) == [1, 4, 6, 9]
+    assert spread((10,), 4) == [10]
+    assert spread((10, 100), 4) == [10, 100]
+    assert spread(tuple(range(1, 10)), 4) == [1, 4, 6, 9]
 
 
 @pytest.mark.parametrize(

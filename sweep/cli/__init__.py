@@ -8,9 +8,12 @@ Each module imports only from those above it, and from those above `cli` in `swe
 
     app        the application: what every command is registered with, and the exit codes
     options    options that several commands have
+    grids      options of axes, metrics and their tolerance
     outputs    what a command writes, refused beforehand where it could not be written
-    words      optima in words
-    source     what a command computes on: a file of data, or a law at some sizes
+    words      text in lines of 80 columns; times, numbers and sizes in words
+    answers    optima in words
+    source     what a command computes on: a file of data, a sketch, or a law at some sizes
+    panels     landscapes, drawn and in words
     findings   a study in words and tables
     diagnosed  a diagnosis in words and tables
     diagnose   `sweep diagnose`
@@ -18,10 +21,24 @@ Each module imports only from those above it, and from those above `cli` in `swe
     landscape  `sweep landscape`
     optimum    `sweep optimum`
     study      `sweep study`
+    status     `sweep status`
+    run        `sweep run` and `sweep resume`
+    sketch     `sweep sketch` and `sweep merge`
     bench      `sweep bench`
 """
 
-from sweep.cli import bench, diagnose, illustrate, landscape, optimum, study
+from sweep.cli import bench, diagnose, illustrate, landscape, optimum, run, sketch, status, study
 from sweep.cli.app import main
 
-__all__ = ["bench", "diagnose", "illustrate", "landscape", "main", "optimum", "study"]
+__all__ = [
+    "bench",
+    "diagnose",
+    "illustrate",
+    "landscape",
+    "main",
+    "optimum",
+    "run",
+    "sketch",
+    "status",
+    "study",
+]

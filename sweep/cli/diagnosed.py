@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from sweep.cli.words import CUTS_SHOWN, paragraph
+from sweep.cli.answers import CUTS_SHOWN
+from sweep.cli.words import paragraph
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import (
     ClassReport,

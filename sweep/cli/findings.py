@@ -6,7 +6,8 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from sweep.cli.words import filled, law_named, paragraph, print_answer
+from sweep.cli.answers import print_answer
+from sweep.cli.words import filled, law_named, paragraph
 from sweep.sizes import size_text
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from sweep import store
+from sweep.cli.answers import print_answer
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json
 from sweep.cli.outputs import make_directory, print_json
-from sweep.cli.words import print_answer
 from sweep.data import ILLUSTRATIONS
 
 if TYPE_CHECKING:

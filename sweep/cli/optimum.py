@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import sweep
+from sweep.cli.answers import print_answer
 from sweep.cli.app import UsageError, app
 from sweep.cli.options import (
     DataFile,
@@ -23,8 +24,8 @@ from sweep.cli.options import (
 )
 from sweep.cli.outputs import print_json, require_outputs, write_document
 from sweep.cli.source import source
-from sweep.cli.words import print_answer
 from sweep.data import Sample
+from sweep.sketch import Sketch
 
 
 @app.command
@@ -50,6 +51,8 @@ def optimum(
     require_outputs(asked.path, out, figure, force)
     (part,) = asked.parts()
     if figure is not None and not isinstance(part.data, Sample):
+        if isinstance(part.data, Sketch):
+            raise UsageError("--figure draws a sample, and a sketch is none; give no --figure")
         raise UsageError("--figure draws a sample, and n = inf is none; give --n, or no --figure")
     result = sweep.optimum(part.data)
     if out is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter, Token
 
 from sweep.cli.app import UsageError
+from sweep.engines import Engine, Serial
 
 
 def integer(_: type, tokens: Sequence[Token]) -> int:
@@ -29,7 +31,7 @@ WeightName = Annotated[
     str | None, Parameter(name="--weight", help="Column of weights (default: weight, if there).")
 ]
 DataFile = Annotated[
-    Path | None, Parameter(help="CSV, NPY or NPZ with columns x, y and maybe weight.")
+    Path | None, Parameter(help="CSV, NPY, NPZ or Parquet with columns x, y; or a sketch.")
 ]
 LawName = Annotated[
     str | None,
@@ -51,6 +53,16 @@ Seed = Annotated[int, Parameter(converter=integer, help="Of the samples.")]
 Quiet = Annotated[bool, Parameter(negative="", help="Show no progress.")]
 Memory = Annotated[int, Parameter(converter=integer, help="Working memory in MiB.")]
 
+Workers = Annotated[
+    int | None, Parameter(converter=integer, help="Processes of this machine that share the work.")
+]
+Scheduler = Annotated[
+    str | None, Parameter(help="Address of a Dask scheduler, whose workers share the work.")
+]
+
+WORKERS = 32
+"""Processes that may be asked for however few the cores are; each takes hundreds of MiB."""
+
 
 def memory_budget(memory: int) -> int:
     """The bytes of a number of MiB.
@@ -61,3 +73,35 @@ def memory_budget(memory: int) -> int:
     if memory < 1:
         raise UsageError(f"--memory={memory}: at least 1 MiB is needed")
     return memory * 2**20
+
+
+def _require_workers(workers: int) -> None:
+    """Refuses none, and more than this machine could start."""
+    if workers < 1:
+        raise UsageError(f"--workers={workers}: at least 1 is needed")
+    cores = os.cpu_count() or 1
+    if workers > max(WORKERS, 2 * cores):
+        raise UsageError(
+            f"--workers={workers}: they are processes of this machine, which has {cores} cores; "
+            f"at most {max(WORKERS, 2 * cores)} can be asked for"
+        )
+
+
+def engine(workers: int | None, scheduler: str | None) -> Engine:
+    """Who does the work that --workers or --scheduler share; this process if neither is given.
+
+    Raises:
+        UsageError: both are given, the address is empty, or there are fewer workers than one or
+            far more than cores.
+    """
+    if workers is None and scheduler is None:
+        return Serial()
+    if workers is not None and scheduler is not None:
+        raise UsageError("--workers and --scheduler exclude each other; give one of them")
+    if workers is not None:
+        _require_workers(workers)
+    if scheduler is not None and not scheduler.strip():
+        raise UsageError("--scheduler is empty; give an address, such as tcp://10.0.0.1:8786")
+    from sweep.cluster import Dask  # which only those who share work wait for
+
+    return Dask(workers, scheduler)

@@ -6,11 +6,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweep import store
 from sweep.data import InputError
 from sweep.records import plain
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from sweep.optima import Optimum
 
 
 def require_outputs(data: Path | None, out: Path | None, figure: Path | None, force: bool) -> None:
@@ -102,6 +107,16 @@ def together(files: Sequence[Path], *, force: bool) -> Iterator[list[Path]]:
             for path, file in zip(partial, files, strict=True):
                 text = text.replace(str(path), str(file))
             raise InputError(text) from None
+
+
+def draw(panels: Sequence[tuple[str, xr.Dataset, Optimum]], path: Path, *, force: bool) -> None:
+    """Draws landscapes with their optima: the one there is, or several beside each other."""
+    from sweep import figures
+
+    _, only, best = panels[0]
+    one = len(panels) == 1
+    drawn = figures.landscapes(only, best) if one else figures.small_multiples(panels)
+    figures.write(drawn, path, force=force)
 
 
 def write_document(path: Path, value: Any, *, force: bool) -> None:

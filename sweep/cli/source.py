@@ -1,19 +1,22 @@
-"""What a command computes on: a file of data, or a law at one size or several."""
+"""What a command computes on: a file of data, a sketch, or a law at one size or several."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import sweep
+from sweep import archive
 from sweep.cli.app import UsageError
-from sweep.cli.words import filled, law_named
+from sweep.cli.words import counted, filled, law_named
 from sweep.data import Sample, load
 from sweep.populations import Population, population
 from sweep.sizes import size_text, size_title, sizes
+from sweep.sketch import Sketch
 
 COLUMNS = ("x", "y", None)
 """Names of the columns x, y and weight unless others are given; None is as in `sweep.data.load`."""
@@ -25,12 +28,12 @@ class Part(NamedTuple):
     Attributes:
         heading: names it; a law in lines of 80 columns at most.
         title: names it beside the others.
-        data: the sample or the law.
+        data: the sample, the sketch or the law.
     """
 
     heading: str
     title: str
-    data: Sample | Population
+    data: Sample | Sketch | Population
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,31 @@ class File:
         x, y, weight = self.columns
         sample = load(self.path, x=x, y=y, weight=weight)
         yield Part(f"{self.path}: {len(sample)} points", f"n = {len(sample)}", sample)
+
+
+@dataclass(frozen=True)
+class SketchFile:
+    """A file with a sketch.
+
+    Attributes:
+        path: where it is.
+    """
+
+    path: Path
+
+    sizes: tuple[float, ...] = ()
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        """What is in the file."""
+        return archive.read(self.path)
+
+    def parts(self) -> Iterator[Part]:
+        """The sketch, as it is called."""
+        found = self.sketch
+        what = f"{counted(found.n, 'point')} in {counted(len(found.parts), 'part')}"
+        heading = filled(f"{self.path}: a sketch of {what}, which answers {found.scope}")
+        yield Part(heading, f"n = {found.n}", found)
 
 
 @dataclass(frozen=True)
@@ -84,7 +112,7 @@ def source(
     law: str | None,
     n: str | None,
     seed: int | None,
-) -> File | Law:
+) -> File | SketchFile | Law:
     """What the command line asks to compute on.
 
     Raises:
@@ -103,4 +131,8 @@ def source(
             raise UsageError(f"{option} is of samples of --population, which is not given")
     if path is None:
         raise UsageError("give a file of DATA, or a law by --population")
-    return File(path, columns)
+    if not archive.holds_sketch(path):
+        return File(path, columns)
+    if columns != COLUMNS:
+        raise UsageError(f"--x, --y and --weight are columns of data; {path} is a sketch")
+    return SketchFile(path)

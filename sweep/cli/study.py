@@ -19,6 +19,7 @@ from sweep.data import InputError
 from sweep.landscape import BUDGET
 from sweep.optimum import Optimum
 from sweep.populations import CATALOGUE, Population, population
+from sweep.series import spread
 from sweep.sizes import size_title, sizes
 from sweep.study.verdict import EPSILON, REFERENCES, require_epsilon
 
@@ -159,15 +160,8 @@ def _write(
 def _columns(law: Population, study: Study) -> list[tuple[str, xr.Dataset, Optimum]]:
     """Landscapes of the first sample of some of the sizes, and of the population."""
     columns = []
-    for n in (*_spread(study.sizes), math.inf):
+    for n in (*spread(study.sizes, SHOWN), math.inf):
         data = sweep.sample(law, n, study.seed)
         landscape = sweep.landscape(data, progress=False)
         columns.append((size_title(n), landscape, sweep.optimum(data)))
     return columns
-
-
-def _spread(numbers: Sequence[int]) -> list[int]:
-    """At most SHOWN of the sizes, the smallest and the largest included."""
-    last = len(numbers) - 1
-    steps = max(1, min(SHOWN - 1, last))
-    return sorted({numbers[round(last * k / steps)] for k in range(steps + 1)})

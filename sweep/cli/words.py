@@ -1,15 +1,8 @@
-"""Optima in words, at most 80 columns wide."""
+"""Text in lines of 80 columns; names, times, numbers and sizes in words."""
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Callable
-
-from sweep.optimum import CrossEntropyOptimum, Optimum, PopulationOptimum
-
-CUTS_SHOWN = 10
-"""Intervals of optimal cuts that are printed; --json has them all."""
 
 
 def filled(text: str, indent: str = "") -> str:
@@ -37,77 +30,25 @@ def paragraph(text: str) -> str:
     )
 
 
-def print_answer(result: Optimum) -> None:
-    """Both optima, and whether they are one."""
-    status, population = result.cross_entropy.status, isinstance(result, PopulationOptimum)
-    print(paragraph(status.value))
-    if status.name == "finite":
-        _print_least(result.cross_entropy, _rounded if population else _exact)
-    _print_highest(result)
-    if isinstance(result, PopulationOptimum):
-        print(f"  of any classifier    {result.bayes_accuracy:.12g} (Bayes)")
-        if math.isfinite(result.eta_excess):
-            excess = _rounded(result.eta_excess)
-            print(f"  P(y=1|x) less 1/2    {excess} at the cut of cross-entropy")
-    if result.shared is None:
-        print("  So whether the two share an optimum cannot be said.")
-    elif result.shared:
-        print("  They share an optimum: the one of cross-entropy has the highest accuracy.")
-    else:
-        print("  They do not share an optimum: at the least cross-entropy")
-        print(f"    accuracy is lower by {result.regret:.6g}, and")
-        if math.isinf(result.distance):
-            print("    no best cut has class 1 on the same side.")
-        else:
-            print(f"    the cut is {result.distance:.6g} away from the nearest best one.")
+def duration(seconds: float) -> str:
+    """A time in at most two units: 0.4 s, 14 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for unit, length, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
+        if whole >= length:
+            return f"{whole // length} {unit} {whole % length // part} {below}"
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
 
 
-def _exact(number: float) -> str:
-    return f"{number:.12g}"
+def counted(count: int, noun: str) -> str:
+    """So many of a noun: 1 task, 2 tasks."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _rounded(number: float) -> str:
-    """What quadrature found, without the rounding of what is 0."""
-    return f"{round(number, 13) + 0.0:.12g}"
-
-
-def _print_least(ce: CrossEntropyOptimum, clean: Callable[[float], str]) -> None:
-    print(f"  least cross-entropy  {ce.value:.12g} nats")
-    print(f"  at                   a = {clean(ce.a)}, b = {clean(ce.b)}")
-    side = {1: "class 1 above", -1: "class 1 below", 0: "no cut: a = 0"}[ce.orientation]
-    print(f"  its cut              {clean(ce.cut)} ({side})" if ce.orientation else f"  {side}")
-
-
-def _print_highest(result: Optimum) -> None:
-    accuracy = result.accuracy
-    population = isinstance(result, PopulationOptimum)
-    correct = "" if population else f" ({accuracy.correct:.12g} correct)"
-    print(f"  highest accuracy     {accuracy.value:.12g}{correct}, for:")
-    words = _closed if population else _interval
-    for low, high, orientation in accuracy.cuts[:CUTS_SHOWN]:
-        print(f"    {words(low, high, orientation)}")
-    if len(accuracy.cuts) > CUTS_SHOWN:
-        print(f"    and {len(accuracy.cuts) - CUTS_SHOWN} more intervals (--json has them all)")
-    for constant in accuracy.constants:
-        print(f"    predicting class {constant} everywhere")
-
-
-def _closed(low: float, high: float, orientation: int) -> str:
-    """An interval of cuts of a population, ends included; most are a single point."""
-    side = "class 1 above" if orientation > 0 else "class 1 below"
-    return (
-        f"the cut {_rounded(low)}, {side}"
-        if low == high
-        else f"cuts in [{low:.9g}, {high:.9g}], {side}"
-    )
-
-
-def _interval(low: float, high: float, orientation: int) -> str:
-    """An interval of cuts, with as many digits as tell its ends apart."""
-    short, exact = (f"{low:.9g}", f"{high:.9g}"), (repr(low), repr(high))
-    ends = ", ".join(short if short[0] != short[1] else exact)
-    return (
-        f"cuts in ({ends}], class 1 above"
-        if orientation > 0
-        else f"cuts in [{ends}), class 1 below"
-    )
+def size(count: int) -> str:
+    """A number of bytes: 812 B, 1.2 GiB."""
+    power = min(max(0, (count.bit_length() - 1) // 10), 5)
+    unit = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")[power]
+    number = count / 2 ** (10 * power)
+    return f"{number:.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"

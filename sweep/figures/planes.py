@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 PANELS = 3
 """Landscapes beside each other before a new row begins."""
+
+LETTERS = 19
+"""Letters of a label that an inch holds."""
 
 
 def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
@@ -84,7 +88,8 @@ def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figur
                 draw_landscape(ax, metric, best, norm)
                 for ax, metric, (_, _, best) in zip(axes, metrics, columns, strict=True)
             ]
-            colour_bar(figure, list(axes), images[0], axis_label(metrics[0]), location="right")
+            label = textwrap.fill(axis_label(metrics[0]), max(12, int(LETTERS * edge)))
+            colour_bar(figure, list(axes), images[0], label, location="right")
         for ax, (title, _, _) in zip(rows[0], columns, strict=True):
             ax.set_title(title)
         for ax in rows.flat:

@@ -1,0 +1,170 @@
+"""Landscapes that a command computes, in memory or on disk: drawn, and in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sweep
+from sweep.cli.source import File, Law, Part, SketchFile
+from sweep.grid import Grid
+from sweep.landscape import prepare
+from sweep.optimum import Optimum
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class Panel(NamedTuple):
+    """The landscape of one size, or of the file.
+
+    Attributes:
+        part: what it is of.
+        landscape: its metrics.
+        optimum: its optima; None where no figure asks for them.
+        on_disk: whether it is read from a store where it is used.
+    """
+
+    part: Part
+    landscape: xr.Dataset
+    optimum: Optimum | None
+    on_disk: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be computed.
+
+    Attributes:
+        asked: on what.
+        budget: bytes of working memory.
+        progress: whether to show bars; None where stderr is a terminal.
+        options: others of `sweep.landscape`.
+    """
+
+    asked: File | SketchFile | Law
+    budget: int
+    progress: bool | None
+    options: dict[str, Any]
+
+    def large(self, out: Path) -> bool:
+        """Whether the one landscape that is asked for had better not be held in memory."""
+        names = self.options["metrics"]
+        grid = Grid(self.options["a"], self.options["b"])
+        needed = grid.bytes_of(len(names) + ("accuracy" in names))
+        return needed > self.budget and out.suffix == ".zarr" and len(self.asked.sizes) < 2
+
+    def panels(self, *, optima: bool) -> list[Panel]:
+        """The landscapes, in memory, and their optima if these are asked for."""
+        found = []
+        for part in self.asked.parts():
+            best = sweep.optimum(part.data) if optima else None
+            dataset = sweep.landscape(
+                part.data, memory_budget=self.budget, progress=self.progress, **self.options
+            )
+            found.append(Panel(part, dataset, best))
+        return found
+
+    def written(self, out: Path, *, optima: bool, force: bool) -> Panel:
+        """The landscape as a store, tile by tile."""
+        from sweep import outofcore
+
+        (part,) = self.asked.parts()
+        best = sweep.optimum(part.data) if optima else None
+        prepared = prepare(
+            part.data, memory_budget=self.budget, progress=self.progress, **self.options
+        )
+        dataset = outofcore.landscape(
+            prepared, out, self.budget, self.progress, force=force, attributes=_origin(self.asked)
+        )
+        return Panel(part, dataset, best, on_disk=True)
+
+
+def _origin(asked: File | SketchFile | Law) -> dict[str, Any]:
+    """What law a dataset is of, as attributes."""
+    if not isinstance(asked, Law):
+        return {}
+    seed = {"seed": asked.seed} if any(map(math.isfinite, asked.sizes)) else {}
+    return {"population": asked.law.name} | seed
+
+
+def whole(asked: File | SketchFile | Law, panels: list[Panel]) -> xr.Dataset:
+    """One dataset, which says what law it is of."""
+    from sweep.series import stacked
+
+    landscapes = [panel.landscape for panel in panels]
+    result = landscapes[0] if len(landscapes) == 1 else stacked(landscapes, asked.sizes)
+    result.attrs |= _origin(asked)
+    return result
+
+
+def titled(panels: list[Panel]) -> list[tuple[str, xr.Dataset, Optimum]]:
+    """What a figure of landscapes with their optima shows."""
+    return [(p.part.title, _view(p), p.optimum) for p in panels if p.optimum is not None]
+
+
+def _view(panel: Panel) -> xr.Dataset:
+    """What of a landscape is drawn: not all of one that is on disk, and nothing that is all nan."""
+    shown = panel.landscape
+    if panel.on_disk:
+        from sweep import outofcore
+
+        shown = outofcore.thinned(shown)
+    return shown.drop_vars([name for name in shown.data_vars if shown[name].isnull().all()])
+
+
+def print_landscape(panel: Panel, between: str) -> None:
+    """Prints how a landscape was computed, and where its metrics are lowest and highest.
+
+    Args:
+        panel: the landscape.
+        between: stands between what it is of and the rest.
+    """
+    result = panel.landscape
+    cells = f"{result.sizes['a']} x {result.sizes['b']} cells"
+    print(f"{panel.part.heading}{between}{cells}{_method(result.attrs)}")
+    names = [str(name) for name in result.data_vars if name != "correct"]
+    width = max(len(name) for name in names)
+    for name in names:
+        ends = _ends_known(result[name]) if panel.on_disk else _ends(result[name])
+        for end, (value, a, b, cells) in ends.items():
+            among = f" and {cells - 1} more" if cells > 1 else ""
+            print(f"  {end:8}{name:{width}}  {value:.10g} at a = {a:g}, b = {b:g}{among}")
+    if "accuracy_lower" in names and not panel.on_disk:
+        known = int(result.accuracy.notnull().sum())
+        print(f"  accuracy is known in {known} of the cells, and in all others between two numbers")
+
+
+def _ends_known(metric: xr.DataArray) -> dict[str, tuple[float, float, float, int]]:
+    """What `_ends` finds, known since it was written."""
+    attrs, parts = metric.attrs, ("", "_a", "_b", "_cells")
+    return {
+        end: tuple(attrs[end + part] for part in parts)
+        for end in ("lowest", "highest")
+        if end in attrs
+    }
+
+
+def _ends(metric: xr.DataArray) -> dict[str, tuple[float, float, float, int]]:
+    """The lowest and the highest value, a and b of the first cell that has it, and of how many.
+
+    Nothing where all are nan, as of counts at no cut that a sketch counts at.
+    """
+    if metric.isnull().all():
+        return {}
+    found = {}
+    for end, index in {"lowest": metric.argmin(...), "highest": metric.argmax(...)}.items():
+        cell = metric[index]
+        ties = int((metric == cell).sum())
+        found[end] = cell.item(), cell.a.item(), cell.b.item(), ties
+    return found
+
+
+def _method(attrs: dict[str, Any]) -> str:
+    """How smooth metrics were computed, and how wrong they can be."""
+    if "method" not in attrs:
+        return ""
+    seen = f", {attrs['observed_error']:.0e} seen" if "observed_error" in attrs else ""
+    return f", {attrs['method']}: error at most {attrs['error_bound']:.0e}{seen}"

@@ -3,8 +3,12 @@
 A few cells are checked against the definition in NumPy before anything is reported. Prints one JSON
 document.
 
-    python benchmarks/memory.py [EDGE] [POINTS] [BUDGET_MIB] [METHOD]
-                                (default 300 100000 512 direct)
+    python benchmarks/memory.py [EDGE] [POINTS] [BUDGET_MIB] [METHOD] [memory|zarr]
+                                (default 300 100000 512 direct memory)
+
+With `zarr` the landscape is written tile by tile, and no output is in memory:
+
+    python benchmarks/memory.py 10000 1000000 512 compressed zarr
 """
 
 import json
@@ -17,15 +21,17 @@ from sweep.landscape import BUDGET
 
 def main() -> None:
     """Measures one landscape and prints what it took."""
-    edge, points, budget, method = (
+    edge, points, budget, method, place = (
         *sys.argv[1:],
-        *("300", "100000", str(BUDGET // 2**20), "direct")[len(sys.argv) - 1 :],
+        *("300", "100000", str(BUDGET // 2**20), "direct", "memory")[len(sys.argv) - 1 :],
     )
-    found = memory(int(points), int(edge), method, memory_budget=int(budget) * 2**20)
+    size, streamed = int(budget) * 2**20, {"memory": False, "zarr": True}[place]
+    found = memory(int(points), int(edge), method, streamed=streamed, memory_budget=size)
     document = {
         "cells": found["cells"],
         "points": found["n"],
         "seconds": found["seconds"],
+        "stages": found["stages"],
         "evaluations_per_second": found["cells"] * found["n"] / found["seconds"],
         "output_MiB": found["output"] / 2**20,
         "beyond_MiB": found["beyond"] / 2**20,

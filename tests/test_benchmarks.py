@@ -31,6 +31,12 @@ def test_memory_stays_within_the_budget(edge, points):
     assert document["beyond_MiB"] <= document["budget_MiB"]
 
 
+def test_memory_stays_within_the_budget_where_results_are_on_disk():
+    document = _run("memory.py", "1500", "1000", "32", "compressed", "zarr")
+    assert document["output_MiB"] == 0  # in memory, where 51 MiB would be
+    assert document["beyond_MiB"] <= document["budget_MiB"]
+
+
 def test_study_times_every_line_and_overwrites_nothing(tmp_path):
     out = tmp_path / "study.json"
     command = [sys.executable, FOLDER / "study.py", "--out", out, "--laws=W1,D3", "--repeats=1"]
@@ -47,6 +53,26 @@ def test_study_times_every_line_and_overwrites_nothing(tmp_path):
     again = subprocess.run(small, capture_output=True, text=True, check=False)
     assert (again.returncode, again.stdout) == (1, "")
     assert "--force" in again.stderr
+
+
+def test_stream_compares_before_it_times(tmp_path):
+    out = tmp_path / "stream.json"
+    command = [sys.executable, FOLDER / "stream.py", "--out", out, "--repeats=1", "--edge=20"]
+    small = [*command, "--points=2e4", "--shards=3", "--folder", tmp_path]
+    done = subprocess.run(small, capture_output=True, text=True, check=True)
+    document = json.loads(out.read_text())
+    found, ratios = document["found"], document["ratios"]
+    assert found["stream"]["n"] == document["n"] == 20_000
+    assert len({found[name]["sketch"] for name in ("stream", "one_worker", "two_workers")}) == 1
+    assert [len(found[name]["workers"]) for name in ("one_worker", "two_workers")] == [1, 2]
+    assert ratios["stream_to_read"] == found["stream"]["seconds"] / found["read"]["seconds"] > 0
+    assert f"{ratios['two_workers_to_one']:.2f} times as fast" in done.stdout
+    assert all(len(one["load"]["busy"]) > 0 for name, one in found.items() if "load" in one)
+    assert {"cores", "device", "python", "versions"} <= set(document)
+    again = subprocess.run(small, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "--force" in again.stderr
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_examples_say_what_is_known_to_be_the_matter(tmp_path):

@@ -1,0 +1,298 @@
+"""A sweep that is killed at random moments and gone on with, and what its safety costs.
+
+A process that runs or resumes the sweep is ended by kill -9 after a random share of the time that
+the whole sweep takes: as it begins, at work or as it ends. Once a sweep is complete, its store is
+held against that of an uninterrupted one, byte for byte, and another is begun, until there were as
+many kills as asked for. Every task that a process begins is counted, so that it is known which were
+begun again.
+
+Beside it, of one process that nothing interrupts, stand the time of a task that is not computation
+(chunks, journal, log, progress), and the time of `sweep status` on a run of 10,000 tasks.
+
+    python benchmarks/kills.py [--out FILE.json] [--force]
+                               [--kills 40] [--seeds 29] [--points 1e5] [--edge 1000]
+                               [--tasks 10000]
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sweep
+from sweep.bench.machine import machine
+from sweep.runs import compute, journal, tasks, versions
+from sweep.runs.directory import Begun, Directory
+from sweep.runs.skeleton import tile
+from sweep.store import staged
+
+LAWS = ["W1", "D1"]
+IN_FLIGHT = 1
+"""Tasks that one process works on at once."""
+
+
+def swept(seeds: int, points: int) -> sweep.Spec:
+    """The sweep that is killed: 60 tasks with 29 seeds, two of them the laws themselves."""
+    return sweep.Spec(population=LAWS, n=[points, math.inf], seed=list(range(seeds)))
+
+
+# --- kills --------------------------------------------------------------------------------------
+
+
+def work(out: Path, text: str, log: Path) -> None:
+    """Runs or resumes the sweep, and logs the number of every task before it is computed."""
+    compute_task = compute.work
+    begun = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def logged(job: compute.Job, index: int) -> Any:
+        os.write(begun, f"{index}\n".encode())
+        return compute_task(job, index)
+
+    compute.work = logged
+    if Directory(out).begun.exists():
+        sweep.resume(out, progress=False)
+    else:
+        sweep.run(sweep.Spec.of(json.loads(text)), out, progress=False)
+
+
+def process(out: Path, spec: sweep.Spec, log: Path) -> subprocess.Popen[bytes]:
+    """A process that does so."""
+    text = json.dumps(spec.to_dict())
+    return subprocess.Popen([sys.executable, __file__, "--work", str(out), text, str(log)])
+
+
+def numbers(log: Path) -> list[int]:
+    """The tasks that were begun, in their order."""
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+def marked(out: Path) -> set[int]:
+    """The tasks that are done."""
+    return set(journal.read(Directory(out).journal).done)
+
+
+def files(out: Path) -> dict[str, bytes]:
+    """The store, file by file."""
+    root = Directory(out).store
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+class Sweep:
+    """One sweep that is killed until it is complete.
+
+    Attributes:
+        out: its directory.
+    """
+
+    def __init__(self, folder: Path, spec: sweep.Spec) -> None:
+        folder.mkdir()
+        self.out = folder / "out"
+        self._log, self._spec = folder / "begun", spec
+
+    def finish(self, kills: int, seconds: float, rng: random.Random) -> list[dict[str, Any]]:
+        """Kills at most so many processes, each within so many seconds, and lets the last one end.
+
+        Raises:
+            SystemExit: tasks were computed again that were not in flight.
+        """
+        found = []
+        while True:
+            kill = self._live(rng.uniform(0, seconds) if len(found) < kills else None)
+            if kill is None:
+                break
+            found.append(kill)
+        again = len(numbers(self._log)) - tasks.count(self._spec)
+        if again != sum(kill["computed_again"] for kill in found):
+            raise SystemExit(f"{again} tasks were computed again, not those in flight: {found}")
+        return found
+
+    def _live(self, seconds: float | None) -> dict[str, Any] | None:
+        """What a process did until it was killed after so long; None if it came to its end."""
+        before, already = marked(self.out), len(numbers(self._log))
+        child = process(self.out, self._spec, self._log)
+        try:
+            child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+        if child.returncode not in (0, -signal.SIGKILL):
+            raise SystemExit(f"a process ended with {child.returncode}")
+        began, after = set(numbers(self._log)[already:]), marked(self.out)
+        if before & began:
+            raise SystemExit(f"tasks {sorted(before & began)} were done, and computed again")
+        if child.returncode == 0:
+            return None
+        return {
+            "after_s": seconds,
+            "done_before": len(before),
+            "done_after": len(after),
+            "computed_again": len(began - after),
+        }
+
+
+def killed(spec: sweep.Spec, folder: Path, kills: int, seed: int) -> dict[str, Any]:
+    """Kills processes until there were so many, and holds every store against a whole one.
+
+    Raises:
+        SystemExit: a store differs.
+    """
+    rng, found, sweeps = random.Random(seed), [], 0
+    whole, start = Sweep(folder / "whole", spec), time.perf_counter()
+    whole.finish(0, 0.0, rng)
+    seconds = time.perf_counter() - start
+    while len(found) < kills:
+        one = Sweep(folder / f"sweep{sweeps}", spec)
+        found += one.finish(kills - len(found), seconds, rng)
+        if files(one.out) != files(whole.out):
+            raise SystemExit(f"the store of {one.out} is not that of {whole.out}")
+        sweeps += 1
+    return {
+        "tasks": tasks.count(spec),
+        "uninterrupted_s": seconds,
+        "sweeps_equal_byte_for_byte": sweeps,
+        "most_computed_again": max(kill["computed_again"] for kill in found),
+        "in_flight": IN_FLIGHT,
+        "each": found,
+    }
+
+
+# --- what safety costs --------------------------------------------------------------------------
+
+
+def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
+    """Seconds of a task that are not computation, in this process, where all is compiled."""
+    spent, moments, computed = [], {}, compute.computed
+
+    def timed(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        found = computed(*arguments)
+        spent.append(time.perf_counter() - start)
+        return found
+
+    def watch(event: dict[str, Any]) -> None:
+        moments[event["event"]] = time.perf_counter()
+
+    sweep.run(spec, folder / "compiling", progress=False)
+    compute.computed = timed
+    sweep.run(spec, folder / "timed", progress=False, on_event=watch)
+    compute.computed = computed
+    count = tasks.count(spec)
+    whole = moments["finished"] - moments["started"]
+    return {
+        "tasks": count,
+        "cells": math.prod(tile(spec)),
+        "task_ms": 1e3 * whole / count,
+        "computation_ms": 1e3 * sum(spent) / count,
+        "overhead_ms": 1e3 * (whole - sum(spent)) / count,
+    }
+
+
+def status_seconds(count: int, folder: Path, like: Path, repeats: int = 3) -> dict[str, Any]:
+    """Seconds of the status of a run of so many tasks that are done, with lines like these."""
+    seeds = list(range(count // len(LAWS)))
+    spec = sweep.Spec(population=LAWS, n=1000, seed=seeds)
+    directory = Directory(folder / "status")
+    directory.path.mkdir()
+    begun = Begun(spec.to_toml(), spec.fingerprint, "/", versions.versions(), "cpu", ())
+    directory.begin(begun)
+    done = list(journal.read(Directory(like).journal).done.values())
+    lines = (dataclasses.replace(done[k % len(done)], task=k) for k in range(tasks.count(spec)))
+    journal.rewrite(directory.journal, lines)
+    command = [sys.executable, "-m", "sweep.cli", "status", str(directory.path), "--json"]
+
+    def ask() -> None:
+        shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        if (shown["total"], shown["done"]) != (tasks.count(spec),) * 2:
+            raise SystemExit(f"status is wrong: {shown}")
+
+    return {
+        "tasks": tasks.count(spec),
+        "command_s": least(ask, repeats),
+        "function_s": least(lambda: sweep.status(directory.path), repeats),
+    }
+
+
+def least(function: Callable[[], object], repeats: int) -> float:
+    """Seconds of the fastest of some calls."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def print_table(document: dict[str, Any]) -> None:
+    """What was measured, in lines."""
+    kills, status = document["kills"], document["status"]
+    print(
+        f"{len(kills['each'])} kills in {kills['sweeps_equal_byte_for_byte']} sweeps of "
+        f"{kills['tasks']} tasks ({kills['uninterrupted_s']:.1f} s): every store equal, byte for "
+        f"byte;\nat most {kills['most_computed_again']} task computed again per kill, and "
+        f"{kills['in_flight']} is in flight"
+    )
+    for one in document["overhead"]:
+        print(
+            f"a task of {one['cells']} cells takes {one['task_ms']:.1f} ms, of which "
+            f"{one['overhead_ms']:.1f} ms are not computation"
+        )
+    print(
+        f"status of {status['tasks']} tasks: {status['command_s']:.2f} s as a command, "
+        f"{status['function_s']:.2f} s in Python"
+    )
+    print(f"{document['cores']} cores, {document['device']}, jax {document['versions']['jax']}")
+
+
+def measured(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Everything."""
+    points = int(asked.points)
+    spec = swept(asked.seeds, points)
+    axis = f"-5:5:{asked.edge}"
+    large = sweep.Spec(population="W1", n=points, seed=list(range(6)), a=axis, b=axis)
+    kills = killed(spec, folder, asked.kills, asked.seed)
+    costs = []
+    for name, one in (("small", spec), ("large", large)):
+        (folder / name).mkdir()
+        costs.append(overhead(one, folder / name))
+    status = status_seconds(asked.tasks, folder, folder / "whole" / "out")
+    return {"kills": kills, "overhead": costs, "status": status, "seed": asked.seed, **machine()}
+
+
+def main() -> None:
+    """Measures, prints what it found, and writes the document if asked to."""
+    parser = argparse.ArgumentParser(description="A sweep that is killed, and what it costs.")
+    parser.add_argument("--kills", type=int, default=40, help="kills in all")
+    parser.add_argument("--seeds", type=int, default=29, help="seeds of the sweep")
+    parser.add_argument("--points", type=float, default=1e5, help="the largest n")
+    parser.add_argument("--edge", type=int, default=1000, help="cells of the larger grid, a side")
+    parser.add_argument("--tasks", type=int, default=10_000, help="tasks for the status")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--out", type=Path, help="write the JSON document here")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.work:
+        work(Path(asked.work[0]), asked.work[1], Path(asked.work[2]))
+        return
+    if asked.out is not None and asked.out.exists() and not asked.force:
+        raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
+    with tempfile.TemporaryDirectory() as folder:
+        document = measured(asked, Path(folder))
+    print_table(document)
+    if asked.out is not None:
+        with staged(asked.out, force=asked.force) as partial_file:
+            partial_file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

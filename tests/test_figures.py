@@ -102,6 +102,20 @@ def test_small_multiples_fit_a_page_with_labels_only_outside(first, count, tmp_p
     figures.write(figure, tmp_path / "f.png")
 
 
+def test_a_long_label_stays_in_its_row():
+    sample = sweep.data.illustration(1)
+    metrics = ["penalised_cross_entropy(l1=0.1,l2=0.1)", "accuracy"]
+    found = sweep.landscape(sample, "-2:2:5", "-2:2:5", metrics)
+    best = sweep.optimum(sample)
+    figure = figures.small_multiples([(f"n = {k}", found, best) for k in range(5)])
+    figure.draw_without_rendering()
+    first, _, *_ = (ax for ax in figure.axes if ax.get_label() == "<colorbar>")
+    label = first.yaxis.label.get_window_extent()
+    bar = first.get_window_extent()
+    assert "0.1" in first.get_ylabel()
+    assert label.height <= 1.1 * bar.height
+
+
 def test_an_optimum_beyond_the_axes_is_pointed_at():
     sample = sweep.data.illustration(2)  # least at (0.95, 0.42)
     best = sweep.optimum(sample)

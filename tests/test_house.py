@@ -16,6 +16,7 @@ import sweep.distributions
 import sweep.figures
 import sweep.page
 import sweep.populations
+import sweep.runs
 import sweep.study
 from sweep.diagnosis.findings import CODES
 
@@ -34,6 +35,7 @@ PACKAGES = [
     for name in (
         "distributions",
         "populations",
+        "runs",
         "bench",
         "study",
         "diagnosis",
@@ -114,7 +116,7 @@ def _loaded_after(code):
 
 
 HEAVY = {"jax", "jaxlib", "scipy", "xarray", "pandas", "matplotlib", "plotly", "pyarrow", "zarr"}
-HEAVY |= {"netCDF4", "tomllib"}
+HEAVY |= {"netCDF4", "tomllib", "dask", "distributed"}
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -165,6 +167,18 @@ def test_data_of_another_kind_are_refused_with_the_remedy():
     )
 
 
+def test_a_spec_of_another_kind_is_refused_with_the_remedy():
+    _loaded_after(
+        "import sweep\n"
+        "try:\n"
+        "    sweep.run('spec.toml', 'out')\n"
+        "except TypeError as error:\n"
+        "    assert 'spec is a str; give sweep.Spec.read(path)' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError('accepted')"
+    )
+
+
 def test_models_of_another_kind_are_refused_with_the_remedy():
     _loaded_after(
         "import sweep\n"
@@ -191,9 +205,9 @@ def test_models_of_another_kind_are_refused_with_the_remedy():
 def test_python_of_the_readme_runs():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 6
-    for block in blocks:
-        _loaded_after(block)
+    assert len(blocks) == 8
+    # Each by itself, but in one process: they compile the same code.
+    _loaded_after("\n".join(f"exec({block!r}, {{'__name__': '__main__'}})" for block in blocks))
 
 
 def test_the_readme_has_the_laws_of_the_catalogue_and_whether_they_share():

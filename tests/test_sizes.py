@@ -43,6 +43,7 @@ BAD = {
     "nan": "holds 'nan'",
     "2.5": "holds 2.5; a size is a whole number of points",
     "0": "holds 0; a size",
+    "1e30": r"holds 1e\+30; a size is a whole number of points, at least 1 and at most 9007",
     "-3": "holds -3; a size",
     "1e20": "holds 1e\\+20; a size",
     "1:2": "is not of the form LOW:HIGH:COUNT:log",

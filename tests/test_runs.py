@@ -15,6 +15,7 @@ import xarray as xr
 
 import sweep
 from sweep import InputError, devices
+from sweep.engines import Serial
 from sweep.runs import compute, disk, journal, results, versions
 from tests.swept import SPEC, TASKS, events, store
 
@@ -124,25 +125,16 @@ def test_files_of_data_have_their_own_dimension(tmp_path):
         sweep.resume(tmp_path / "out")
 
 
-class Backwards:
+class Backwards(Serial):
     """Does the last task first, and every third one twice, as if its worker had died."""
 
     slots = 3
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        pass
 
     def run(self, function, items):
         for index in reversed(range(len(items))):
             for _ in range(1 + (index % 3 == 0)):
                 result = function(items[index])
             yield index, result
-
-    def reduce(self, function, items, merge, step):
-        raise NotImplementedError
 
 
 def test_the_order_of_the_tasks_does_not_matter(whole, tmp_path):

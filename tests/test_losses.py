@@ -1,3 +1,5 @@
+import jax
+import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
@@ -88,6 +90,15 @@ def test_losses_round_by_less_than_the_bound_of_a_sum_allows(gamma, dtype):
             v = mpmath.mpf(float(zi))
             exact = mpmath.exp(-gamma * _softplus(-v)) * _softplus(v)
             assert abs(float(value) - exact) <= 8 * np.finfo(dtype).eps * max(1, exact)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal(gamma=3)", "brier"])
+def test_gradients_have_no_jump_where_the_logit_is_0(name):
+    found = metric(name)
+    for loss in (found.positive, found.negative):
+        below, at, above = (float(jax.grad(loss)(jnp.float32(z))) for z in (-1e-4, 0.0, 1e-4))
+        assert abs(at) > 0.1
+        assert at == pytest.approx((below + above) / 2, rel=1e-4)
 
 
 def test_sigmoid_keeps_its_tails():

@@ -126,6 +126,10 @@ def short(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 def parsed(text: str, kind: str, example: str) -> Call:
     """Name, positional and named parameters of a text such as "focal(gamma=3)".
 
@@ -140,7 +144,7 @@ def parsed(text: str, kind: str, example: str) -> Call:
     whole = re.fullmatch(r"\s*([^()]*?)\s*(?:\(([^()]*)\))?\s*", text)
     if whole is None:
         raise InputError(
-            f"{text!r} is no name of a {kind} with its parameters in one pair of parentheses, "
+            f"{text!r} is no name of {_a(kind)} with its parameters in one pair of parentheses, "
             f"such as {example}"
         )
     name, inside = whole.groups()

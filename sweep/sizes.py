@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -62,7 +63,7 @@ def size_title(n: float) -> str:
     return "n = ∞" if math.isinf(n) else f"n = {size_text(n)}"
 
 
-def whole(name: str, value: float, least: int, most: int = LARGEST) -> int:
+def whole(name: str, value: Any, least: int, most: int = LARGEST) -> int:
     """A whole number.
 
     Args:
@@ -75,9 +76,10 @@ def whole(name: str, value: float, least: int, most: int = LARGEST) -> int:
         InputError: it is none, or out of range.
     """
     real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not least <= value <= most or value != int(value):
+    number: Any = value
+    if not real or not least <= number <= most or number != int(number):
         raise InputError(f"{name} is {value!r}; a whole number from {least} to {most} is needed")
-    return int(value)
+    return int(number)
 
 
 def _parsed(text: str, name: str) -> list[float]:

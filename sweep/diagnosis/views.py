@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from sweep.data import InputError
 from sweep.diagnosis import scores
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
+from sweep.intervals import wilson
 from sweep.landscape import landscape
 from sweep.losses import sigmoid, softplus
 from sweep.predictions import Predictions
@@ -33,9 +34,6 @@ AT_ONCE = 2**15
 
 POINTS = 500
 """Most points of a Lorenz curve."""
-
-NORMAL = 1.959963984540054
-"""The 97.5% quantile of the standard normal law."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,15 +318,10 @@ def _observed(
     total = mass[kept]
     share = np.bincount(place, weight * came_true)[kept] / total
     effective = total**2 / np.bincount(place, weight**2)[kept]
-    # Wilson 1927: where the normal test of the share itself, at its own variance, is not rejected.
-    centre = (share + NORMAL**2 / (2 * effective)) / (1 + NORMAL**2 / effective)
-    half = NORMAL * np.sqrt(share * (1 - share) / effective + (NORMAL / (2 * effective)) ** 2)
-    half /= 1 + NORMAL**2 / effective
     return Reliability(
         np.bincount(place, weight * probability)[kept] / total,
         share,
-        np.clip(centre - half, 0.0, share),
-        np.clip(centre + half, share, 1.0),
+        *wilson(share, effective),
         np.bincount(place)[kept].astype(np.int64),
     )
 

@@ -110,24 +110,27 @@ class Population:
     def _require_rising(self, u: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"]) -> None:
         """Refuses quantiles x of u, ascending, that are none."""
         low, high = self.support
-        at = [f"{short(xi)} at u = {short(ui)}" for xi, ui in zip(x, u, strict=True)]
+
+        def at(place: np.intp) -> str:
+            return f"{short(x[place])} at u = {short(u[place])}"
+
         what = f"the quantile function of {self.name}"
         outside = np.flatnonzero(~(np.isfinite(x) & (x >= low) & (x <= high)))
         if outside.size:
             raise InputError(
-                f"{what} is {at[outside[0]]}; it must be finite and in the support, "
+                f"{what} is {at(outside[0])}; it must be finite and in the support, "
                 f"[{short(low)}, {short(high)}]"
             )
         falls = np.flatnonzero(np.diff(x) < 0)
         if falls.size:
             raise InputError(
-                f"{what} falls from {at[falls[0]]} to {at[falls[0] + 1]}; it must rise"
+                f"{what} falls from {at(falls[0])} to {at(falls[0] + 1)}; it must rise"
             )
         stays = np.flatnonzero(x[ATOM:] == x[:-ATOM])
         stays = stays[(u[stays] > ATOM / CHECKED) & (u[stays] < 1 - 2 * ATOM / CHECKED)]
         if stays.size:
             raise InputError(
-                f"{what} stays {at[stays[0]]} and beyond; it must rise, for x has no density where "
+                f"{what} stays {at(stays[0])} and beyond; it must rise, for x has no density where "
                 "one value has a probability of its own"
             )
 

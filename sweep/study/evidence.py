@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sweep.study.fits import beyond, reach, smoothed, student, weighted
+from sweep.intervals import student
+from sweep.study.fits import beyond, reach, smoothed, weighted
 from sweep.study.rates import RESOLUTION, require_possible, resolved
 
 if TYPE_CHECKING:

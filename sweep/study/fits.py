@@ -16,15 +16,14 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Num
 
+from sweep.intervals import LEVEL, student
+
 EVENNESS = 1e-6
 """Least smoothed standard error as a fraction of the largest: more of a contrast in the weights
 only costs digits."""
 
 FEW = 10
 """Degrees of freedom, two for each number, below which a mean rests on single numbers."""
-
-LEVEL = 0.95
-"""Of every interval, two-sided."""
 
 
 def smoothed(n: Num[np.ndarray, " N"], error: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
@@ -62,13 +61,6 @@ def weighted(
     rows = design / error[:, None]
     size = np.sqrt(np.sum(rows**2, axis=0))
     return np.linalg.pinv(rows / size) / size[:, None] / error
-
-
-def student(degrees: float) -> float:
-    """How many standard errors an interval reaches to each side, by Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf((1 + LEVEL) / 2, degrees))
 
 
 def beyond(

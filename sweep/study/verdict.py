@@ -43,6 +43,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from sweep.data import InputError
+from sweep.intervals import LEVEL
 from sweep.optimum import Optimum, PopulationOptimum
 from sweep.records import plain
 from sweep.study.evidence import (
@@ -57,7 +58,6 @@ from sweep.study.evidence import (
     interval,
     start_of_decade,
 )
-from sweep.study.fits import LEVEL
 
 if TYPE_CHECKING:
     import xarray as xr

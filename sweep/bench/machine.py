@@ -12,7 +12,7 @@ import numpy as np
 
 PACKAGES = (
     "sweep", "jax", "jaxlib", "numpy", "xarray", "matplotlib", "scikit-learn", "numba", "torch",
-    "jax-grid-search",
+    "jax-grid-search", "optax", "keras",
 )  # fmt: skip
 """Distributions whose versions are recorded where they are installed."""
 

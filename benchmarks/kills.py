@@ -33,7 +33,7 @@ import sweep
 from sweep.bench.machine import machine
 from sweep.runs import compute, journal, tasks, versions
 from sweep.runs.directory import Begun, Directory
-from sweep.runs.skeleton import tile
+from sweep.runs.landscapes import Landscapes, tile
 from sweep.store import staged
 
 LAWS = ["W1", "D1"]
@@ -171,11 +171,11 @@ def killed(spec: sweep.Spec, folder: Path, kills: int, seed: int) -> dict[str, A
 
 def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
     """Seconds of a task that are not computation, in this process, where all is compiled."""
-    spent, moments, computed = [], {}, compute.computed
+    spent, moments, computed = [], {}, Landscapes.computed
 
-    def timed(*arguments: Any) -> Any:
+    def timed(self: Landscapes, index: int, data: tuple[str, ...]) -> Any:
         start = time.perf_counter()
-        found = computed(*arguments)
+        found = computed(self, index, data)
         spent.append(time.perf_counter() - start)
         return found
 
@@ -183,9 +183,9 @@ def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
         moments[event["event"]] = time.perf_counter()
 
     sweep.run(spec, folder / "compiling", progress=False)
-    compute.computed = timed
+    Landscapes.computed = timed
     sweep.run(spec, folder / "timed", progress=False, on_event=watch)
-    compute.computed = computed
+    Landscapes.computed = computed
     count = tasks.count(spec)
     whole = moments["finished"] - moments["started"]
     return {

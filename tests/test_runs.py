@@ -16,7 +16,7 @@ import xarray as xr
 import sweep
 from sweep import InputError, devices
 from sweep.engines import Serial
-from sweep.runs import compute, disk, journal, results, versions
+from sweep.runs import compute, disk, journal, landscapes, results, versions
 from tests.swept import SPEC, TASKS, events, store
 
 
@@ -174,9 +174,9 @@ def _half_a_mark(append):
 
 def _half_a_chunk(write):
     def torn(store, task, *rest):
-        if task.index != 5:
+        if task != 5:
             return write(store, task, *rest)
-        path = next(store.chunks("accuracy", task))
+        (path,) = store.chunks(task)["accuracy"]
         path.with_name(f"{path.name}.1234{disk.PARTIAL}").write_bytes(b"half of a ch")
         raise Killed
 
@@ -321,7 +321,7 @@ def test_a_full_disk_is_one_sentence_and_the_store_stays_valid(whole, tmp_path, 
 
 
 def test_a_task_that_cannot_be_done_does_not_keep_others_from_it(whole, tmp_path, monkeypatch):
-    out, sample = tmp_path / "out", compute.sample
+    out, sample = tmp_path / "out", landscapes.sample
 
     def refuses(law, n, seed):
         if n == 20 and seed == 3:
@@ -329,7 +329,7 @@ def test_a_task_that_cannot_be_done_does_not_keep_others_from_it(whole, tmp_path
         return sample(law, n, seed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(compute, "sample", refuses)
+        patch.setattr(landscapes, "sample", refuses)
         sentence = r"2 of 10 tasks could not be done, the first \(.*seed 3.*\) because it is Sunday"
         with pytest.raises(InputError, match=sentence):
             sweep.run(SPEC, out)

@@ -132,13 +132,15 @@ CHANGES = {
     "optimum": False,
     "tile": 999,
 }
+TRAINED = {"training": {"problem": "outlier"}}
 
 
 def test_every_key_makes_another_fingerprint():
     specs = [sweep.Spec(**LAW | {key: value}) for key, value in CHANGES.items()]
     data = {"data": "a.csv", "x": "u", "y": "v", "weight": "w"}
     specs += [sweep.Spec(**{"data": "b.csv", key: value}) for key, value in data.items()]
-    assert {*CHANGES, *data} == set(KEYS)
+    specs.append(sweep.Spec(**TRAINED))
+    assert {*CHANGES, *data, "training"} == set(KEYS)
     assert len({spec.fingerprint for spec in (sweep.Spec(**LAW), *specs)}) == len(specs) + 1
 
 
@@ -178,9 +180,9 @@ def test_the_example_is_the_command_of_the_readme():
 
 def test_the_spec_of_the_readme_has_every_key_and_none_of_the_usual_values():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    text, _ = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     values = tomllib.loads(text)
-    assert set(values) == set(KEYS) - {"data", "x", "y", "weight"}
+    assert set(values) == set(KEYS) - {"data", "x", "y", "weight", "training"}
     spec, usual = sweep.Spec.of(values), sweep.Spec(population="W3")
     same = {key for key in values if getattr(spec, key) == getattr(usual, key)}
     assert same == {"b"}
@@ -300,8 +302,8 @@ def test_every_key_refuses_a_wrong_type_and_says_what_it_needs():
     for key in KEYS:
         for value in ([[]], {"a": object()}, object()):
             with pytest.raises(sweep.InputError, match=f"^{key} ") as caught:
-                sweep.Spec.of(LAW | {key: value})
-            assert caught.value.key == key
+                sweep.Spec.of(({} if key in TRAINED else LAW) | {key: value})
+            assert caught.value.key in (key, f"{key}.a")
 
 
 FILES = {

@@ -1,4 +1,4 @@
-"""The canonical value of each key of a spec: the same for all the ways to write the same.
+"""The canonical values of a spec of landscapes: the same for all the ways to write the same.
 
 The values come in with the types of `sweep.runs.keys`; here they get their meaning, or are refused
 by a sentence that begins with the key.
@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweep.errors import InputError
 from sweep.grid import axis
 from sweep.landscape import DTYPES, METHODS
 from sweep.losses import metric
 from sweep.populations import population
 from sweep.runs.keys import SpecError, refused, shown
+from sweep.runs.values import about, column, files, known, listed, require_once, seeds, whole_number
 from sweep.series import require_drawable
-from sweep.sizes import sizes, whole
+from sweep.sizes import sizes
 
 
 def canonical(given: Mapping[str, Any], base: Path) -> dict[str, Any]:
@@ -34,40 +32,28 @@ def canonical(given: Mapping[str, Any], base: Path) -> dict[str, Any]:
     Raises:
         SpecError: one has no meaning, or they do not go together.
     """
-    laws, data = _laws(_listed(given["population"])), _files(_listed(given["data"]), base)
+    laws, data = _laws(listed(given["population"])), files(listed(given["data"]), base)
     _require_one(laws, data)
     (_require_no_samples if data else _require_no_columns)(given)
     return {
         "population": laws,
         "data": data,
         "n": () if data else _sizes(given["n"]),
-        "seed": () if data else _seeds(given["seed"]),
+        "seed": () if data else seeds(given["seed"]),
         "a": _axis("a", given["a"]),
         "b": _axis("b", given["b"]),
         "metrics": _metrics(given["metrics"]),
         "tolerance": _positive("tolerance", given["tolerance"]),
-        "method": _known("method", given["method"], METHODS),
-        "dtype": _known("dtype", given["dtype"], DTYPES),
-        "memory": _whole("memory", given["memory"]),
-        "x": _named("x", given["x"]),
-        "y": _named("y", given["y"]),
-        "weight": None if given["weight"] is None else _named("weight", given["weight"]),
+        "method": known("method", given["method"], METHODS),
+        "dtype": known("dtype", given["dtype"], DTYPES),
+        "memory": whole_number("memory", given["memory"]),
+        "x": column("x", _one_column(given["x"])),
+        "y": column("y", given["y"]),
+        "weight": None if given["weight"] is None else column("weight", given["weight"]),
         "optimum": given["optimum"],
-        "tile": _whole("tile", given["tile"]),
+        "tile": whole_number("tile", given["tile"]),
+        "training": None,
     }
-
-
-@contextmanager
-def about(key: str) -> Iterator[None]:
-    """Whatever the block refuses is refused of a key, with which the sentence begins."""
-    try:
-        yield
-    except SpecError:
-        raise
-    except InputError as error:
-        text = str(error)
-        begins = text.startswith((f"{key} ", f"{key}=", f"{key}:"))
-        raise SpecError(text if begins else f"{key}: {text}", key) from None
 
 
 def _require_one(laws: Sequence[str], data: Sequence[str]) -> None:
@@ -87,8 +73,8 @@ def _require_no_samples(given: Mapping[str, Any]) -> None:
 
 
 def _require_no_columns(given: Mapping[str, Any]) -> None:
-    for key, usual in (("x", "x"), ("y", "y"), ("weight", None)):
-        if given[key] != usual:
+    for key, usual in (("x", (None, "x")), ("y", ("y",)), ("weight", (None,))):
+        if given[key] not in usual:
             raise SpecError(f"{key} is a column of data; leave it out beside population", key)
 
 
@@ -100,19 +86,11 @@ def _laws(asked: Sequence[str]) -> tuple[str, ...]:
             raise refused("population", text, "holds")
         with about("population"):
             laws.append(population(text))
-    _require_once("population", asked, [law.name for law in laws])
+    require_once("population", asked, [law.name for law in laws])
     return tuple(
         law.id if law.id == text.strip().upper() else law.name
         for text, law in zip(asked, laws, strict=True)
     )
-
-
-def _files(asked: Sequence[str], base: Path) -> tuple[str, ...]:
-    for name in asked:
-        if not name.strip() or "\0" in name:
-            raise refused("data", name, "holds")
-    _require_once("data", asked, [os.path.realpath(base / name) for name in asked])
-    return tuple(asked)
 
 
 def _sizes(asked: Any) -> tuple[int | float, ...]:
@@ -125,38 +103,25 @@ def _sizes(asked: Any) -> tuple[int | float, ...]:
             require_drawable(n)
     # A range may round two of its sizes to one.
     pieces = [] if isinstance(asked, str) and ":" in asked else _pieces(asked)
-    _require_once("n", pieces, [sizes(one, infinite=True) for one in pieces])
+    require_once("n", pieces, [sizes(one, infinite=True) for one in pieces])
     return found
-
-
-def _seeds(asked: Any) -> tuple[int, ...]:
-    if asked in ((), []):
-        return (0,)
-    with about("seed"):
-        found = tuple(_seed(value) for value in axis(asked, "seed").tolist())
-    _require_once("seed", found, found)
-    return found
-
-
-def _seed(value: float) -> int:
-    return whole("seed", int(value) if value.is_integer() else value, 0)
 
 
 def _axis(key: str, asked: Any) -> str | tuple[float, ...]:
     """The text, or the points."""
     with about(key):
         points = tuple((axis(asked, key) + 0.0).tolist())  # no -0.0
-    _require_once(key, points, points)
+    require_once(key, points, points)
     return asked.replace(" ", "") if isinstance(asked, str) else points
 
 
 def _metrics(asked: Any) -> tuple[str, ...]:
-    texts = [text for entry in _listed(asked) for text in _members(entry)]
+    texts = [text for entry in listed(asked) for text in _members(entry)]
     names = []
     for text in texts:
         with about("metrics"):
             names.append(metric(text).name)
-    _require_once("metrics", texts, names)
+    require_once("metrics", texts, names)
     return tuple(names)
 
 
@@ -181,7 +146,7 @@ def _members(entry: Any) -> Iterator[str]:
 
 def _numbers(name: str, parameter: str, value: Any) -> list[float]:
     """The values of a parameter of a metric."""
-    values = _listed(value)
+    values = listed(value)
     for one in values or [value]:
         if isinstance(one, bool) or not isinstance(one, (int, float)):
             what = "is empty" if value == [] else f"is {shown(one)}"
@@ -198,44 +163,12 @@ def _positive(key: str, value: float) -> float:
     return value
 
 
-def _whole(key: str, value: float) -> int:
-    if not 1 <= value < 2**53 or value != int(value):
-        raise refused(key, value)
-    return int(value)
-
-
-def _known(key: str, value: str, known: Iterable[str]) -> str:
-    if value not in known:
-        raise refused(key, value)
-    return value
-
-
-def _named(key: str, value: str) -> str:
-    if not value:
-        raise refused(key, value)
-    return value
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+def _one_column(value: str | list[str] | None) -> str:
+    if isinstance(value, list):
+        raise refused("x", value)
+    return "x" if value is None else value
 
 
 def _pieces(asked: Any) -> list[Any]:
     """What a list holds, given as one or as text."""
-    return asked.split(",") if isinstance(asked, str) else _listed(asked)
-
-
-def _require_once(key: str, written: Iterable[Any], meant: Sequence[Any]) -> None:
-    """Refuses what is asked for twice, as it is written.
-
-    Args:
-        key: the key.
-        written: each as it stands in the spec.
-        meant: what it means.
-    """
-    first: dict[Any, Any] = {}
-    for text, one in zip(written, meant, strict=True):
-        if one in first:
-            other = "" if first[one] == text else f", also as {first[one]!r}"
-            raise SpecError(f"{key} holds {shown(text)} twice{other}; give it once", key)
-        first[one] = text
+    return asked.split(",") if isinstance(asked, str) else listed(asked)

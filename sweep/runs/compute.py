@@ -1,40 +1,25 @@
-"""One task, wherever it runs: a tile of a landscape, computed and written.
+"""One task, wherever it runs: computed and written.
 
 A task finds everything by the directory of its run, so that any process that sees the directory
-can do it. The latest landscape stays prepared for its next tile; the values of a tile do not
-depend on which others were computed before.
+can do it.
 """
 
 from __future__ import annotations
 
 import errno
-import math
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from jaxtyping import Float
-
-from sweep.data import Sample, load
 from sweep.errors import InputError
-from sweep.landscape import prepare
-from sweep.measure import Measure
-from sweep.optimum import optimum
-from sweep.populations import Population
-from sweep.runs import tables, tasks
-from sweep.runs.directory import Directory, fingerprint
+from sweep.runs.directory import Directory
 from sweep.runs.journal import Done
+from sweep.runs.kinds import work_of
 from sweep.runs.results import Store
 from sweep.runs.spec import Spec
-from sweep.runs.tasks import Task
 from sweep.runs.versions import versions
-from sweep.series import sample
-
-if TYPE_CHECKING:
-    from sweep.tiles import Prepared
+from sweep.runs.work import Work
 
 
 @dataclass(frozen=True)
@@ -81,17 +66,15 @@ def work(job: Job, index: int) -> Done | Failed:
     """
     start = time.perf_counter()
     _require_alike(job)
-    spec = _spec(job.text, job.base)
-    task = tasks.task(spec, index)
+    of = _work(job.text, job.base)
     try:
-        values, numbers = computed(job, spec, task)
+        values, numbers = of.computed(index, job.data)
     except InputError as error:
         return Failed(index, str(error))
     except MemoryError:
         return Failed(index, "there is not enough memory")
     try:
-        store = Store(Directory(job.path).store, spec)
-        chunks = store.write(task, values)
+        chunks = Store(Directory(job.path).store, of).write(index, values)
     except OSError as error:
         return Failed(index, error.strerror or str(error), error.errno or errno.EIO)
     return Done(index, time.perf_counter() - start, chunks, numbers)
@@ -114,97 +97,9 @@ def _require_alike(job: Job) -> None:
         )
 
 
-def computed(
-    job: Job, spec: Spec, task: Task
-) -> tuple[dict[str, Float[np.ndarray, "_ _"]], dict[str, float]]:
-    """The metrics of a tile, and, with the first one, the numbers of its landscape."""
-    if task.first:
-        _latest.clear()  # so that whatever the numbers are made from has no history
-    landscape = _prepared(job, spec, task)
-    numbers = _numbers(spec, landscape) if task.first else {}
-    values = landscape.cells.tile(*tasks.slices(spec, task))
-    return {name: values[name] for name in spec.metrics}, numbers
-
-
-def _prepared(job: Job, spec: Spec, task: Task) -> _Landscape:
-    """The landscape of a task, prepared for any of its tiles."""
-    key = job, task.source, task.n, task.seed
-    if key not in _latest:
-        _latest.clear()  # before the next, so that there is room for it
-        _latest[key] = _Landscape.of(_data(job, spec, task), spec)
-    return _latest[key]
-
-
-def _data(job: Job, spec: Spec, task: Task) -> Sample | Population:
-    """What the landscape of a task is of.
-
-    Raises:
-        InputError: the file of data is not what it was when the run began, or no sample.
-    """
-    if task.n is not None:
-        return sample(spec.laws[task.source], task.n, task.seed or 0)
-    path = spec.files[task.source]
-    found = load(path, x=spec.x, y=spec.y, weight=spec.weight)
-    if fingerprint(path) != job.data[task.source]:
-        raise InputError(f"{path}: was changed since the run began; put it back")
-    return found
-
-
-def examined(spec: Spec) -> tuple[str, ...]:
-    """Fingerprints of the files of data, all of which are read: a bad row is found at once.
-
-    Raises:
-        InputError: one of them is no sample.
-    """
-    for path in spec.files:
-        load(path, x=spec.x, y=spec.y, weight=spec.weight)
-    return tuple(map(fingerprint, spec.files))
-
-
-def _numbers(spec: Spec, landscape: _Landscape) -> dict[str, float]:
-    """The numbers of a landscape, by table."""
-    data = landscape.data
-    points = math.inf if isinstance(data, Population) else float(data.n)
-    found = {"points": points, "error_bound": landscape.cells.attributes["error_bound"]}
-    if spec.optimum:
-        found |= tables.optima(optimum(data))
-    return {name: float(x) for name, x in found.items() if not math.isnan(x)}
-
-
 @lru_cache(maxsize=1)
-def _spec(text: str, base: str) -> Spec:
+def _work(text: str, base: str) -> Work:
+    """What a run does; kept, for it may have prepared what the next task needs, too."""
     import tomllib
 
-    return Spec.of(tomllib.loads(text), base=base)
-
-
-class _Landscape(NamedTuple):
-    """One landscape, of which tiles are asked for.
-
-    Attributes:
-        data: the measure of a sample, or a law.
-        cells: the landscape.
-    """
-
-    data: Measure | Population
-    cells: Prepared
-
-    @classmethod
-    def of(cls, data: Sample | Population, spec: Spec) -> _Landscape:
-        """Plans for the whole grid."""
-        source = data if isinstance(data, Population) else Measure.from_sample(data)
-        cells = prepare(
-            source,
-            spec.grid.a,
-            spec.grid.b,
-            spec.metrics,
-            tolerance=spec.tolerance,
-            method=spec.method,
-            dtype=spec.dtype,
-            memory_budget=spec.memory * 2**20,
-        )
-        return cls(source, cells)
-
-
-_latest: dict[tuple[Job, int, int | float | None, int | None], _Landscape] = {}
-"""The landscape of the latest task."""
+    return work_of(Spec.of(tomllib.loads(text), base=base))

@@ -292,6 +292,12 @@ def require_data(spec: Spec, begun: Begun, path: Path) -> None:
 
 def _differing(one: Spec, other: Spec) -> str:
     """The keys in which two specs differ."""
-    first, second = one.to_dict(), other.to_dict()
+    first, second = _flat(one), _flat(other)
     names = list(dict.fromkeys([*first, *second]))
     return ", ".join(name for name in names if first.get(name) != second.get(name)) or "base"
+
+
+def _flat(spec: Spec) -> dict[str, Any]:
+    """The values of a spec, those of its table as its own."""
+    values = spec.to_dict()
+    return values | values.pop("training", {})

@@ -19,17 +19,19 @@ from typing import Any, cast
 from sweep.engines import Engine, Serial
 from sweep.errors import InputError
 from sweep.progress import bar
-from sweep.runs import compute, disk, journal, tasks
+from sweep.runs import compute, disk, journal
 from sweep.runs.compute import Failed, Job
 from sweep.runs.directory import Begun, Directory, require_data
 from sweep.runs.events import Events, Watcher
 from sweep.runs.heartbeat import Beat, Heart
 from sweep.runs.journal import Done
+from sweep.runs.kinds import work_of
 from sweep.runs.recovery import recover, settle
 from sweep.runs.results import Store
 from sweep.runs.spec import Spec
 from sweep.runs.status import Status, status
 from sweep.runs.versions import require_device, require_same, versions
+from sweep.runs.work import Work
 
 TABLES = 60.0
 """Seconds between two writings of the tables, which the journal has too."""
@@ -69,19 +71,20 @@ def run(
     directory = Directory(Path(out))
     directory.require_free(spec)
     spec.require_data()
+    work = work_of(spec)
     begun = Begun(
         spec=spec.to_toml(),
         fingerprint=spec.fingerprint,
         base=str(spec.base.absolute()),
         versions=versions(),
         device=devices.describe(),
-        data=compute.examined(spec),
+        data=work.examined(),
     )
     with engine or Serial() as working, _owned(directory):
         directory.require_free(spec)  # again: another process may have come first
         with disk.said(directory.path, "no run was begun; begin it again where it can be"):
             directory.begin(begun)
-        return _Run(directory, begun, spec, working).go("started", progress, on_event)
+        return _Run(directory, begun, work, working).go("started", progress, on_event)
 
 
 def resume(
@@ -115,7 +118,7 @@ def resume(
     with engine or Serial() as working, _owned(directory):
         spec = directory.require_spec(begun)
         require_data(spec, begun, directory.path)
-        return _Run(directory, begun, spec, working).go("resumed", progress, on_event)
+        return _Run(directory, begun, work_of(spec), working).go("resumed", progress, on_event)
 
 
 @contextmanager
@@ -135,7 +138,7 @@ class _Run:
     Attributes:
         directory: the run's.
         begun: what it was begun with.
-        spec: what it computes.
+        work: what it computes.
         engine: who does tasks.
         done: tasks that are done.
         failed: tasks that could not be done.
@@ -143,7 +146,7 @@ class _Run:
 
     directory: Directory
     begun: Begun
-    spec: Spec
+    work: Work
     engine: Engine
     done: dict[int, Done] = field(default_factory=dict)
     failed: list[Failed] = field(default_factory=list)
@@ -161,7 +164,7 @@ class _Run:
             KeyboardInterrupt: on Ctrl-C.
             OSError: something cannot be written.
         """
-        beat = Beat.begin(tasks.count(self.spec))
+        beat = Beat.begin(self.work.count())
         with (
             closing(Events(self.directory.events, watcher)) as log,
             Heart(self.directory.heartbeat, beat),
@@ -185,7 +188,7 @@ class _Run:
     @property
     def store(self) -> Store:
         """The results."""
-        return Store(self.directory.store, self.spec)
+        return Store(self.directory.store, self.work)
 
     def _work(self, log: Events, beat: Beat, progress: bool | None) -> None:
         """Has every task done that is not, and marks it."""
@@ -216,7 +219,7 @@ class _Run:
 
     def _mark(self, result: Done | Failed, lines: disk.Lines, log: Events, beat: Beat) -> None:
         """Marks a task as done, or as one that could not be."""
-        of = tasks.named(self.spec, tasks.task(self.spec, result.task))
+        of = self.work.named(result.task)
         if isinstance(result, Failed):
             if result.errno is not None:
                 raise OSError(result.errno, result.sentence)
@@ -246,7 +249,7 @@ class _Run:
     def _failures(self, total: int) -> str:
         """The sentence that says which tasks could not be done."""
         first = self.failed[0]
-        of = tasks.named(self.spec, tasks.task(self.spec, first.task))
+        of = self.work.named(first.task)
         place = ", ".join(f"{name} {value}" for name, value in of.items())
         return (
             f"{self.directory.path}: {len(self.failed)} of {total} tasks could not be done, the "

@@ -53,31 +53,81 @@ KEYS = {
     "method": Key(str, 'a text is needed: "auto", "direct" or "compressed"'),
     "dtype": Key(str, 'a text is needed: "float64" or "float32"'),
     "memory": Key(float, "a whole number of MiB is needed, such as 512"),
-    "x": Key(str, 'the name of a column is needed, such as "x"'),
+    "x": Key(str | list[str] | None, 'the name of a column is needed, such as "x"'),
     "y": Key(str, 'the name of a column is needed, such as "y"'),
     "weight": Key(str | None, 'the name of a column is needed, such as "weight"'),
     "optimum": Key(bool, "true or false is needed"),
     "tile": Key(float, "a whole number of cells is needed, such as 500"),
+    "training": Key(
+        dict[str, Any] | None, 'a table is needed, such as [training] with problem = "outlier"'
+    ),
 }
 """By name, in the order in which a spec is written."""
 
+_Positive = Key(float | list[float], "a number above 0 is needed")
+_NotNegative = Key(float | list[float], "a number that is not negative is needed")
 
-def require_known(names: Iterable[str]) -> None:
+TRAINING = {
+    "problem": Key(_Names, 'a problem or a list of them is needed, such as "outlier"'),
+    "validation": Key(float | None, "a share between 0 and 1 is needed, such as 0.25"),
+    "epochs": Key(float, "a whole number of epochs is needed, such as 300"),
+    "keep": Key(float | list[float], "epochs are needed, such as 300 or [50, 300]"),
+    "dtype": Key(str, 'a text is needed: "float32" or "float64"'),
+    "block": Key(float, "a whole number of seeds is needed, such as 100"),
+    "widths": Key(
+        int | float | str | list[int | float | str | list[int | float]],
+        'units of each hidden layer are needed, such as [8, 8] or, for several networks, ["3", '
+        '"8-8"]',
+    ),
+    "activation": Key(_Names, 'a name is needed, such as "relu"'),
+    "loss": Key(_Names, 'a name is needed, such as "cross_entropy"'),
+    "optimizer": Key(_Names, 'a name is needed, such as "adam"'),
+    "learning_rate": _Positive,
+    "schedule": Key(_Names, 'a name is needed, such as "constant"'),
+    "batch": Key(
+        int | float | str | list[int | float | str],
+        'a whole number of points or "full" is needed, such as 20',
+    ),
+    "resample": Key(bool | list[bool], "true or false is needed"),
+    "l1": _NotNegative,
+    "l2": _NotNegative,
+    "dropout": Key(float | list[float], "a number from 0 to below 1 is needed"),
+    "noise": _NotNegative,
+    "initial_bias": Key(float | list[float], "a finite number is needed"),
+}
+"""Keys of the table `training`, likewise: its own, and the hyperparameters."""
+
+_EVERY = KEYS | {f"training.{name}": key for name, key in TRAINING.items()}
+"""Those of a table by its name, a point and theirs."""
+
+
+def require_known(names: Iterable[str], table: str = "") -> None:
     """Refuses a key that there is not.
+
+    Args:
+        names: of keys.
+        table: where they stand, "training" or the spec itself.
 
     Raises:
         SpecError: suggests the nearest that there is.
     """
+    keys = TRAINING if table else KEYS
     for name in names:
-        if name in KEYS:
+        if name in keys:
             continue
-        near = difflib.get_close_matches(name, KEYS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(KEYS)}"
+        near = difflib.get_close_matches(name, keys, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(keys)}"
+        if table:
+            raise SpecError(f"{table} has no key {name!r}; {hint}", f"{table}.{name}")
         raise SpecError(f"there is no key {name!r}; {hint}", name)
 
 
 def typed(key: str, value: Any) -> Any:
     """The value, if it is of the type that the key may hold.
+
+    Args:
+        key: its name; in a table that of the table, a point and its own.
+        value: as it is in the spec.
 
     Raises:
         SpecError: it is not; says what it is and what is needed.
@@ -85,7 +135,7 @@ def typed(key: str, value: Any) -> Any:
     from msgspec import ValidationError, convert  # which `import sweep` does not load
 
     try:
-        return convert(value, KEYS[key].type)
+        return convert(value, _EVERY[key].type)
     except OverflowError:
         raise refused(key, value) from None
     except ValidationError as error:
@@ -97,7 +147,12 @@ def typed(key: str, value: Any) -> Any:
 
 def refused(key: str, value: Any, verb: str = "is") -> SpecError:
     """The sentence that refuses a value of a key."""
-    return SpecError(f"{key} {verb} {shown(value)}; {KEYS[key].needed}", key)
+    return SpecError(f"{bare(key)} {verb} {shown(value)}; {_EVERY[key].needed}", key)
+
+
+def bare(key: str) -> str:
+    """The name of a key without that of its table."""
+    return key.rpartition(".")[2]
 
 
 def shown(value: Any) -> str:

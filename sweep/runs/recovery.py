@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sweep.progress import bar
-from sweep.runs import disk, journal, tasks
+from sweep.runs import disk, journal
 from sweep.runs.directory import Begun, Directory
 from sweep.runs.journal import Done
 from sweep.runs.results import Store
@@ -41,7 +41,7 @@ def recover(
     for name in store.repair(begun):
         log("repaired", file=name, sentence=f"{name} of the store was damaged and is put right")
     good = {}
-    known = [done for done in found.done.values() if 0 <= done.task < tasks.count(store.spec)]
+    known = [done for done in found.done.values() if 0 <= done.task < store.work.count()]
     with bar("check", len(known), "tasks", progress, scale=False) as step:
         for done, fault in store.check(known):
             step(1)

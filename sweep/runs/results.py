@@ -1,8 +1,7 @@
 """The store of a run: Zarr v3, which plain `xarray.open_zarr` reads, whole at every moment.
 
-Metrics have the dimensions (population, n, seed, a, b), or (data, a, b); a chunk of theirs is the
-tile of one task. The numbers of each landscape, its optima among them, stand in tables without a
-and b. What is not computed yet is NaN.
+Of which variables it consists, and which chunks of them a task writes, the kind of work says, see
+`sweep.runs.work`. What is not computed yet is NaN.
 
 Zarr makes the metadata and the coordinates (see `sweep.runs.skeleton`). Chunks are encoded and
 written here, each in one file that appears whole and whose checksum is known before: the same
@@ -12,22 +11,20 @@ values give the same bytes, in any order.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xxhash
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from sweep.runs import disk
 from sweep.runs.directory import Begun
 from sweep.runs.journal import Chunk, Done
-from sweep.runs.skeleton import encode, outer, skeleton, tile
-from sweep.runs.spec import Spec
-from sweep.runs.tables import tables
-from sweep.runs.tasks import Task, task
+from sweep.runs.skeleton import encode, skeleton
+from sweep.runs.work import Place, Values, Variable, Work
 
 READERS = 8
 """Threads that read chunks to check them."""
@@ -39,42 +36,39 @@ class Store:
 
     Attributes:
         path: where it is.
-        spec: what it holds.
+        work: what it holds.
     """
 
     path: Path
-    spec: Spec
+    work: Work
 
-    def chunk(self, name: str, place: tuple[int, ...]) -> Path:
+    def chunk(self, name: str, place: Place) -> Path:
         """The file of a chunk."""
         return self.path / name / ".".join(("c", *map(str, place)))
 
-    def chunks(self, name: str, task: Task) -> Iterator[Path]:
-        """The files of a metric that a task writes, all with the same bytes."""
-        return (self.chunk(name, (*place, task.row, task.column)) for place in task.places)
+    def chunks(self, task: int) -> dict[str, list[Path]]:
+        """The files that a task writes, by variable; those of one have the same bytes."""
+        every = self.work.chunks(task).items()
+        return {name: [self.chunk(name, place) for place in places] for name, places in every}
 
-    def write(self, task: Task, values: Mapping[str, Float[np.ndarray, "_ _"]]) -> dict[str, Chunk]:
+    def write(self, task: int, values: Values) -> dict[str, Chunk]:
         """Writes the chunks of a task.
 
         Args:
             task: whose they are.
-            values: by metric; at the end of an axis there may be less than a chunk.
+            values: by variable; at the end of an axis there may be less than a chunk.
 
         Raises:
             OSError: a chunk cannot be written.
         """
-        return {name: self._write(task, name, cells) for name, cells in values.items()}
-
-    def _write(self, task: Task, name: str, values: Float[np.ndarray, "_ _"]) -> Chunk:
-        """Writes the chunks of a metric; what is beyond the grid is NaN, as Zarr has it."""
-        if values.shape != tile(self.spec):
-            padded = np.full(tile(self.spec), np.nan)
-            padded[: values.shape[0], : values.shape[1]] = values
-            values = padded
-        content = encode(values)
-        for path in self.chunks(name, task):
-            disk.replace(path, content)
-        return Chunk(checksum(content), len(content))
+        files, variables = self.chunks(task), self.work.variables()
+        found = {}
+        for name, cells in values.items():
+            content = encode(_filled(cells, variables[name]), variables[name].dtype)
+            for path in files[name]:
+                disk.replace(path, content)
+            found[name] = Chunk(checksum(content), len(content))
+        return found
 
     def write_tables(self, done: Iterable[Done]) -> None:
         """Writes the tables of what is done.
@@ -82,13 +76,13 @@ class Store:
         Raises:
             OSError: one cannot be written.
         """
-        arrays = {name: np.full(outer(self.spec), np.nan) for name in tables(self.spec.optimum)}
+        arrays = {name: np.full(one.shape, np.nan) for name, one in self.work.tables().items()}
         for one in done:
             for name, number in one.numbers.items():
-                for place in task(self.spec, one.task).places:
+                for place in self.work.cells(one.task):
                     arrays[name][place] = number
         for name, values in arrays.items():
-            disk.replace(self.chunk(name, (0,) * len(outer(self.spec))), encode(values))
+            disk.replace(self.chunk(name, (0,) * values.ndim), encode(values))
 
     def repair(self, begun: Begun) -> list[str]:
         """Writes metadata and coordinates where they are not what they should be.
@@ -100,7 +94,7 @@ class Store:
             OSError: one cannot be written.
         """
         damaged = []
-        for name, content in skeleton(self.spec, begun).items():
+        for name, content in skeleton(self.work, begun).items():
             path = self.path / name
             try:
                 if path.read_bytes() == content:
@@ -117,9 +111,10 @@ class Store:
             yield from zip(done, pool.map(self._fault, done), strict=True)
 
     def _fault(self, done: Done) -> str | None:
-        of = task(self.spec, done.task)
-        every = ((path, name) for name in self.spec.metrics for path in self.chunks(name, of))
-        found = ((path, _fault(path, done.chunks.get(name))) for path, name in every)
+        files = self.chunks(done.task).items()
+        found = (
+            (path, _fault(path, done.chunks.get(name))) for name, paths in files for path in paths
+        )
         return next(
             (f"{path.relative_to(self.path.parent)} {why}" for path, why in found if why), None
         )
@@ -136,16 +131,28 @@ class Store:
         Raises:
             OSError: one cannot be removed.
         """
-        kept: dict[str, set[str]] = {name: set() for name in self.spec.metrics}
-        for one in (task(self.spec, index) for index in done):
-            for name, files in kept.items():
-                files.update(path.name for path in self.chunks(name, one))
+        kept: dict[str, set[str]] = {name: set() for name in self.work.variables()}
+        for one in done:
+            for name, files in self.chunks(one).items():
+                kept[name].update(path.name for path in files)
         removed = _remove(self.path, lambda file: False)
-        for name in (*tables(self.spec.optimum), *self.spec.coordinates, "a", "b"):
+        for name in (*self.work.tables(), *self.work.coordinates()):
             removed += _remove(self.path / name, lambda file: False)
         for name, files in kept.items():
             removed += _remove(self.path / name, lambda file, files=files: _strange(file, files))
         return removed
+
+
+def _filled(
+    values: Shaped[np.ndarray, "*shape"], variable: Variable
+) -> Shaped[np.ndarray, "*chunk"]:
+    """A whole chunk; what is beyond the end of the variable is NaN, as Zarr has it."""
+    shape = variable.chunk[len(variable.chunk) - values.ndim :]
+    if values.shape == shape:
+        return values
+    padded = np.full(shape, np.nan, variable.dtype)
+    padded[tuple(map(slice, values.shape))] = values
+    return padded
 
 
 def checksum(content: bytes) -> str:

@@ -7,6 +7,14 @@
     b = "-5:5:101"
     metrics = ["cross_entropy", {name = "focal", gamma = [1, 2, 5]}]
 
+Or the networks that it trains, by the names of `sweep.train`:
+
+    seed = "0:999:1000"
+
+    [training]
+    problem = "outlier"                # or data = ["a.csv"] before the table
+    learning_rate = [0.01, 0.05]
+
 A spec is checked when it is made, all but its files of data, and from then on every value is in
 its canonical form, whichever way it was written.
 """
@@ -19,22 +27,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xxhash
 
 from sweep.grid import Grid, axis
 from sweep.populations import Population, population
-from sweep.runs import toml
-from sweep.runs.canonical import about, canonical
+from sweep.runs import canonical, toml
 from sweep.runs.keys import KEYS, SpecError, require_known, typed
+from sweep.runs.values import MOST_TASKS, about
+
+if TYPE_CHECKING:
+    from sweep.runs.trainings import Training
 
 AXIS = "-5:5:101"
 METRICS = ("cross_entropy", "accuracy")
-MOST_TASKS = 10**7
-"""Chunks of one store."""
-
 _Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _Numbers = str | float | Sequence[Any] | np.ndarray
 _Metric = str | Mapping[str, Any]
@@ -43,6 +51,9 @@ _Metric = str | Mapping[str, Any]
 @dataclass(frozen=True, init=False)
 class Spec:
     """What a sweep computes: a landscape of each law at each size and seed, or of each file.
+
+    Or networks, if there is a table `training`; then what is of landscapes has its usual values,
+    and `seed` is that of `sweep.train`.
 
     Every argument may be given as in TOML: one value, several in a list, or a text. The attributes
     are canonical, and two specs are equal if they ask for the same of the same places.
@@ -60,11 +71,13 @@ class Spec:
         method: how smooth metrics are computed: "auto", "direct" or "compressed".
         dtype: precision of the direct method, "float64" or "float32".
         memory: working memory in MiB.
-        x: column of inputs of the data.
+        x: column of inputs of the data; for networks columns, of which None is all but y and
+            `weight`.
         y: column of labels of the data.
         weight: column of weights; None takes a column `weight` if there is one.
         optimum: whether the exact optima are found too.
         tile: most cells of a chunk of the store along a, and along b.
+        training: the table of networks; None for landscapes.
         base: the directory that the files of data are relative to; no part of what is computed.
 
     Raises:
@@ -83,11 +96,12 @@ class Spec:
     method: str
     dtype: str
     memory: int
-    x: str
+    x: str | tuple[str, ...] | None
     y: str
     weight: str | None
     optimum: bool
     tile: int
+    training: Training | None
     base: Path = field(compare=False)
 
     def __init__(
@@ -104,19 +118,27 @@ class Spec:
         method: str = "auto",
         dtype: str = "float64",
         memory: int | float = 512,
-        x: str = "x",
+        x: str | Sequence[str] | None = None,
         y: str = "y",
         weight: str | None = None,
         optimum: bool = True,
         tile: int | float = 500,
+        training: Mapping[str, Any] | None = None,
         base: str | os.PathLike[str] = "",
     ) -> None:
         given = locals()
         checked = {key: typed(key, _plain(given[key])) for key in KEYS}
-        for key, value in canonical(checked, Path(base)).items():
+        if checked["training"] is None:
+            made = canonical.canonical(checked, Path(base))
+        else:
+            from sweep.runs import trainings  # for which no other spec waits
+
+            made = trainings.canonical(checked, Path(base))
+        for key, value in made.items():
             object.__setattr__(self, key, value)
         object.__setattr__(self, "base", Path(base))
-        self._require_room()
+        if self.training is None:
+            self._require_room()
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], base: str | os.PathLike[str] | None = None) -> Spec:
@@ -151,6 +173,10 @@ class Spec:
             SpecError: there is no such key, or as of the class.
         """
         require_known(values)
+        if isinstance(values.get("training"), Mapping):
+            from sweep.runs import trainings
+
+            trainings.require_no_landscapes(values)
         for key, value in values.items():
             if isinstance(value, (list, tuple)) and not value:
                 raise SpecError(f"{key} is empty; {KEYS[key].needed}", key)
@@ -215,8 +241,23 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical value of every key that the spec has a use for, in their order."""
-        unused = {"population", "n", "seed"} if self.of_data else {"data", "x", "y", "weight"}
-        return {key: getattr(self, key) for key in KEYS if key not in unused}
+        values = {key: getattr(self, key) for key in KEYS if key not in self._unused}
+        if self.training is None:
+            return values
+        return {k: v for k, v in values.items() if v is not None} | {
+            "training": self.training.to_dict()
+        }
+
+    @property
+    def _unused(self) -> set[str]:
+        """Keys that make no difference here."""
+        columns = {"x", "y"}
+        if self.training is not None:
+            from sweep.runs import trainings
+
+            return {*trainings.LANDSCAPES, *(() if self.of_data else {"data", *columns})}
+        sampled = {"population", "n", "seed"} if self.of_data else {"data", *columns, "weight"}
+        return {*sampled, "training"}
 
     def to_toml(self) -> str:
         """The canonical text: `Spec.of` makes an equal spec of what it says."""
@@ -225,8 +266,10 @@ class Spec:
     @cached_property
     def fingerprint(self) -> str:
         """128-bit XXH3 digest, in hex, of the canonical values, the axes by their points."""
-        points = {name: tuple(getattr(self.grid, name).tolist()) for name in ("a", "b")}
-        return xxhash.xxh3_128_hexdigest(toml.text(self.to_dict() | points).encode())
+        found = self.to_dict()
+        axes = {name: tuple(getattr(self.grid, name).tolist()) for name in ("a", "b")}
+        points = {name: values for name, values in axes.items() if name in found}
+        return xxhash.xxh3_128_hexdigest(toml.text(found | points).encode())
 
     def _require_room(self) -> None:
         a, b = self.grid.a, self.grid.b
@@ -247,4 +290,6 @@ def _plain(value: Any) -> Any:
         return os.fspath(value)
     if hasattr(value, "tolist"):
         return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value

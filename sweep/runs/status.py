@@ -14,11 +14,12 @@ from typing import Any
 
 from sweep.errors import InputError
 from sweep.records import plain
-from sweep.runs import heartbeat, journal, tasks
+from sweep.runs import heartbeat, journal
 from sweep.runs.directory import Directory
 from sweep.runs.heartbeat import Beat
 from sweep.runs.journal import Done
-from sweep.runs.spec import Spec
+from sweep.runs.kinds import work_of
+from sweep.runs.work import Work
 
 SILENCE = 15.0
 """Seconds without a heartbeat after which a process is taken to be stalled."""
@@ -84,9 +85,9 @@ def status(out: str | os.PathLike[str]) -> Status:
         InputError: there is no run, or its files cannot be read.
     """
     directory = Directory(Path(out))
-    spec = directory.read().to_spec()
+    work = work_of(directory.read().to_spec())
     done = _done(directory)
-    total = tasks.count(spec)
+    total = work.count()
     beat = heartbeat.read(directory.heartbeat)
     state = _state(beat)
     rate = _rate(beat)
@@ -100,7 +101,7 @@ def status(out: str | os.PathLike[str]) -> Status:
         in_flight=beat.in_flight if beat and running else 0,
         rate=rate,
         eta=(total - len(done)) / rate if running and rate > 0 else math.nan,
-        size=_size(spec, done),
+        size=_size(work, done),
         seconds=beat.time - beat.started if beat else math.nan,
         silence=max(0.0, time.time() - beat.time) if beat else math.nan,
         started=_text(beat.started) if beat else None,
@@ -135,10 +136,10 @@ def _rate(beat: Beat | None) -> float:
     return (beat.done - beat.before) / (beat.time - beat.started)
 
 
-def _size(spec: Spec, done: Mapping[int, Done]) -> int:
+def _size(work: Work, done: Mapping[int, Done]) -> int:
     """Bytes of the chunks of tasks, by what the journal says: there may be too many to look."""
     return sum(
-        len(tasks.task(spec, index).places) * sum(chunk.size for chunk in one.chunks.values())
+        work.copies(index) * sum(chunk.size for chunk in one.chunks.values())
         for index, one in done.items()
     )
 

@@ -1,4 +1,4 @@
-"""Tasks: one is one tile of one landscape, all its metrics; it writes whole chunks of the store.
+"""Tasks of landscapes: one is one tile of one landscape; it writes whole chunks of the store.
 
 A task is named by its number: what it computes follows from the spec. The tiles of a landscape
 come one after the other. The law itself, n = infinity, is the same for every seed: its tiles are

@@ -82,19 +82,33 @@ def _shown(text: str, line: int) -> str:
 
 
 def line_of(text: str, key: str) -> int | None:
-    """The first line, counted from 1, that begins with a key; None if none does."""
-    begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    return next((k for k, line in enumerate(text.splitlines(), 1) if begins.match(line)), None)
+    """The first line, counted from 1, that begins with a key; None if none does.
+
+    Of a key in a table, `table.key`, or else the one that begins with the table.
+    """
+    table, _, inner = key.rpartition(".")
+    for name in (key, inner, table):
+        begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
+        found = (k for k, line in enumerate(text.splitlines(), 1) if name and begins.match(line))
+        if (line := next(found, None)) is not None:
+            return line
+    return None
 
 
 def text(values: Mapping[str, Any]) -> str:
     """A mapping as lines of TOML; None is left out.
 
     Args:
-        values: bare keys; texts, numbers, booleans, and sequences of them.
+        values: bare keys; texts, numbers, booleans, sequences of them, and in the end mappings of
+            such values, which become tables.
     """
-    lines = (f"{key} = {_value(value)}" for key, value in values.items() if value is not None)
-    return "".join(f"{line}\n" for line in lines)
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines.append(f"\n[{key}]\n{text(value)}")
+        elif value is not None:
+            lines.append(f"{key} = {_value(value)}\n")
+    return "".join(lines)
 
 
 def _value(value: Any) -> str:

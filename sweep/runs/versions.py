@@ -14,16 +14,19 @@ import xxhash
 
 from sweep.errors import InputError
 
-PACKAGES = ("sweep", "jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs")
+PACKAGES = ("sweep", "jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs", "optax")
 """Distributions that compute results or write them."""
 
 SHOWING = (
     "__init__", "cli", "figures", "page", "display", "bench", "study", "diagnosis", "illustrate",
-    "engines", "progress", "clock", "workers", "cluster",
+    "experiments", "paths", "engines", "progress", "clock", "workers", "cluster",
 )  # fmt: skip
 """Modules and packages of this one that no result of a run depends on."""
 
-WRITING = ("spec", "canonical", "tasks", "tables", "skeleton", "results", "compute")
+WRITING = (
+    "spec", "values", "canonical", "trainings", "tasks", "tables", "landscapes", "networks",
+    "skeleton", "results", "compute",
+)  # fmt: skip
 """Modules of `sweep.runs` that results do depend on."""
 
 

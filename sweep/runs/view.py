@@ -1,7 +1,7 @@
 """What a figure of a run shows: some of its landscapes, thinned out, each with its optima.
 
 Of several laws at one size, the laws; else the first law at its sizes, by the first seed; or the
-files of data.
+files of data. Of networks, the curves of some problems and hyperparameters, over all seeds.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from sweep.data import Sample, load
 from sweep.optimum import Optimum, optimum
 from sweep.outofcore import thinned
 from sweep.populations import Population
 from sweep.runs.directory import Directory
+from sweep.runs.landscapes import columns
 from sweep.runs.spec import Spec
 from sweep.series import sample, spread
 from sweep.sizes import size_title
+from sweep.training.statistics import quantile_bands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,11 +64,55 @@ def panels(out: str | os.PathLike[str]) -> list[Panel]:
         ]
 
 
+ABREAST = 3
+"""Networks beside each other that a page has room for."""
+
+
+class Curves(NamedTuple):
+    """Networks of one problem and of the same hyperparameters, over all seeds.
+
+    Attributes:
+        title: tells them from the others.
+        bands: quantiles of `sweep.training.results.CURVES`, dims (level, epoch).
+    """
+
+    title: str
+    bands: xr.Dataset
+
+
+def curves(out: str | os.PathLike[str]) -> list[Curves]:
+    """The networks that a figure of a run shows, at most ABREAST.
+
+    Args:
+        out: the directory of a run of networks that is finished.
+
+    Raises:
+        InputError: there is no run.
+    """
+    import xarray as xr
+
+    with xr.open_zarr(Directory(Path(out)).store, chunks=None) as results:
+        dimensions = [str(name) for name in results.loss.dims if name not in ("seed", "epoch")]
+        every = list(np.ndindex(*(results.sizes[name] for name in dimensions)))
+        places = [dict(zip(dimensions, place, strict=True)) for place in spread(every, ABREAST)]
+        return [
+            Curves(_title(results.isel(place), dimensions), quantile_bands(results.isel(place)))
+            for place in places
+        ]
+
+
+def _title(of: xr.Dataset, dimensions: list[str]) -> str:
+    """The problem, and below it what hyperparameters differ."""
+    first, *others = dimensions
+    settings = ", ".join(f"{name.replace('_', ' ')} {of[name].item()}" for name in others)
+    return "\n".join(filter(None, (_short(of[first].item()), settings)))
+
+
 def _shown(spec: Spec) -> list[tuple[str, dict[str, int], Sample | Population]]:
     """Title, place in the store and data of each landscape that is shown."""
     if spec.of_data:
         return [
-            (_short(name), {"data": k}, load(file, x=spec.x, y=spec.y, weight=spec.weight))
+            (_short(name), {"data": k}, load(file, **columns(spec)))
             for k, (name, file) in spread(
                 [*enumerate(zip(spec.data, spec.files, strict=True))], SHOWN
             )

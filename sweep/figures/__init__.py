@@ -18,26 +18,53 @@ Each module imports only from those above it, and from those above `figures` in 
     timings    a benchmark
     convergence what a study measured against n, with theory
     answers    whether the optima are shared, over many laws
+    bands      medians and quantiles of curves of many networks
+    outlier    networks trained on data with an outlier
+    digits     networks trained on images of digits
+    causes     networks trained without and with remedies
+    curves     networks of a run
+    trajectories paths of optimisers of (a, b)
+    movies     a figure that moves becomes a file
+    animation  landscapes as n grows, and paths that move on them
 """
 
+from sweep.figures.animation import growing, moving
 from sweep.figures.answers import verdicts
+from sweep.figures.causes import causes_gallery
 from sweep.figures.convergence import rates
+from sweep.figures.curves import curves
+from sweep.figures.digits import digits_curves
+from sweep.figures.movies import require_movie, write_movie
+from sweep.figures.outlier import outlier_curves, outlier_data, outlier_losses
 from sweep.figures.overview import diagnosis
 from sweep.figures.planes import cells, landscapes, small_multiples
 from sweep.figures.samples import sample, slices
 from sweep.figures.style import require_format, write
 from sweep.figures.timings import bench
+from sweep.figures.trajectories import path_curves, paths
 
 __all__ = [
     "bench",
+    "causes_gallery",
     "cells",
+    "curves",
     "diagnosis",
+    "digits_curves",
+    "growing",
     "landscapes",
+    "moving",
+    "outlier_curves",
+    "outlier_data",
+    "outlier_losses",
+    "path_curves",
+    "paths",
     "rates",
     "require_format",
+    "require_movie",
     "sample",
     "slices",
     "small_multiples",
     "verdicts",
     "write",
+    "write_movie",
 ]

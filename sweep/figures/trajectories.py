@@ -1,0 +1,219 @@
+"""Paths of optimisers of (a, b): on the landscapes of both metrics, and step by step."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
+
+from sweep.data import InputError
+from sweep.figures.optima import STAR, optimum_legend
+from sweep.figures.planes import colour_bar, draw_landscape, norm_of
+from sweep.figures.style import (
+    BLUE,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLE,
+    VERMILION,
+    axis_label,
+    label_decades,
+    legend_above,
+)
+from sweep.optima import Optimum
+from sweep.paths.summary import OPTIMIZER_NAMES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from sweep.paths.run import Paths
+
+COLOURS = (SKY, ORANGE, PURPLE, VERMILION)
+"""Of optimisers on landscapes, in their order."""
+
+DARK = (BLUE, ORANGE, PURPLE, VERMILION)
+"""The same on white."""
+
+MANY_DECADES = 1e3
+"""Ratio of the ends of a logarithmic axis from which on decades are labelled as powers of 10."""
+
+LARGEST = 1e9
+"""Slopes of paths that diverge are drawn up to it."""
+
+METRICS = ("cross_entropy", "accuracy")
+
+TARGET: dict[str, Any] = STAR | {"marker": "D", "markersize": 5.5}
+"""The optimum with a penalty."""
+
+START: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 4,
+    "markerfacecolor": "white",
+    "markeredgecolor": "black",
+    "markeredgewidth": 0.7,
+    "linestyle": "",
+    "zorder": 4,
+}
+END: dict[str, Any] = START | {"marker": "s", "markersize": 4.5}
+THEORY: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1}
+OPTIMUM: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1}
+
+
+def paths(result: Paths, *, validation: bool = False) -> Figure:
+    """Paths on the landscapes of both metrics: a row a metric, a column a penalty.
+
+    Args:
+        result: of several learning rates the first is drawn.
+        validation: on the landscapes of the validation data, in place of those descended on.
+
+    Raises:
+        InputError: there are no validation data.
+    """
+    best, planes = landscapes(result, validation=validation)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(max(3.5, 0.4 + 3.3 * len(planes)), 6.2))
+        rows = figure.subplots(2, len(planes), squeeze=False)
+        for row, name in zip(rows, METRICS, strict=True):
+            for place, (ax, plane) in enumerate(zip(row, planes, strict=True)):
+                metric = plane[name]
+                image = draw_landscape(ax, metric, best, norm_of(metric, metric.values))
+                colour_bar(figure, ax, image, axis_label(metric), location="bottom")
+                _draw_paths(ax, of_first_rate(result).isel(l2=place))
+                target = result.targets[place]
+                if target.l2 > 0 and math.isfinite(target.a):
+                    ax.plot(target.a, target.b, **TARGET)
+                    if not (validation or math.isfinite(best.cross_entropy.a)):
+                        for words in list(ax.texts):  # "no finite optimum": the paths have one
+                            words.remove()
+        for ax, target in zip(rows[0], result.targets, strict=True):
+            ax.set_title(_title(target.l2))
+        drawn = optimum_legend([(ax, best) for ax in rows[0]])
+        legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, COLOURS)}
+        legend |= {"start": Line2D([], [], **START), "end": Line2D([], [], **END)} | drawn
+        if any(one.l2 > 0 and math.isfinite(one.a) for one in result.targets):
+            legend["least with the penalty"] = Line2D([], [], **TARGET)
+        legend_above(figure, legend, columns=4 if len(planes) > 1 else 2)
+    return figure
+
+
+def path_curves(result: Paths) -> Figure:
+    """Cross-entropy, accuracy and the slope a against the steps: a row a penalty.
+
+    Args:
+        result: of several learning rates the first is drawn; of several starts all, but with
+            validation data, which double the lines, the first.
+    """
+    dataset = of_first_rate(result)
+    judged = "validation_accuracy" in dataset
+    if judged:
+        dataset = dataset.isel(start=[0])
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 0.6 + 2.0 * len(result.targets)))
+        rows = figure.subplots(len(result.targets), 3, squeeze=False, sharex=True)
+        for place, (row, target) in enumerate(zip(rows, result.targets, strict=True)):
+            of = dataset.isel(l2=place)
+            for ax, name in zip(row, (*METRICS, "a"), strict=True):
+                _draw_curves(ax, of, name)
+            a, b = of.start_a.item(0), of.start_b.item(0)
+            words = f", from ({a:g}, {b:g})".replace("-", "\u2212") if judged else ""
+            row[0].set_title(_title(target.l2) + words, loc="left")
+            row[0].set_yscale("log")
+            low, high = row[0].get_ylim()
+            if high < MANY_DECADES * low:
+                label_decades(row[0].yaxis)
+            if math.isfinite(target.a):
+                row[2].axhline(target.a, **OPTIMUM)
+            if target.l2 == 0 and result.growth is not None:
+                _draw_theory(row[2], of, result.growth.a)
+        for ax in rows[-1]:
+            ax.set_xlabel("steps")
+        legend_above(figure, _curves_legend(result, judged), columns=5)
+    return figure
+
+
+def _curves_legend(result: Paths, judged: bool) -> dict[str, Artist | tuple[Artist, ...]]:
+    legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, DARK)}
+    if judged:
+        legend["of validation data"] = Line2D([], [], color="black", linestyle="-.")
+    if any(math.isfinite(one.a) for one in result.targets):
+        legend["exact optimum"] = Line2D([], [], **OPTIMUM)
+    if result.growth is not None and any(one.l2 == 0 for one in result.targets):
+        growth = f"{result.growth.a:.3g}".replace("-", "\u2212")
+        legend[f"theory: a grows by {growth} log t"] = Line2D([], [], **THEORY)
+    return legend
+
+
+def landscapes(result: Paths, *, validation: bool) -> tuple[Optimum, tuple[xr.Dataset, ...]]:
+    """The optimum and, for each penalty, the landscape that paths are drawn on.
+
+    Raises:
+        InputError: there are no validation data.
+    """
+    if not validation:
+        return result.optimum, result.planes
+    if result.validation is None:
+        raise InputError("these paths have no validation data; draw those on their own")
+    return result.validation, result.validation_planes
+
+
+def of_first_rate(result: Paths) -> xr.Dataset:
+    """The dataset of the first learning rate."""
+    dataset = result.dataset
+    return dataset.isel(learning_rate=0) if "learning_rate" in dataset.dims else dataset
+
+
+def _title(l2: float) -> str:
+    return "without a penalty" if l2 == 0 else f"with the penalty {l2:g}/2 a\u00b2"
+
+
+def path_handles(result: Paths, colours: tuple[str, ...]) -> dict[str, Line2D]:
+    """Lines of a legend, by what the optimisers are called."""
+    names = [str(name) for name in result.dataset.optimizer.values]
+    return {
+        OPTIMIZER_NAMES.get(name, name): Line2D([], [], color=colours[place % len(colours)])
+        for place, name in enumerate(names)
+    }
+
+
+def _draw_paths(ax: Axes, of: xr.Dataset) -> None:
+    """All paths of one penalty, on axes that keep their limits."""
+    limits = ax.get_xlim(), ax.get_ylim()
+    outlined = [Stroke(linewidth=2.4, foreground="black"), Normal()]
+    for place in reversed(range(of.sizes["optimizer"])):  # the first on top of the others
+        colour = COLOURS[place % len(COLOURS)]
+        for start in range(of.sizes["start"]):
+            one = of.isel(optimizer=place, start=start)
+            ax.plot(one.a, one.b, color=colour, linewidth=1.3, path_effects=outlined, zorder=3)
+        end = of.isel(optimizer=place, step=-1)
+        look: dict[str, Any] = END | {"markerfacecolor": colour}
+        ax.plot(end.a, end.b, **look)
+    ax.plot(of.start_a, of.start_b, **START)
+    ax.set(xlim=limits[0], ylim=limits[1])
+
+
+def _draw_curves(ax: Axes, of: xr.Dataset, name: str) -> None:
+    """One quantity of all paths of one penalty, against the steps after the first."""
+    after = of.isel(step=slice(1, None))
+    for place in range(of.sizes["optimizer"]):
+        look: dict[str, Any] = {"color": DARK[place % len(DARK)], "linewidth": 1, "alpha": 0.8}
+        for start in range(of.sizes["start"]):
+            one = after.isel(optimizer=place, start=start)
+            one = one.where(abs(one.a) < LARGEST)
+            ax.plot(one.step, one[name], **look)
+            if f"validation_{name}" in one:
+                ax.plot(one.step, one[f"validation_{name}"], linestyle="-.", **look)
+    ax.set(xscale="log", ylabel=axis_label(of[name]))
+
+
+def _draw_theory(ax: Axes, of: xr.Dataset, growth: float) -> None:
+    """The line of theory through the end of the first path, over the last two decades of steps."""
+    last = of.isel(optimizer=0, start=0, step=-1)
+    steps = np.geomspace(last.step.item() / 100, last.step.item(), 20)
+    ax.plot(steps, last.a.item() + growth * np.log(steps / last.step.item()), zorder=5, **THEORY)

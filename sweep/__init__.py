@@ -20,6 +20,7 @@ only from those above it:
     families      members that differ by parameters, and the texts that ask for them
     progress      progress bars
     clock         seconds by stage
+    intervals     of means and of shares
     engines       who does work of many independent items
     hosts         processes of several machines that know of each other
     grid          the axes of a and b
@@ -72,6 +73,9 @@ only from those above it:
     illustrate    `illustrate()`: the published illustrations, computed
     study         what becomes of the optima as n grows; a package of its own
     diagnosis     why loss and accuracy of a classifier disagree; a package of its own
+    training      networks trained by the thousand; a package of its own
+    experiments   what makes their loss and accuracy part; a package of its own
+    paths         where optimisers of (a, b) go; a package of its own
     runs          large sweeps on disk; a package of its own
     bench         this library and its peers side by side; a package of its own
     figures       records drawn by matplotlib; a package of its own
@@ -100,6 +104,7 @@ from sweep.runs.status import Status, status
 from sweep.series import sample
 from sweep.sketch import Sketch
 from sweep.study.run import Study, study
+from sweep.training.run import train
 
 __version__ = version("sweep")
 
@@ -132,4 +137,5 @@ __all__ = [
     "sample",
     "status",
     "study",
+    "train",
 ]

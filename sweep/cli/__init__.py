@@ -25,9 +25,27 @@ Each module imports only from those above it, and from those above `cli` in `swe
     run        `sweep run` and `sweep resume`
     sketch     `sweep sketch` and `sweep merge`
     bench      `sweep bench`
+    train      `sweep train`: the experiments, and options that several of them have
+    experiment an experiment: done, written and printed
+    train_outlier `sweep train outlier`
+    train_digits `sweep train digits`
+    train_causes `sweep train causes`
+    path_report paths of optimisers in words and tables
+    train_paths `sweep train paths`
 """
 
-from sweep.cli import bench, diagnose, illustrate, landscape, optimum, run, sketch, status, study
+from sweep.cli import (
+    bench,
+    diagnose,
+    illustrate,
+    landscape,
+    optimum,
+    run,
+    sketch,
+    status,
+    study,
+    train,
+)
 from sweep.cli.app import main
 
 __all__ = [
@@ -41,4 +59,5 @@ __all__ = [
     "sketch",
     "status",
     "study",
+    "train",
 ]

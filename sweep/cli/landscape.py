@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from sweep import store
-from sweep.cli.app import app
+from sweep.cli.app import UsageError, app
 from sweep.cli.grids import (
     InterceptsOrOwn,
     MetricsOrOwn,
@@ -24,6 +25,7 @@ from sweep.cli.options import (
     LawSeed,
     LawSizes,
     Memory,
+    MovieFile,
     Out,
     Quiet,
     WeightName,
@@ -31,8 +33,8 @@ from sweep.cli.options import (
     YName,
     memory_budget,
 )
-from sweep.cli.outputs import draw, print_json, require_outputs
-from sweep.cli.panels import Task, print_landscape, titled, whole
+from sweep.cli.outputs import animate, draw, print_json, require_outputs
+from sweep.cli.panels import Panel, Task, print_landscape, titled, whole
 from sweep.cli.source import File, Law, SketchFile, source
 from sweep.grid import axis
 from sweep.landscape import BUDGET
@@ -69,6 +71,7 @@ def landscape(
     weight: WeightName = None,
     out: Out = None,
     figure: FigureFile = None,
+    animation: MovieFile = None,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -77,20 +80,24 @@ def landscape(
 
     An axis is LOW:HIGH:COUNT (both ends included), LOW:HIGH:COUNT:log, or a list
     0,1,2.5. Several sizes of a law, such as --n=10,100,1e4,inf, become one result
-    with the dimension n. A sketch (of sweep sketch) knows counts exactly on its own
-    grid, and otherwise between two numbers: accuracy_lower and accuracy_upper.
+    with the dimension n, and one --animation with a frame for each. A sketch (of
+    sweep sketch) knows counts exactly on its own grid, and otherwise between two
+    numbers: accuracy_lower and accuracy_upper.
 
     A result larger than --memory is written tile by tile if --out is a .zarr; then
     a figure shows 400 points of each axis, and --json prints no values.
     """
     asked = source(data, (x, y, weight), population, n, seed)
-    require_outputs(asked.path, out, figure, force)
+    require_outputs(asked.path, out, figure, force, animation)
     if out is not None:
         store.require_format(out)
     budget = memory_budget(memory)
     options = _options(asked, a, b, metric, tolerance) | {"method": method, "dtype": dtype}
-    task = Task(asked, budget, False if quiet else None, options)
-    optima = figure is not None
+    if animation is not None:
+        _require_frames(asked, options)
+    progress = False if quiet else None
+    task = Task(asked, budget, progress, options)
+    optima = figure is not None or animation is not None
     if out is not None and task.large(out):
         panels = [task.written(out, optima=optima, force=force)]
         shown = panels[0].landscape.to_dict(data=False) if as_json else {}
@@ -100,16 +107,38 @@ def landscape(
         if out is not None:
             store.save(result, out, force=force)
         shown = result.to_dict() if as_json else {}
-    if figure is not None:
-        draw(titled(panels), figure, force=force)
+    _draw(panels, figure, animation, progress, force=force)
     if as_json:
         print_json(shown)
     else:
         for panel in panels:
             print_landscape(panel, ", " if isinstance(asked, File) else "\n  ")
-        for path in (out, figure):
+        for path in (out, figure, animation):
             if path is not None:
                 print(f"  written: {path}")
+
+
+def _require_frames(asked: File | SketchFile | Law, options: dict[str, Any]) -> None:
+    """Refuses what cannot be animated."""
+    if len(asked.sizes) < 2:
+        raise UsageError("--animation shows n growing; give a --population and several sizes --n")
+    if min(len(options["a"]), len(options["b"])) < 2:
+        raise UsageError("--animation needs at least two slopes --a and two intercepts --b")
+
+
+def _draw(
+    panels: list[Panel],
+    figure: Path | None,
+    animation: Path | None,
+    progress: bool | None,
+    *,
+    force: bool,
+) -> None:
+    """Writes the figure and the animation that are asked for."""
+    if figure is not None:
+        draw(titled(panels), figure, force=force)
+    if animation is not None:
+        animate(titled(panels), animation, progress, force=force)
 
 
 def _options(

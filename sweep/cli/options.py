@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +16,18 @@ from sweep.engines import Engine, Serial
 
 def integer(_: type, tokens: Sequence[Token]) -> int:
     """A whole number as it is written; 1e6 is one, and 2.5 is not rounded to one."""
-    value = float(tokens[0].value)
-    if value != int(value):
+    try:
+        value = float(tokens[0].value)
+    except ValueError:
+        value = math.nan
+    if not value.is_integer():  # nor are nan and inf
         raise ValueError
     return int(value)
 
 
 Out = Annotated[Path | None, Parameter(help="Write the result here: .nc (netCDF) or .zarr.")]
 FigureFile = Annotated[Path | None, Parameter(name="--figure", help="Draw it: .png, .pdf, .svg.")]
+MovieFile = Annotated[Path | None, Parameter(name="--animation", help="Animate it: .gif, .mp4.")]
 Force = Annotated[bool, Parameter(negative="", help="Overwrite what is there.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
 XName = Annotated[str, Parameter(name="--x", help="Column of inputs.")]

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from sweep.optima import Optimum
 
 
-def require_outputs(data: Path | None, out: Path | None, figure: Path | None, force: bool) -> None:
+def require_outputs(
+    data: Path | None,
+    out: Path | None,
+    figure: Path | None,
+    force: bool,
+    animation: Path | None = None,
+) -> None:
     """Refuses outputs that could not be written before anything is computed for them."""
-    require_apart([data], {"the result": out, "the figure": figure}, force=force)
+    outputs = {"the result": out, "the figure": figure, "the animation": animation}
+    require_apart([data], outputs, force=force)
 
 
 def require_apart(
@@ -48,6 +55,10 @@ def require_apart(
             from sweep import figures
 
             figures.require_format(path)
+        if what == "the animation":
+            from sweep import figures
+
+            figures.require_movie(path)
         other = taken.setdefault(path.absolute(), what)
         if other != what:
             raise InputError(f"{path}: cannot be {other} and {what} at once")
@@ -117,6 +128,19 @@ def draw(panels: Sequence[tuple[str, xr.Dataset, Optimum]], path: Path, *, force
     one = len(panels) == 1
     drawn = figures.landscapes(only, best) if one else figures.small_multiples(panels)
     figures.write(drawn, path, force=force)
+
+
+def animate(
+    panels: Sequence[tuple[str, xr.Dataset, Optimum]],
+    path: Path,
+    progress: bool | None,
+    *,
+    force: bool,
+) -> None:
+    """Draws landscapes with their optima one after the other, as n grows."""
+    from sweep import figures
+
+    figures.write_movie(figures.growing(panels), path, force=force, progress=progress)
 
 
 def write_document(path: Path, value: Any, *, force: bool) -> None:

@@ -46,7 +46,7 @@ def run(
     quiet: Quiet = False,
     as_json: Log = False,
 ) -> None:
-    """Compute what a spec asks for: many laws or files, sizes, seeds and metrics.
+    """Compute what a spec asks for: landscapes of many laws or files, or networks.
 
     The results are OUT/results.zarr, for xarray.open_zarr. Whatever stops a run,
     sweep resume goes on with it, and sweep status says how far it is.
@@ -141,9 +141,7 @@ def _finish(found: Status, figure: Path | None, *, force: bool, as_json: bool) -
     """Draws the figure, and says what was written."""
     directory = Directory(Path(found.path))
     if figure is not None:
-        from sweep.runs.view import panels
-
-        draw(panels(found.path), figure, force=force)
+        _draw(directory, figure, force=force)
     if as_json:
         return
     print(
@@ -152,3 +150,14 @@ def _finish(found: Status, figure: Path | None, *, force: bool, as_json: bool) -
     for path in (directory.store, figure):
         if path is not None:
             print(f"  written: {path}")
+
+
+def _draw(directory: Directory, figure: Path, *, force: bool) -> None:
+    """Draws some of the landscapes, or curves of some of the networks."""
+    from sweep import figures
+    from sweep.runs import view
+
+    if directory.read().to_spec().training is None:
+        draw(view.panels(directory.path), figure, force=force)
+    else:
+        figures.write(figures.curves(view.curves(directory.path)), figure, force=force)

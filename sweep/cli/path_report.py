@@ -1,0 +1,103 @@
+"""Paths of optimisers in words and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sweep.cli.words import paragraph
+from sweep.paths.summary import OPTIMIZER_NAMES
+
+if TYPE_CHECKING:
+    from sweep.paths.run import Paths
+    from sweep.paths.summary import Path, Target
+
+NOTHING = 1e-6
+"""Accuracy that counts as none: of a law it is known to its rounding only."""
+
+HEAD = (
+    f"  {'':55}{'accuracy':>17}\n"
+    f"  {'optimizer':9}{'l2':>6}{'from (a, b)':>14}{'to (a, b)':>19}{'CE, end':>11}"
+    f"{'start':>6}{'best':>6}{'end':>6}"
+)
+
+LONGEST = 8
+"""Characters of a coordinate."""
+
+
+def print_paths(result: Paths) -> None:
+    """Prints every path, and what they show."""
+    print(paragraph(result.optimum.cross_entropy.status.value))
+    print(HEAD)
+    for path in result.paths:
+        print(_row(path))
+    for target in result.targets:
+        _print_ends(result, target)
+
+
+def _row(path: Path) -> str:
+    start, end = (f"{_short(at[0])}, {_short(at[1])}" for at in (path.start, path.end))
+    accuracy = "".join(f"{value:6.3f}"[:6].rjust(6) for value in path.accuracy)
+    name = path.optimizer.split("(")[0]
+    ce = f"{path.cross_entropy[1]:.4g}"
+    return f"  {name:9}{path.l2:>6.3g} {start:>13} {end:>18}{ce:>11}{accuracy}"
+
+
+def _short(number: float) -> str:
+    """A number of three digits, or fewer where they would not fit."""
+    return next(text for k in (3, 2, 1) if len(text := f"{number:.{k}g}") <= LONGEST or k == 1)
+
+
+def _print_ends(result: Paths, target: Target) -> None:
+    """What becomes of the paths with one penalty, by optimiser."""
+    print(f"  l2 = {target.l2:g}: {_known(result, target)}")
+    for name in dict.fromkeys(path.optimizer for path in result.paths):
+        of = [p for p in result.paths if (p.optimizer, p.l2) == (name, target.l2)]
+        print(paragraph(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_said(target, of))}."))
+
+
+def _known(result: Paths, target: Target) -> str:
+    """What is known beforehand."""
+    if math.isfinite(target.a):
+        return f"the exact optimum is a = {target.a:.9g}, b = {target.b:.9g}"
+    if target.l2 == 0 and result.growth is not None:
+        a, b = result.growth.a, result.growth.b
+        return f"in theory (a, b) grows like ({a:.4g}, {b:.4g}) log t, t steps"
+    return "no single optimum"
+
+
+def _said(target: Target, of: Sequence[Path]) -> list[str]:
+    """What the paths of one optimiser with one penalty show."""
+    diverged = [path.diverged for path in of if not math.isnan(path.diverged)]
+    whole = [path for path in of if math.isnan(path.diverged)]
+    found = []
+    if diverged:
+        found.append(f"{len(diverged)} of {len(of)} diverged, the first at step {min(diverged):g}")
+    if not whole:
+        return found
+    if math.isfinite(target.a):
+        found.append(f"ends within {max(path.distance for path in whole):.1e} of it")
+    else:
+        low, high = (end(path.growth.a for path in whole) for end in (min, max))
+        found.append(f"in the last decade of steps a grew like {low:.4g} to {high:.4g} log t")
+    found.append(_accuracy(whole))
+    watched = whole[0].validation
+    if watched is not None:
+        (least, end), (before, after) = watched.cross_entropy, watched.accuracy
+        found.append(
+            f"on the first, validation cross-entropy goes from {least:.4g} at step "
+            f"{watched.least_step} to {end:.4g} and accuracy from {before:.3g} to {after:.3g}"
+        )
+    return found
+
+
+def _accuracy(whole: Sequence[Path]) -> str:
+    """What became of accuracy."""
+    lost = [path for path in whole if path.given_up > NOTHING]
+    if not lost:
+        last = max(path.steady for path in whole)
+        return f"accuracy stands still from step {last:g} on"
+    most = max(path.given_up for path in lost)
+    falling = " while what it descends fell all along" if all(p.falling for p in lost) else ""
+    return f"{len(lost)} of {len(whole)} gave up accuracy, {most:.3g} at most,{falling}".rstrip(",")

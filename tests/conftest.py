@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -24,6 +25,36 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure(config):
+    """What one worker has compiled, no other has to, nor the processes that tests start.
+
+    The cache is a new one each time: none of its entries is of another machine, or was cut off.
+    Processes that tests start, and some of which they kill, do not write to it. It has a size
+    because then JAX locks it.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # not a worker, nor is there one to keep
+        folder = tempfile.TemporaryDirectory(prefix="sweep-compiled-", ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        os.environ |= {
+            "JAX_COMPILATION_CACHE_DIR": folder.name,
+            "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**30),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1e9",
+        }
+        jax.config.update("jax_compilation_cache_dir", folder.name)
+        jax.config.update("jax_compilation_cache_max_size", 2**30)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+FIRST = ("test_study.py", "test_compressed.py", "test_house.py", "test_benchmarks.py")
+"""The longest files: no worker begins one as the others end. What the first compiles, all have."""
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the longest files first, each whole."""
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(FIRST)))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from sweep.cli.findings import _with_error
 from sweep.series import spread
 
 COMMAND = [sys.executable, "-m", "sweep.cli", "study"]
-OPTIONS = ("--n=30:3000:3:log", "--replicates=50", "--seed=1")
+OPTIONS = ("--n=100:10000:3:log", "--replicates=50", "--seed=1")
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def test_both_questions_are_answered_apart(studied):
 
 def test_a_table_by_n_and_rates_beside_theory_are_printed(studied):
     first = studied[0].split("D4 = ")[0].splitlines()
-    rows = [line.split() for line in first if line[:8].strip() in ("30", "300", "3000")]
-    assert [row[0] for row in rows] == ["30", "300", "3000"]
+    rows = [line.split() for line in first if line[:8].strip() in ("100", "1000", "1e4")]
+    assert [row[0] for row in rows] == ["100", "1000", "1e4"]
     assert all(len(row) == 8 and row[6].endswith("%") for row in rows)
     assert int(rows[0][7]) >= int(rows[-1][7]) == 0  # without an optimum
     rates = {line[2:29].strip(): line[29:].split() for line in first if " ± " in line}
@@ -74,7 +74,7 @@ def test_files_and_figures_are_written(studied):
     document = json.loads((folder / "study.json").read_text())
     first, second = document["studies"]
     assert (first["id"], second["id"]) == ("W1", "D4")
-    assert (first["seed"], first["replicates"], first["sizes"][-1]) == (1, 50, 3000)
+    assert (first["seed"], first["replicates"], first["sizes"][-1]) == (1, 50, 10000)
     assert first["verdict"]["name"] == "share"
     assert second["verdict"]["name"] == "do_not_share"
 
@@ -87,7 +87,7 @@ def test_one_document_in_json_and_nothing_else(run, studied):
 
 
 def test_one_size_needs_no_slope(run):
-    code, out, _ = run("study", "W1", "--n", "300", "--replicates", "20", "--no-rates")
+    code, out, _ = run("study", "W1", "--n", "1000", "--replicates", "20", "--no-rates")
     assert code == 0
     assert "inconclusive" in out
     assert "log-log" not in out
@@ -141,7 +141,7 @@ def test_a_failure_while_writing_leaves_no_file(refused, monkeypatch, tmp_path):
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "study.json").write_text("former")
     with pytest.raises(AssertionError, match="no ink"):  # what is computed is printed first
-        refused(1, "study", "W1", "--n=30,3000", "--replicates=5", "--out", "r", "--force")
+        refused(1, "study", "W1", "--n=100,10000", "--replicates=5", "--out", "r", "--force")
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["study.json"]
     assert (tmp_path / "r" / "study.json").read_text() == "former"
 

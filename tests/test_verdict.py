@@ -253,7 +253,7 @@ def test_orientation_counts_where_there_is_an_optimum():
 
 
 def test_a_coin_toss_of_a_weak_signal_is_not_taken_for_a_limit():
-    v = sweep.study("uniform_logit(a=0.02)", [30, 100, 300, 1000, 3000], 200, seed=1).verdict
+    v = sweep.study("uniform_logit(a=0.02)", [20, 100, 316, 1000, 3162], 200, seed=1).verdict
     assert v.name == "inconclusive"
     assert v.flat
     assert not v.settled

@@ -98,3 +98,24 @@ def test_examples_say_what_is_known_to_be_the_matter(tmp_path):
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (again.returncode, again.stdout) == (1, "")
     assert "--force" in again.stderr
+
+
+def test_train_compares_curves_before_it_times(tmp_path):
+    out = tmp_path / "train.json"
+    command = [sys.executable, FOLDER / "train.py", "--out", out, "--networks=20", "--epochs=8"]
+    small = [*command, "--few=2", "--repeats=1"]
+    done = subprocess.run(small, capture_output=True, text=True, check=True)
+    document = json.loads(out.read_text())
+    rows, ratios = document["rows"], document["ratios"]
+    assert {"loop", "vmapped_loop", "sweep"} == set(rows) - {"keras"}
+    assert (rows["loop"]["networks"], rows["vmapped_loop"]["networks"]) == (2, 20)
+    assert ("keras" in rows) == ("keras" in document["versions"])
+    for name, ratio in ratios.items():
+        one = rows[name.removesuffix("_to_sweep")]
+        assert ratio == one["seconds_per_network"] / rows["sweep"]["seconds_per_network"] > 0
+        assert one["largest_difference"] < 1e-3
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert {"cores", "device", "python", "versions"} <= set(document)
+    again = subprocess.run(small, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "--force" in again.stderr

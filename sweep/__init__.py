@@ -89,15 +89,17 @@ only from those above it:
 from importlib.metadata import version
 
 from sweep import archive, data, losses, populations
-from sweep.data import Batch, InputError, Sample
+from sweep.data import Batch, Sample
 from sweep.diagnosis.report import Diagnosis, Finding
 from sweep.diagnosis.run import diagnose
 from sweep.display import LandscapeDisplay
+from sweep.errors import InputError
 from sweep.landscape import landscape
 from sweep.limits import Limits, limits
 from sweep.measure import Measure
 from sweep.models import Slice
-from sweep.optimum import Optimum, PopulationOptimum, optimum
+from sweep.optima import Optimum, PopulationOptimum
+from sweep.optimum import optimum
 from sweep.runs.execute import resume, run
 from sweep.runs.spec import Spec
 from sweep.runs.status import Status, status

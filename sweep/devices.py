@@ -18,7 +18,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.points import Columns, Points, sort
 
 AXIS = "shards"

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sweep.data import InputError
 from sweep.diagnosis.views import about
+from sweep.errors import InputError
 from sweep.landscape import landscape
 from sweep.losses import metric as known
-from sweep.optimum import Optimum, optimum
+from sweep.optima import Optimum
+from sweep.optimum import optimum
 from sweep.predictions import Predictions
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import numpy as np
 
 from sweep.data import Sample, illustration
 from sweep.landscape import landscape
-from sweep.optimum import Optimum, optimum
+from sweep.optima import Optimum
+from sweep.optimum import optimum
 from sweep.records import plain
 
 if TYPE_CHECKING:

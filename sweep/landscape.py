@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from sweep import store
-from sweep.data import Batch, InputError, Sample
+from sweep.data import Batch, Sample
+from sweep.errors import InputError
+from sweep.families import Family
 from sweep.grid import Grid, axis
-from sweep.losses import Counting, Family, Smooth, metric
+from sweep.losses import Counting, Smooth, metric
 from sweep.measure import Measure
 from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice
 from sweep.populations import Population

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.families import Family, Parameter, parsed, short
 
 Loss = Callable[[Any], Any]

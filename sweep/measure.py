@@ -25,7 +25,8 @@ from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 
 from sweep.binned import Binned
-from sweep.data import InputError, Sample, digest
+from sweep.data import Sample, digest
+from sweep.errors import InputError
 from sweep.grid import Grid, axis
 from sweep.panels import NODES
 from sweep.points import Points, cumulative, pick

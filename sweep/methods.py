@@ -20,8 +20,8 @@ from jaxtyping import Shaped
 from sweep import kernels, verify
 from sweep.clock import Clock
 from sweep.compressed import Surface
-from sweep.data import InputError
 from sweep.deposits import chunks, deposit, largest_chunk
+from sweep.errors import InputError
 from sweep.fold import fold, gain
 from sweep.grid import Grid
 from sweep.lattice import Deposit

@@ -20,7 +20,8 @@ from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import Array, Float, Int, Shaped
 
 from sweep.confusion import Confusion
-from sweep.data import Batch, InputError
+from sweep.data import Batch
+from sweep.errors import InputError
 from sweep.grid import Grid
 from sweep.kernels import ROW, TILE, Span, spans
 from sweep.losses import Counting, Smooth

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sweep.analytic import HEIGHT
-from sweep.data import InputError
 from sweep.distributions import Distribution, Mixture
+from sweep.errors import InputError
 from sweep.populations import Population
 
 NODES = 16

@@ -12,7 +12,7 @@ import numpy as np
 
 from sweep.continuous import CUT_TOLERANCE, TIE
 from sweep.measure import Measure
-from sweep.optimum import PopulationOptimum
+from sweep.optima import PopulationOptimum
 from sweep.quadrature import Quadrature
 
 SMOOTH = 1e-6

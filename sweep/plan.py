@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 
 from sweep import chebyshev
 from sweep.analytic import Profile, profile
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.grid import Grid
 from sweep.lattice import CHUNK, MOMENTS, Lattice
 from sweep.losses import Loss

@@ -16,7 +16,8 @@ from sweep import devices, pairs
 from sweep.analytic import profile
 from sweep.clock import Clock
 from sweep.counts import bracketed, counting_bound, counts
-from sweep.data import Batch, InputError, Sample
+from sweep.data import Batch, Sample
+from sweep.errors import InputError
 from sweep.grid import Grid
 from sweep.losses import Counting, Smooth
 from sweep.measure import Measure, as_measure

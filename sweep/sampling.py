@@ -23,7 +23,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Key, UInt32
 
-from sweep.data import InputError, Sample
+from sweep.data import Sample
+from sweep.errors import InputError
 from sweep.populations import Population
 from sweep.sizes import whole
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.measure import Measure
-from sweep.optimum import PopulationOptimum
+from sweep.optima import PopulationOptimum
 
 
 class Spread(NamedTuple):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from sweep.data import InputError, Sample
+from sweep.data import Sample
+from sweep.errors import InputError
 from sweep.grid import RESULT_LIMIT
 from sweep.populations import Population
 from sweep.populations import population as law_of

@@ -14,7 +14,7 @@ from jaxtyping import Float, Shaped
 
 from sweep.clock import Clock
 from sweep.counts import bracketed_names
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.grid import Grid
 from sweep.losses import Counting
 from sweep.methods import Part

@@ -19,8 +19,8 @@ from jaxtyping import Float, Int
 
 from sweep import compressed, kernels
 from sweep.compressed import Surface
-from sweep.data import InputError
 from sweep.deposits import deposit
+from sweep.errors import InputError
 from sweep.fold import Window, fold
 from sweep.lattice import CHUNK, TINY, Deposit
 from sweep.losses import Smooth

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.grid import AxisError, Grid, axis
 
 GOOD = {

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 import sweep
 from sweep import Measure, Sample
 from sweep.cuts import cut
-from sweep.optimum import Status
+from sweep.optima import Status
 from sweep.points import Points
 from tests import oracle
 from tests.problems import PROBLEMS

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from sweep import InputError
-from sweep.optimum import Status
-from sweep.study.fits import reach, smoothed, student, weighted
+from sweep.intervals import student
+from sweep.optima import Status
+from sweep.study.fits import reach, smoothed, weighted
 from sweep.study.rates import LEGS, RATES, gap_fit, rates, summary
 from sweep.study.verdict import verdict
 from tests.tables import W1, chi, limits, optimum, power, steady, table

@@ -6,7 +6,8 @@ import pytest
 
 import sweep
 from sweep import InputError
-from sweep.study.fits import beyond, student
+from sweep.intervals import student
+from sweep.study.fits import beyond
 from sweep.study.verdict import REFERENCES, population_answer, verdict
 from tests.tables import (
     SIZES,

@@ -14,7 +14,7 @@ from types import FrameType
 from cyclopts import App, CycloptsError
 
 import sweep
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.grid import AxisError
 
 app = App(

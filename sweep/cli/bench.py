@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from sweep.cli.app import UsageError, app
 from sweep.cli.options import FigureFile, Force, Json
 from sweep.cli.outputs import print_json, require_outputs, write_document
-from sweep.data import InputError
+from sweep.errors import InputError
 
 
 @app.command

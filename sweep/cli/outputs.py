@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep import store
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.records import plain
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import sweep
 from sweep.cli.source import File, Law, Part, SketchFile
 from sweep.grid import Grid
 from sweep.landscape import prepare
-from sweep.optimum import Optimum
+from sweep.optima import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -27,8 +27,8 @@ from sweep.cli.options import (
 )
 from sweep.cli.outputs import print_json, require_apart
 from sweep.cli.words import counted, filled, size
-from sweep.data import InputError
 from sweep.engines import Engine, Serial
+from sweep.errors import InputError
 from sweep.grid import Grid, axis
 from sweep.hosts import Host, agreed, together
 from sweep.progress import bar

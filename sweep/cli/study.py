@@ -15,9 +15,9 @@ from sweep.cli.app import app
 from sweep.cli.findings import print_references, print_study
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
 from sweep.cli.outputs import document, folder, print_json, together
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.landscape import BUDGET
-from sweep.optimum import Optimum
+from sweep.optima import Optimum
 from sweep.populations import CATALOGUE, Population, population
 from sweep.series import spread
 from sweep.sizes import size_title, sizes

@@ -15,14 +15,16 @@ from typing import Literal
 
 import numpy as np
 
-from sweep.data import InputError, Sample
+from sweep.data import Sample
 from sweep.diagnosis.multiclass import Rows
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
 from sweep.diagnosis.split import Split
+from sweep.errors import InputError
 from sweep.losses import softplus
 from sweep.measure import Measure
-from sweep.optimum import CrossEntropyOptimum, cross_entropy_optimum
+from sweep.optima import CrossEntropyOptimum
+from sweep.optimum import cross_entropy_optimum
 from sweep.predictions import Predictions
 
 BOUNDS = (0.01, 0.05, 0.1, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from sweep.diagnosis.alone import At, least
 from sweep.diagnosis.report import TemperatureOptimum
-from sweep.optimum import Status
+from sweep.optima import Status
 from sweep.predictions import Predictions
 
 AT_ONCE = 2**17

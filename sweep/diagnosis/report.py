@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from sweep.diagnosis.estimate import Estimate
-from sweep.optimum import Optimum, Status
+from sweep.optima import Optimum, Status
 from sweep.predictions import Predictions
 from sweep.records import plain
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sweep.data import InputError
 from sweep.diagnosis.bootstrap import Replicates, bootstrap
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.evidence import Evidence
@@ -40,8 +39,10 @@ from sweep.diagnosis.scores import (
 from sweep.diagnosis.several import bootstrap_several
 from sweep.diagnosis.split import Split, split
 from sweep.diagnosis.thresholds import threshold
+from sweep.errors import InputError
 from sweep.history import History
-from sweep.optimum import Optimum, Status, optimum
+from sweep.optima import Optimum, Status
+from sweep.optimum import optimum
 from sweep.predictions import Predictions
 
 REPLICATES = 1000

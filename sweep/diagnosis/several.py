@@ -22,7 +22,7 @@ from sweep.diagnosis.refits import Row
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.resample import draw_rows, seeds
 from sweep.diagnosis.scores import class_shares, correct, entropy, losses, squared_errors
-from sweep.optimum import Status
+from sweep.optima import Status
 from sweep.predictions import Predictions
 
 MOST, FEWEST = 2**14, 2**10

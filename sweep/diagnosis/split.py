@@ -10,7 +10,8 @@ from sweep.diagnosis.multiclass import Rows, temperature_optimum
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, entropy, losses, mean
 from sweep.measure import Measure
-from sweep.optimum import CrossEntropyOptimum, Status, cross_entropy_optimum
+from sweep.optima import CrossEntropyOptimum, Status
+from sweep.optimum import cross_entropy_optimum
 from sweep.predictions import Predictions
 
 SEPARATED = (Status.separated, Status.quasi_separated)

@@ -19,7 +19,7 @@ from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import Threshold
 from sweep.diagnosis.scores import correct, mean
 from sweep.losses import sigmoid
-from sweep.optimum import AccuracyOptimum
+from sweep.optima import AccuracyOptimum
 from sweep.predictions import Predictions
 
 FOLDS = 10

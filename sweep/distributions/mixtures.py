@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sweep.data import InputError
 from sweep.distributions.arrays import ULP, namespace
 from sweep.distributions.cubics import Table
 from sweep.distributions.protocol import Distribution
+from sweep.errors import InputError
 from sweep.families import short
 
 STEPS = 200

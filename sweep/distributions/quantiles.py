@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sweep.data import InputError
 from sweep.distributions.arrays import ULP, namespace, native
+from sweep.errors import InputError
 from sweep.families import short
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.data import InputError
 from sweep.distributions.arrays import namespace, special
+from sweep.errors import InputError
 from sweep.families import short
 
 LOG_ROOT_TWO_PI = math.log(2 * math.pi) / 2

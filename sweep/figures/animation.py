@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.figures.movies import Movie
 from sweep.figures.optima import STAR, optimum_legend
 from sweep.figures.planes import colour_bar, draw_landscape, norm_of
@@ -29,7 +29,7 @@ from sweep.figures.trajectories import (
     of_first_rate,
     path_handles,
 )
-from sweep.optimum import Optimum
+from sweep.optima import Optimum
 from sweep.series import spread
 
 if TYPE_CHECKING:

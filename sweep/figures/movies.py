@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.figures.style import STYLE
 from sweep.progress import bar
 from sweep.store import staged

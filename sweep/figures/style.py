@@ -15,7 +15,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.store import staged
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
-from sweep.data import InputError
 from sweep.diagnosis.report import Diagnosis
+from sweep.errors import InputError
 from sweep.page import figures, tables
 from sweep.page.findings import findings
 from sweep.page.markup import Html, together

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.families import Family, parsed
 from sweep.populations.forms import FAMILIES, uniform_logit
 from sweep.populations.ids import IDS

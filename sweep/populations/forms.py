@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.data import InputError
 from sweep.distributions import Distribution, Exponential, Mixture, Normal, Uniform
 from sweep.distributions.arrays import namespace
+from sweep.errors import InputError
 from sweep.families import Family, Parameter, short
 from sweep.populations.ids import IDS
 from sweep.populations.law import Population

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sweep.data import InputError
 from sweep.distributions import Distribution
 from sweep.distributions.arrays import native
+from sweep.errors import InputError
 from sweep.families import short
 
 CHECKED = 2**12

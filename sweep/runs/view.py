@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sweep.data import Sample, load
-from sweep.optimum import Optimum, optimum
+from sweep.optima import Optimum
+from sweep.optimum import optimum
 from sweep.outofcore import thinned
 from sweep.populations import Population
 from sweep.runs.directory import Directory

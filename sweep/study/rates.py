@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.limits import Limit, Limits
-from sweep.optimum import Optimum, Status
+from sweep.optima import Optimum, Status
 from sweep.records import plain
 from sweep.study.fits import smoothed, weighted
 

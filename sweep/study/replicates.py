@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from sweep.optimum import Status
+from sweep.optima import Status
 from sweep.sampling import Layout
 from sweep.study import scan as accuracy
 from sweep.study.descent import minimise

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.landscape import BUDGET
 from sweep.limits import Limits, limits
 from sweep.measure import Measure
-from sweep.optimum import PopulationOptimum, optimum
+from sweep.optima import PopulationOptimum
+from sweep.optimum import optimum
 from sweep.populations import Population
 from sweep.populations import population as law_of
 from sweep.progress import bar

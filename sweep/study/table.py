@@ -19,10 +19,12 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from sweep import confusion, cuts, devices, sampling
-from sweep.data import InputError, Sample
+from sweep.data import Sample
+from sweep.errors import InputError
 from sweep.grid import RESULT_LIMIT
 from sweep.measure import Measure
-from sweep.optimum import AccuracyOptimum, PopulationOptimum, optimum
+from sweep.optima import AccuracyOptimum, PopulationOptimum
+from sweep.optimum import optimum
 from sweep.populations import Population
 from sweep.preparation import versions
 from sweep.progress import Step

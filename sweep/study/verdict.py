@@ -42,9 +42,9 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from sweep.data import InputError
+from sweep.errors import InputError
 from sweep.intervals import LEVEL
-from sweep.optimum import Optimum, PopulationOptimum
+from sweep.optima import Optimum, PopulationOptimum
 from sweep.records import plain
 from sweep.study.evidence import (
     POWERS,

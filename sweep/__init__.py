@@ -86,58 +86,8 @@ only from those above it:
     cli           the command line; a package of its own
 """
 
-from importlib.metadata import version
+import lazy_loader
 
-from sweep import archive, data, losses, populations
-from sweep.data import Batch, Sample
-from sweep.diagnosis.report import Diagnosis, Finding
-from sweep.diagnosis.run import diagnose
-from sweep.display import LandscapeDisplay
-from sweep.errors import InputError
-from sweep.landscape import landscape
-from sweep.limits import Limits, limits
-from sweep.measure import Measure
-from sweep.models import Slice
-from sweep.optima import Optimum, PopulationOptimum
-from sweep.optimum import optimum
-from sweep.runs.execute import resume, run
-from sweep.runs.spec import Spec
-from sweep.runs.status import Status, status
-from sweep.series import sample
-from sweep.sketch import Sketch
-from sweep.study.run import Study, study
-from sweep.training.run import train
+__version__ = "0.2.0"
 
-__version__ = version("sweep")
-
-__all__ = [
-    "Batch",
-    "Diagnosis",
-    "Finding",
-    "InputError",
-    "LandscapeDisplay",
-    "Limits",
-    "Measure",
-    "Optimum",
-    "PopulationOptimum",
-    "Sample",
-    "Sketch",
-    "Slice",
-    "Spec",
-    "Status",
-    "Study",
-    "archive",
-    "data",
-    "diagnose",
-    "landscape",
-    "limits",
-    "losses",
-    "optimum",
-    "populations",
-    "resume",
-    "run",
-    "sample",
-    "status",
-    "study",
-    "train",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The devices JAX computes on: which they are, how data are spread over them, who sorts.
+"""The devices JAX computes on: which they are, and how data are spread over them.
 
 This is the only place that asks what kind of device there is. Deposits and the evaluation of
 nodes are spread over all devices of the process; sums over every point run on the first.
@@ -9,17 +9,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from sweep.errors import InputError
-from sweep.points import Columns, Points, sort
 
 AXIS = "shards"
 """Name of the one axis along which arrays are spread: one shard a device."""
@@ -93,18 +90,3 @@ def on_each(function: Callable[..., Array], mapped: int) -> Callable[..., Array]
         return jax.shard_map(of_shards, mesh=mesh, in_specs=specs, out_specs=spec)(*arguments)
 
     return call
-
-
-def order(*classes: Points) -> None:
-    """Puts the points of each class in order, once: on the host in threads, else on a device."""
-    with ThreadPoolExecutor(max(1, len(classes))) as pool:
-        tuple(pool.map(lambda points: points.order(sort if on_host() else _sorted), classes))
-
-
-def _sorted(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
-    """The same as `points.sort`, by the first device."""
-    with jax.enable_x64(True):
-        if mass is None:
-            return np.asarray(jnp.sort(x)), None
-        ascending, carried = jax.lax.sort((jnp.asarray(x), jnp.asarray(mass)), num_keys=1)
-        return np.asarray(ascending), np.asarray(carried)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Shaped
+
+from sweep import devices
 
 AT_ONCE = 2**16
 """Points that are told apart at once, so that what is made of them stays in a cache."""
@@ -166,3 +171,20 @@ def cumulative(mass: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m+1"]:
     inside = np.cumsum(padded.reshape(-1, width), axis=1)
     before = np.concatenate([[0.0], np.cumsum(inside[:, -1])])[:-1]
     return np.concatenate([[0.0], (before[:, None] + inside).reshape(-1)[:m]])
+
+
+def order(*classes: Points) -> None:
+    """Puts the points of each class in order, once: on the host in threads, else on a device."""
+    with ThreadPoolExecutor(max(1, len(classes))) as pool:
+        tuple(
+            pool.map(lambda points: points.order(sort if devices.on_host() else _sorted), classes)
+        )
+
+
+def _sorted(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
+    """The same as `sort`, by the first device."""
+    with jax.enable_x64(True):
+        if mass is None:
+            return np.asarray(jnp.sort(x)), None
+        ascending, carried = jax.lax.sort((jnp.asarray(x), jnp.asarray(mass)), num_keys=1)
+        return np.asarray(ascending), np.asarray(carried)

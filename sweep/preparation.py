@@ -24,6 +24,7 @@ from sweep.measure import Measure, as_measure
 from sweep.methods import Part, Request, smooth
 from sweep.models import PerSample, Slice, as_batch
 from sweep.pairs import Metric
+from sweep.points import order
 from sweep.populations import Population
 from sweep.progress import bar
 from sweep.sketch import Sketch
@@ -169,7 +170,7 @@ class Task:
         """The measure in order, if counts are asked for; if not, and no use matters, in none."""
         if counting:
             with self.clock.stage("sort"):
-                devices.order(measure.class0, measure.class1)
+                order(measure.class0, measure.class1)
         elif not self.reuse:
             class0, class1 = replace(measure.class0), replace(measure.class1)
             return replace(measure, class0=class0, class1=class1)

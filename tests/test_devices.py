@@ -10,6 +10,7 @@ import pytest
 
 import sweep
 from sweep import devices
+from sweep.points import order
 
 SCRIPT = """
 import json, sys
@@ -57,7 +58,7 @@ def test_the_devices_sort_is_numpys(monkeypatch, weighted):
     found = sweep.landscape(sample, "-3:3:13", "-2:2:9", ("accuracy", "cross_entropy"))
     assert found.accuracy.values == pytest.approx(expected.accuracy.values, rel=1e-14)
     measure = sweep.Measure.from_sample(sample)
-    devices.order(measure.class0, measure.class1)
+    order(measure.class0, measure.class1)
     for points in (measure.class0, measure.class1):
         assert np.array_equal(points.ordered.x, np.sort(points.x))
         if weighted:

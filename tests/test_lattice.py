@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep import InputError, Measure, Sample, devices
+from sweep import InputError, Measure, Sample
 from sweep import deposits as module
 from sweep.deposits import deposit
 from sweep.lattice import MOMENTS, Lattice
+from sweep.points import order
 
 SHAPES = {
     "uniform": lambda rng, n: rng.uniform(-1, 1, n),
@@ -67,7 +68,7 @@ def test_ordered_points_have_the_same_deposit(monkeypatch, shape, weighted):
     found = deposit(measure(x, weighted=weighted).classes, lattice)
     monkeypatch.setattr(module, "_sum", None)
     data = measure(x, weighted=weighted)
-    devices.order(data.class0, data.class1)
+    order(data.class0, data.class1)
     ordered = deposit(data.classes, lattice)
     slack = 4e-16 * np.max(np.abs(x)) / np.min(np.diff(lattice.edges))
     assert ordered.moments == pytest.approx(found.moments, rel=1e-12, abs=3000 * (slack + 1e-12))

@@ -1,0 +1,31 @@
+from . import archive as archive
+from . import data as data
+from . import losses as losses
+from . import populations as populations
+from .data import Batch as Batch
+from .data import Sample as Sample
+from .diagnosis.report import Diagnosis as Diagnosis
+from .diagnosis.report import Finding as Finding
+from .diagnosis.run import diagnose as diagnose
+from .display import LandscapeDisplay as LandscapeDisplay
+from .errors import InputError as InputError
+from .landscape import landscape as landscape
+from .limits import Limits as Limits
+from .limits import limits as limits
+from .measure import Measure as Measure
+from .models import Slice as Slice
+from .optima import Optimum as Optimum
+from .optima import PopulationOptimum as PopulationOptimum
+from .optimum import optimum as optimum
+from .runs.execute import resume as resume
+from .runs.execute import run as run
+from .runs.spec import Spec as Spec
+from .runs.status import Status as Status
+from .runs.status import status as status
+from .series import sample as sample
+from .sketch import Sketch as Sketch
+from .study.run import Study as Study
+from .study.run import study as study
+from .training.run import train as train
+
+__version__: str

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 import sweep
+from sweep.base.storage import staged
 from sweep.bench.machine import Peak, machine
 from sweep.diagnosis.cases import Case, all_cases, labels
 from sweep.diagnosis.findings import CODES
-from sweep.store import staged
 
 MIB = 2**20
 

@@ -24,7 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sweep
-from sweep import figures, store
+from sweep import figures
+from sweep.base import storage
 from sweep.cli.diagnosed import print_diagnosis, print_findings
 
 SEED = 0
@@ -153,7 +154,7 @@ def run(names: Sequence[str], out: Path | None, replicates: int, *, force: bool)
     """Diagnoses each example, prints what was found, and writes its figure if asked to."""
     paths = {name: out / f"diagnose_{name}.png" for name in names} if out is not None else {}
     for path in paths.values():
-        store.require_free(path, force=force)
+        storage.require_free(path, force=force)
     for name in names:
         print(f"\n{textwrap.fill(EXAMPLES[name].words, 80)}")
         found = sweep.diagnose(**EXAMPLES[name].given(), replicates=replicates)

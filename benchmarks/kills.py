@@ -30,11 +30,12 @@ from pathlib import Path
 from typing import Any
 
 import sweep
+from sweep.base import provenance
+from sweep.base.storage import staged
 from sweep.bench.machine import machine
-from sweep.runs import compute, journal, tasks, versions
+from sweep.runs import compute, journal, tasks
 from sweep.runs.directory import Begun, Directory
 from sweep.runs.landscapes import Landscapes, tile
-from sweep.store import staged
 
 LAWS = ["W1", "D1"]
 IN_FLIGHT = 1
@@ -203,7 +204,7 @@ def status_seconds(count: int, folder: Path, like: Path, repeats: int = 3) -> di
     spec = sweep.Spec(population=LAWS, n=1000, seed=seeds)
     directory = Directory(folder / "status")
     directory.path.mkdir()
-    begun = Begun(spec.to_toml(), spec.fingerprint, "/", versions.versions(), "cpu", ())
+    begun = Begun(spec.to_toml(), spec.fingerprint, "/", provenance.versions(), "cpu", ())
     directory.begin(begun)
     done = list(journal.read(Directory(like).journal).done.values())
     lines = (dataclasses.replace(done[k % len(done)], task=k) for k in range(tasks.count(spec)))

@@ -148,7 +148,7 @@ def dask(folder: Path, edge: int, workers: int) -> dict[str, Any]:
 
 def _asked(folder: Path, edge: int) -> tuple[Any, Any]:
     """The shards, and the terms of a sketch of them."""
-    from sweep.grid import Grid, axis
+    from sweep.base.grid import Grid, axis
     from sweep.shards import Shards
     from sweep.terms import Terms
 
@@ -252,7 +252,7 @@ def in_child(step: str, folder: Path, *arguments: int) -> dict[str, Any]:
 
 def measured(folder: Path, edge: int, repeats: int) -> dict[str, Any]:
     """The fastest of some rounds of every measurement."""
-    from sweep import devices
+    from sweep.base import devices
 
     cores = devices.cores()
     rounds = [
@@ -337,8 +337,8 @@ def main() -> None:
         return
     if asked.out is not None and asked.out.exists() and not asked.force:
         raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
+    from sweep.base.storage import staged
     from sweep.bench.machine import machine
-    from sweep.store import staged
 
     with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
         folder = Path(temporary)

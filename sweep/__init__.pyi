@@ -2,13 +2,13 @@ from . import archive as archive
 from . import data as data
 from . import losses as losses
 from . import populations as populations
+from .base.errors import InputError as InputError
 from .data import Batch as Batch
 from .data import Sample as Sample
 from .diagnosis.report import Diagnosis as Diagnosis
 from .diagnosis.report import Finding as Finding
 from .diagnosis.run import diagnose as diagnose
 from .display import LandscapeDisplay as LandscapeDisplay
-from .errors import InputError as InputError
 from .landscape import landscape as landscape
 from .limits import Limits as Limits
 from .limits import limits as limits

@@ -27,11 +27,11 @@ import numpy as np
 import xxhash
 from jaxtyping import Shaped
 
-from sweep.errors import InputError
-from sweep.grid import Grid
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid
+from sweep.base.storage import staged
 from sweep.lattice import MOMENTS, Lattice
 from sweep.sketch import Mark, Sketch
-from sweep.store import staged
 from sweep.sums import Sums
 from sweep.terms import Terms
 

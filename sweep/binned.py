@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.points import Points, gauss
 from sweep.sketch import Sketch
 

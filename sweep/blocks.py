@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy.lib import format as npy
 
+from sweep.base.errors import InputError
 from sweep.columns import require_kind
-from sweep.errors import InputError
 from sweep.tables import (
     Choice,
     Header,

@@ -14,11 +14,11 @@ from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 
-from sweep import workers
-from sweep.engines import Item, Result, applied
-from sweep.errors import InputError
-from sweep.progress import ignore
-from sweep.runs.versions import versions
+from sweep.base import workers
+from sweep.base.errors import InputError
+from sweep.base.executors import Item, Result, applied
+from sweep.base.progress import ignore
+from sweep.base.provenance import versions
 
 if TYPE_CHECKING:
     from distributed import Client

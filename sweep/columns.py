@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from numpy.typing import ArrayLike
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 Where = Callable[[str, int], str]
 """Says where a value stands: (column, 0-based row) -> words for an error message."""

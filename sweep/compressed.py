@@ -22,12 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sweep import devices
 from sweep.analytic import profile
+from sweep.base import devices
+from sweep.base.progress import Step, ignore
 from sweep.fold import Window
 from sweep.losses import Loss, Smooth
 from sweep.plan import Plan
-from sweep.progress import Step, ignore
 
 TILE = (128, 128, 512)
 """Most slopes, intercepts and nodes that are evaluated in one call."""

@@ -10,12 +10,12 @@ from contextlib import nullcontext
 import numpy as np
 from jaxtyping import Shaped
 
+from sweep.base.devices import cores
+from sweep.base.grid import Grid
+from sweep.base.progress import Step, ignore
 from sweep.confusion import brackets, confusion, rounding_bound
-from sweep.devices import cores
-from sweep.grid import Grid
 from sweep.losses import Counting
 from sweep.measure import Measure
-from sweep.progress import Step, ignore
 
 CELLS_AT_ONCE = 2**17
 """Most cells whose counts are taken together; more are no faster."""

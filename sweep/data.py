@@ -21,6 +21,7 @@ from jaxtyping import Float, Shaped
 from numpy.typing import ArrayLike
 
 from sweep import tables
+from sweep.base.errors import InputError
 from sweep.columns import (
     Where,
     array,
@@ -32,7 +33,6 @@ from sweep.columns import (
     require_kind,
     require_weights,
 )
-from sweep.errors import InputError
 
 ILLUSTRATIONS = (1, 2, 3)
 """Numbers of the samples that ship with the package."""

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sweep import devices
+from sweep.base import devices
+from sweep.base.progress import Step, ignore
 from sweep.lattice import CHUNK, MOMENTS, Deposit, Lattice, sums_in_order
 from sweep.points import Points
-from sweep.progress import Step, ignore
 
 Classes = tuple[Points, Points]
 """The points of class 0 and of class 1."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sweep.base.errors import InputError
 from sweep.diagnosis.views import about
-from sweep.errors import InputError
 from sweep.landscape import landscape
 from sweep.losses import metric as known
 from sweep.optima import Optimum

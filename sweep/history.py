@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from sweep import tables
+from sweep.base.errors import InputError
 from sweep.columns import column, element, read_only, refuse, require_finite
-from sweep.errors import InputError
 
 FEWEST = 3
 """Epochs that are needed."""

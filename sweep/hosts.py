@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 PATIENCE = 60.0
 """Seconds in which all processes must have been started."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweep.base.records import plain
 from sweep.data import Sample, illustration
 from sweep.landscape import landscape
 from sweep.optima import Optimum
 from sweep.optimum import optimum
-from sweep.records import plain
 
 if TYPE_CHECKING:
     import xarray as xr

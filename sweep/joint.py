@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.engines import Engine
-from sweep.errors import InputError
-from sweep.grid import Grid
+from sweep.base.errors import InputError
+from sweep.base.executors import Engine
+from sweep.base.grid import Grid
+from sweep.base.progress import Step, ignore
 from sweep.hosts import Host, agreed, everyone, gathered
 from sweep.lattice import Lattice
-from sweep.progress import Step, ignore
 from sweep.shards import Shards
 from sweep.sketch import Mark, Sketch
 from sweep.streams import Sketcher

@@ -19,11 +19,11 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from sweep.analytic import profile
-from sweep.grid import Grid
+from sweep.base.grid import Grid
+from sweep.base.progress import Step, ignore
 from sweep.losses import Loss, Smooth
 from sweep.measure import Measure
 from sweep.points import Points
-from sweep.progress import Step, ignore
 
 ROW = 512
 """Points summed at once: in whatever order, their sum is within ROW/2 ulps (6e-14 relative)."""

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Int, Shaped
 from numpy.typing import ArrayLike
 
+from sweep.base.errors import InputError
 from sweep.columns import Where, array, refuse, require_finite, require_kind
-from sweep.errors import InputError
 
 SHOWN = 6
 """Labels that a sentence lists."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from sweep import store
+from sweep.base import storage
+from sweep.base.errors import InputError
+from sweep.base.families import Family
+from sweep.base.grid import Grid, axis
 from sweep.data import Batch, Sample
-from sweep.errors import InputError
-from sweep.families import Family
-from sweep.grid import Grid, axis
 from sweep.losses import Counting, Smooth, metric
 from sweep.measure import Measure
 from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice
@@ -118,8 +118,8 @@ def landscape(
     """
     task = _task(a, b, metrics, tolerance, method, dtype, memory_budget, progress, reuse=True)
     if out is not None:
-        store.require_tiles(out)
-        store.require_free(out, force=force)
+        storage.require_tiles(out)
+        storage.require_free(out, force=force)
         from sweep import outofcore
 
         prepared = _prepared(task, data, model)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 MOMENTS = 4
 """Sums kept in each bin. With 4 the error falls with the fourth power of the bins' width."""

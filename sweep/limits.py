@@ -16,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from sweep.base.records import plain
 from sweep.continuous import TIE
 from sweep.measure import Measure
 from sweep.optima import CrossEntropyOptimum, PopulationOptimum, Status
 from sweep.places import Crossing, Jump, Place, place_of
 from sweep.populations import Population
 from sweep.quadrature import Quadrature
-from sweep.records import plain
 from sweep.sandwich import Spread, sandwich
 
 VARIANCE = 0.26355964129961018578

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sweep.errors import InputError
-from sweep.families import Family, Parameter, parsed, short
+from sweep.base.errors import InputError
+from sweep.base.families import Family, Parameter, parsed, short
 
 Loss = Callable[[Any], Any]
 """A loss of the logit z, elementwise, written for arrays of NumPy or JAX, real or complex.

@@ -24,10 +24,10 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid, axis
 from sweep.binned import Binned
 from sweep.data import Sample, digest
-from sweep.errors import InputError
-from sweep.grid import Grid, axis
 from sweep.panels import NODES
 from sweep.points import Points, cumulative, pick
 from sweep.populations import Population

@@ -18,17 +18,17 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sweep import kernels, verify
-from sweep.clock import Clock
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid
+from sweep.base.progress import bar
+from sweep.base.timing import Clock
 from sweep.compressed import Surface
 from sweep.deposits import chunks, deposit, largest_chunk
-from sweep.errors import InputError
 from sweep.fold import fold, gain
-from sweep.grid import Grid
 from sweep.lattice import Deposit
 from sweep.losses import Loss, Smooth
 from sweep.measure import Measure
 from sweep.plan import LARGEST, CompressionError, Plan, plan
-from sweep.progress import bar
 from sweep.sketch import Sketch
 
 PER_POINT = 8

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from sweep.base.errors import InputError
 from sweep.data import Batch, Sample
-from sweep.errors import InputError
 from sweep.measure import Measure
 from sweep.populations import Population
 from sweep.sketch import Sketch

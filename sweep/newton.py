@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.measure import Measure
 
 MAX_ITERATIONS = 300

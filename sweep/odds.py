@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from numpy.typing import ArrayLike
 
+from sweep.base.errors import InputError
 from sweep.columns import Where, array, refuse, require_numbers
-from sweep.errors import InputError
 
 SUM_ERROR = 1e-3
 """Farthest from 1 that the probabilities of a sample may add up to."""

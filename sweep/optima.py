@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.records import plain
+from sweep.base.records import plain
 
 
 class Status(enum.Enum):

@@ -23,13 +23,13 @@ from typing import overload
 
 import numpy as np
 
+from sweep.base.errors import InputError
 from sweep.brackets import Brackets
 from sweep.confusion import BestCuts, best_cuts
 from sweep.continuous import BestIntervals, best_intervals
 from sweep.cuts import cut
 from sweep.data import Sample
 from sweep.distributions.arrays import native
-from sweep.errors import InputError
 from sweep.measure import Measure, as_measure
 from sweep.newton import minimise
 from sweep.optima import (

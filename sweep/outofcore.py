@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep import store
-from sweep.grid import Grid
-from sweep.progress import bar
+from sweep.base import storage
+from sweep.base.grid import Grid
+from sweep.base.progress import bar
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -75,13 +75,13 @@ def landscape(
 
     chunks = tile_shape(prepared.grid, len(prepared.names), budget)
     variables = {
-        name: store.Variable(("a", "b"), prepared.dtypes[name], chunks, attributes)
+        name: storage.Variable(("a", "b"), prepared.dtypes[name], chunks, attributes)
         for name, attributes in prepared.variables.items()
     }
     ends: dict[str, tuple[Extreme, Extreme]] = {}
     seen = 0.0
     with (
-        store.growing(
+        storage.growing(
             out, xr.Dataset(coords=prepared.coordinates), variables, force=force
         ) as written,
         bar("landscape", prepared.grid.cells, "cells", progress) as step,

@@ -19,10 +19,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import Array, Float, Int, Shaped
 
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid
 from sweep.confusion import Confusion
 from sweep.data import Batch
-from sweep.errors import InputError
-from sweep.grid import Grid
 from sweep.kernels import ROW, TILE, Span, spans
 from sweep.losses import Counting, Smooth
 from sweep.models import Logit, Params, PerSample, Slice, place

@@ -16,8 +16,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sweep.analytic import HEIGHT
-from sweep.distributions import Distribution, Mixture
-from sweep.errors import InputError
+from sweep.base.errors import InputError
+from sweep.distributions.mixtures import Mixture
+from sweep.distributions.protocol import Distribution
 from sweep.populations import Population
 
 NODES = 16

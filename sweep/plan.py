@@ -25,8 +25,8 @@ from jaxtyping import Float, Int
 
 from sweep import chebyshev
 from sweep.analytic import Profile, profile
-from sweep.errors import InputError
-from sweep.grid import Grid
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid
 from sweep.lattice import CHUNK, MOMENTS, Lattice
 from sweep.losses import Loss
 

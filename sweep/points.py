@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep import devices
+from sweep.base import devices
 
 AT_ONCE = 2**16
 """Points that are told apart at once, so that what is made of them stays in a cache."""

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
 from sweep import tables
+from sweep.base.errors import InputError
 from sweep.columns import (
     Where,
     array,
@@ -29,7 +30,6 @@ from sweep.columns import (
     require_weights,
 )
 from sweep.data import Sample
-from sweep.errors import InputError
 from sweep.labels import classes as classes_of
 from sweep.labels import labels
 from sweep.odds import Odds, of_logits, of_probabilities, scores

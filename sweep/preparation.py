@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from sweep import devices, pairs
+from sweep import pairs
 from sweep.analytic import profile
-from sweep.clock import Clock
+from sweep.base import devices
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid
+from sweep.base.progress import bar
+from sweep.base.timing import Clock
 from sweep.counts import bracketed, counting_bound, counts
 from sweep.data import Batch, Sample
-from sweep.errors import InputError
-from sweep.grid import Grid
 from sweep.losses import Counting, Smooth
 from sweep.measure import Measure, as_measure
 from sweep.methods import Part, Request, smooth
@@ -26,7 +28,6 @@ from sweep.models import PerSample, Slice, as_batch
 from sweep.pairs import Metric
 from sweep.points import order
 from sweep.populations import Population
-from sweep.progress import bar
 from sweep.sketch import Sketch
 from sweep.tiles import LINE, PLANE, Prepared, Source
 

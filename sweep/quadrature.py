@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from sweep import chebyshev
 from sweep.analytic import Profile
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.panels import AT_NODES, CURVED, NEAR, NODES, TO_SERIES, UNIT, WEIGHTS, Panels, T
 from sweep.populations import Population
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
+from sweep.base.errors import InputError
 from sweep.blocks import AT_ONCE, npy_batches, npy_header, npz_batches, npz_header
 from sweep.columns import require_numbers
-from sweep.errors import InputError
 from sweep.tables import (
     Choice,
     Header,

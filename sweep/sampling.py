@@ -23,10 +23,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Key, UInt32
 
+from sweep.base.errors import InputError
+from sweep.base.ranges import whole
 from sweep.data import Sample
-from sweep.errors import InputError
 from sweep.populations import Population
-from sweep.sizes import whole
 
 PIECE = 2**14
 """Most points of a piece."""

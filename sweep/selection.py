@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sweep import tables
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 NAMES = {
     "y": ("y", "y_true"),

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from sweep.base.errors import InputError
+from sweep.base.grid import RESULT_LIMIT
+from sweep.base.ranges import whole
 from sweep.data import Sample
-from sweep.errors import InputError
-from sweep.grid import RESULT_LIMIT
 from sweep.populations import Population
 from sweep.populations import population as law_of
-from sweep.sizes import whole
 
 if TYPE_CHECKING:
     import xarray as xr

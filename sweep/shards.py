@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from sweep import readers
+from sweep.base.errors import InputError
 from sweep.columns import Where, read_only, refuse, require_finite
-from sweep.errors import InputError
 from sweep.tables import Choice, Header, Table, present, told
 
 ROWS = 2**20

@@ -23,8 +23,8 @@ import numpy as np
 import xxhash
 from jaxtyping import Float, Shaped
 
-from sweep.errors import InputError
-from sweep.grid import Grid
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid
 from sweep.lattice import MOMENTS, Deposit
 from sweep.losses import Loss
 from sweep.plan import CompressionError, plan

@@ -18,11 +18,11 @@ import numpy as np
 import xxhash
 from jaxtyping import Float, Shaped
 
+from sweep.base.errors import InputError
+from sweep.base.progress import Step, ignore
 from sweep.data import Sample
-from sweep.errors import InputError
 from sweep.lattice import FINE, MOMENTS, exact_sums_in_order, sums_in_order
 from sweep.points import pick, sort
-from sweep.progress import Step, ignore
 from sweep.shards import Rows, Shards
 from sweep.sketch import Mark, Sketch, summable
 from sweep.sums import Sums

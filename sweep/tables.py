@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy.lib.format import MAGIC_PREFIX
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 Choice = Callable[[list[str]], Iterable[str]]
 """The columns to read, of those that a file has."""

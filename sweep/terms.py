@@ -15,10 +15,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
+from sweep.base.errors import InputError
+from sweep.base.families import short
+from sweep.base.grid import Grid
 from sweep.cuts import edges
-from sweep.errors import InputError
-from sweep.families import short
-from sweep.grid import Grid
 from sweep.lattice import Lattice
 from sweep.losses import Loss, Smooth, metric
 from sweep.plan import CompressionError, plan

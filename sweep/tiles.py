@@ -12,10 +12,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from sweep.clock import Clock
+from sweep.base.errors import InputError
+from sweep.base.grid import Grid
+from sweep.base.timing import Clock
 from sweep.counts import bracketed_names
-from sweep.errors import InputError
-from sweep.grid import Grid
 from sweep.losses import Counting
 from sweep.methods import Part
 from sweep.pairs import Metric

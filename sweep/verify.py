@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep import compressed, kernels
+from sweep.base.errors import InputError
 from sweep.compressed import Surface
 from sweep.deposits import deposit
-from sweep.errors import InputError
 from sweep.fold import Window, fold
 from sweep.lattice import CHUNK, TINY, Deposit
 from sweep.losses import Smooth

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sweep.grid import Grid, axis
+from sweep.base.grid import Grid, axis
 from sweep.terms import Terms
 
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 import sweep
 from sweep import InputError, figures
+from sweep.base.ranges import size_title
 from sweep.figures import animation, movies
 from sweep.figures.movies import Movie
 from sweep.paths.run import paths
-from sweep.sizes import size_title
 
 SIZES = (20, 200, float("inf"))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sweep import InputError, Sample, archive
-from sweep.grid import Grid
+from sweep.base.grid import Grid
 from sweep.sketch import Sketch
 from sweep.streams import Sketcher, rows_of
 from sweep.terms import Terms

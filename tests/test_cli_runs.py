@@ -10,10 +10,10 @@ import pytest
 import xarray as xr
 
 import sweep
+from sweep.base.executors import Serial
 from sweep.cli import run as command
 from sweep.cli.status import print_status
 from sweep.cli.words import counted, duration, size
-from sweep.engines import Serial
 from sweep.runs import view
 from sweep.runs.status import State, Status
 

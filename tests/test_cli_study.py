@@ -132,7 +132,7 @@ def test_files_that_are_there_are_overwritten_only_by_force(refused, tmp_path):
 
 def test_a_failure_while_writing_leaves_no_file(refused, monkeypatch, tmp_path):
     from sweep import figures
-    from sweep.errors import InputError
+    from sweep.base.errors import InputError
 
     def failing(study):
         raise InputError("no ink")

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import InputError, cluster, joint, streams, workers
+from sweep import InputError, cluster, joint, streams
+from sweep.base import workers
+from sweep.base.executors import Serial
+from sweep.base.provenance import versions
 from sweep.cli.app import UsageError
 from sweep.cli.options import engine
 from sweep.cluster import AHEAD, GROUP, Dask
-from sweep.engines import Serial
-from sweep.runs.versions import versions
 from sweep.shards import Shards
 from tests.parts import shard_files, sketch_terms
 

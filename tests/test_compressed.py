@@ -8,10 +8,10 @@ from hypothesis.extra import numpy as hnp
 
 import sweep
 from sweep import InputError, Measure, Sample, compressed, methods, verify
+from sweep.base.grid import Grid
 from sweep.compressed import Surface
 from sweep.deposits import deposit
 from sweep.fold import fold
-from sweep.grid import Grid
 from sweep.losses import metric
 from sweep.plan import CompressionError, plan
 from tests import hard

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import devices
+from sweep.base import devices
 from sweep.points import order
 
 SCRIPT = """

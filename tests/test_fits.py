@@ -8,9 +8,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
+from sweep.base.errors import InputError
 from sweep.diagnosis.fits import judge, misplaced, platt_optimum
 from sweep.diagnosis.split import split
-from sweep.errors import InputError
 from tests.predicted import calibrated, predictions
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sweep.errors import InputError
-from sweep.grid import AxisError, Grid, axis
+from sweep.base.errors import InputError
+from sweep.base.grid import AxisError, Grid, axis
 
 GOOD = {
     "-5:5:101": np.linspace(-5, 5, 101),

@@ -5,7 +5,7 @@ import pytest
 
 import sweep
 from sweep import InputError, Sample, kernels
-from sweep.grid import Grid
+from sweep.base.grid import Grid
 from sweep.losses import METRICS, Smooth, metric
 from sweep.measure import Measure
 from sweep.points import Points

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 
 import sweep
-from sweep import InputError, Measure, Sample, store
+from sweep import InputError, Measure, Sample
+from sweep.base import storage
 from tests import oracle
 
 
@@ -189,7 +190,7 @@ def test_metrics_are_chosen_by_name():
 @pytest.mark.parametrize("name", ["landscape.nc", "landscape.zarr"])
 def test_saved_and_loaded_it_is_unchanged(tmp_path, name):
     found = sweep.landscape(_sample(0), "-3:3:4", "5:-1:9")
-    store.save(found, tmp_path / name)
+    storage.save(found, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     read = xr.open_dataset if name.endswith(".nc") else xr.open_zarr
     with read(tmp_path / name) as loaded:
@@ -204,7 +205,7 @@ PARAMETRISED = ("focal(gamma=0.5)", "mcc", "weighted_cross_entropy(w0=1,w1=5)", 
 def test_metrics_with_parameters_keep_their_names_on_disk(tmp_path, name):
     found = sweep.landscape(_sample(0), "-3:3:4", "-1:1:3", PARAMETRISED)
     assert list(found.data_vars) == [*PARAMETRISED, "correct"]
-    store.save(found, tmp_path / name)
+    storage.save(found, tmp_path / name)
     read = xr.open_dataset if name.endswith(".nc") else xr.open_zarr
     with read(tmp_path / name) as loaded:
         xr.testing.assert_identical(loaded.load(), found)

@@ -8,9 +8,9 @@ from sklearn import metrics as sk
 import sweep
 from sweep import InputError, Measure, Sample, losses
 from sweep.analytic import profile
+from sweep.base.families import Family
 from sweep.confusion import confusion
 from sweep.counts import counting_bound
-from sweep.families import Family
 from sweep.losses import METRICS, Counting, Smooth, metric
 
 HARD = [0.0, 1e-8, -1e-8, 0.3, -2.0, 30.0, -30.0, 800.0, -800.0, 1e9, -1e9]

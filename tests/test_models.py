@@ -8,9 +8,10 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import InputError, Sample, Slice, losses, pairs, store
+from sweep import InputError, Sample, Slice, losses, pairs
+from sweep.base import storage
+from sweep.base.grid import Grid
 from sweep.data import Batch
-from sweep.grid import Grid
 from sweep.losses import metric
 from tests import oracle
 
@@ -254,7 +255,7 @@ def test_dataset_says_what_it_is():
 
 def test_it_can_be_saved_and_loaded(tmp_path):
     found = sweep.landscape(_data(9), "-1:1:3", "-1:1:2", METRICS, model=_network())
-    store.save(found, tmp_path / "own.nc")
+    storage.save(found, tmp_path / "own.nc")
     with xr.open_dataset(tmp_path / "own.nc") as loaded:
         xr.testing.assert_identical(loaded.load(), found)
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import sweep
-from sweep import InputError, Sample, outofcore, preparation, store, tiles
-from sweep.grid import Grid
+from sweep import InputError, Sample, outofcore, preparation, tiles
+from sweep.base import storage
+from sweep.base.grid import Grid
 from sweep.landscape import prepare
 from tests.oracle import untimed
 
@@ -128,7 +129,7 @@ def test_extremes_of_tiles_are_those_of_the_whole(values, data):
 def test_a_store_is_whole_or_not_there(tmp_path, small, monkeypatch, error, where):
     class_, method = {
         "while it computes": (tiles.Prepared, "part"),
-        "while it writes": (store.Variable, "encoded"),
+        "while it writes": (storage.Variable, "encoded"),
     }[where]
     honest, calls = getattr(class_, method), []
 

@@ -14,9 +14,9 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from sweep import page
+from sweep.base.errors import InputError
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import Exact, JudgedFit
-from sweep.errors import InputError
 from sweep.page import payload
 from sweep.page.markup import Html, tag
 from sweep.page.words import anything, interval, number, percent

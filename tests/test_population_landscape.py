@@ -3,7 +3,8 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import InputError, Measure, store
+from sweep import InputError, Measure
+from sweep.base import storage
 from sweep.populations import CATALOGUE
 from tests.formulas import FORMULAS
 
@@ -95,7 +96,7 @@ def test_dataset_says_that_n_is_infinite_and_of_what_law(tmp_path):
     assert found.attrs["population"] == law.name
     assert found.attrs["quadrature_nodes"] > 100
     for name, read in (("l.nc", xr.open_dataset), ("l.zarr", xr.open_zarr)):
-        store.save(found, tmp_path / name)
+        storage.save(found, tmp_path / name)
         with read(tmp_path / name) as loaded:
             xr.testing.assert_identical(loaded.load(), found)
 

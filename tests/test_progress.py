@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import Sample, clock, kernels, progress
-from sweep.clock import Clock
-from sweep.grid import Grid
+from sweep import Sample, kernels
+from sweep.base import progress, timing
+from sweep.base.grid import Grid
+from sweep.base.timing import Clock
 from sweep.losses import metric
 from sweep.measure import Measure
 
@@ -93,7 +94,7 @@ def test_steps_of_the_direct_method_add_up_to_its_work(sample):
 
 def test_a_stage_counts_its_seconds_and_not_those_of_compilation(monkeypatch):
     compiled = iter([1.0, 1.01, 2.0, 2.01])  # before and after each stage
-    monkeypatch.setattr(clock, "_compiled", lambda: next(compiled))
+    monkeypatch.setattr(timing, "_compiled", lambda: next(compiled))
     watch = Clock()
     for _ in range(2):
         with watch.stage("work"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweep import InputError
-from sweep.intervals import student
+from sweep.base.intervals import student
 from sweep.optima import Status
 from sweep.study.fits import reach, smoothed, weighted
 from sweep.study.rates import LEGS, RATES, gap_fit, rates, summary

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import sweep
 from sweep import InputError
-from sweep.runs import disk, heartbeat, journal, tasks, versions
+from sweep.base import files, provenance
+from sweep.runs import heartbeat, journal, tasks
 from sweep.runs.directory import Begun, Directory
 from sweep.runs.heartbeat import Beat
 from sweep.runs.journal import Chunk, Done
@@ -58,7 +59,7 @@ def test_a_torn_last_line_is_not_read_and_the_next_one_begins_anew(tmp_path):
     path = tmp_path / "journal.jsonl"
     path.write_text(f"{journal.line(_done(0))}\n{journal.line(_done(1))[:-9]}")
     assert journal.read(path) == ({0: _done(0)}, 1, 1)
-    with contextlib.closing(disk.Lines(path)) as lines:
+    with contextlib.closing(files.Lines(path)) as lines:
         journal.append(lines, _done(2))
     assert journal.read(path) == ({0: _done(0), 2: _done(2)}, 2, 0)
 
@@ -67,7 +68,7 @@ def test_a_torn_last_line_is_not_read_and_the_next_one_begins_anew(tmp_path):
 def test_lines_are_only_added_to_whole_ones(tmp_path, text):
     path = tmp_path / "lines"
     path.write_text(text)
-    with contextlib.closing(disk.Lines(path)) as lines:
+    with contextlib.closing(files.Lines(path)) as lines:
         lines.append("b")
     assert path.read_text() == ("a\n" if text.startswith("a\n") else "") + "b\n"
 
@@ -75,7 +76,7 @@ def test_lines_are_only_added_to_whole_ones(tmp_path, text):
 def test_a_disk_that_takes_half_of_a_line_gives_it_back(tmp_path):
     path = tmp_path / "lines"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with contextlib.closing(disk.Lines(path)) as lines:
+    with contextlib.closing(files.Lines(path)) as lines:
         lines.append("a" * 10)
         resource.setrlimit(resource.RLIMIT_FSIZE, (15, hard))
         try:
@@ -89,12 +90,12 @@ def test_a_disk_that_takes_half_of_a_line_gives_it_back(tmp_path):
 
 def test_a_file_that_cannot_be_written_whole_stays_what_it_was(tmp_path):
     path = tmp_path / "file"
-    disk.replace(path, b"old")
+    files.replace(path, b"old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
         with pytest.raises(OSError, match="File too large"):
-            disk.replace(path, b"n" * 101)
+            files.replace(path, b"n" * 101)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == b"old"
@@ -139,12 +140,12 @@ def test_tasks_write_every_chunk_once(laws, sizes, seeds, grid):
 @pytest.fixture
 def begun(tmp_path):
     """The directory of a run that was begun, of which nothing is computed."""
-    from sweep import devices
+    from sweep.base import devices
 
     directory = Directory(tmp_path / "out")
     directory.path.mkdir()
     base, device = str(tmp_path.absolute()), devices.describe()
-    made = Begun(SPEC.to_toml(), SPEC.fingerprint, base, versions.versions(), device, ())
+    made = Begun(SPEC.to_toml(), SPEC.fingerprint, base, provenance.versions(), device, ())
     directory.begin(made)
     return directory
 
@@ -157,11 +158,11 @@ def _edit(path, **changes):
     ("changes", "sentence"),
     [
         (
-            {"versions": versions.versions() | {"jax": "0.1", "numpy": "1.0"}},
+            {"versions": provenance.versions() | {"jax": "0.1", "numpy": "1.0"}},
             r"out: was begun with jax 0\.1, numpy 1\.0, and here is jax [0-9.]+, numpy [0-9.]+;",
         ),
         (
-            {"versions": versions.versions() | {"sources": "ab"}},
+            {"versions": provenance.versions() | {"sources": "ab"}},
             r"out: was begun with other code of sweep [0-9.]+ than is here; results of both must",
         ),
         ({"device": "gpu: H100, x86_64"}, r"out: was begun on gpu: H100, x86_64, and here is cpu"),
@@ -237,7 +238,7 @@ def test_a_disk_that_is_full_before_it_begins_is_one_sentence(tmp_path, monkeypa
     def full(path, content, **options):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(disk, "replace", full)
+    monkeypatch.setattr(files, "replace", full)
     with pytest.raises(InputError, match=r"out: cannot be written \(No space left on device\)"):
         sweep.run(SPEC, tmp_path / "out")
     with pytest.raises(InputError, match="was interrupted before its run began; begin it again"):
@@ -265,7 +266,7 @@ def _beating(directory, **changes):
 def test_status_tells_what_a_run_is_at(begun):
     assert sweep.status(begun.path).state.name == "interrupted"
     now = time.time()
-    with contextlib.closing(disk.Lines(begun.journal)) as lines:
+    with contextlib.closing(files.Lines(begun.journal)) as lines:
         for task in (0, 1, 8):
             journal.append(lines, _done(task))
     found = _beating(begun, started=now - 8, before=1, done=3, in_flight=1)

@@ -14,9 +14,10 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import InputError, devices
-from sweep.engines import Serial
-from sweep.runs import compute, disk, journal, landscapes, results, versions
+from sweep import InputError
+from sweep.base import devices, files, provenance
+from sweep.base.executors import Serial
+from sweep.runs import compute, journal, landscapes, results
 from tests.swept import SPEC, TASKS, events, store
 
 
@@ -177,7 +178,7 @@ def _half_a_chunk(write):
         if task != 5:
             return write(store, task, *rest)
         (path,) = store.chunks(task)["accuracy"]
-        path.with_name(f"{path.name}.1234{disk.PARTIAL}").write_bytes(b"half of a ch")
+        path.with_name(f"{path.name}.1234{files.PARTIAL}").write_bytes(b"half of a ch")
         raise Killed
 
     return torn
@@ -251,7 +252,7 @@ def test_a_disk_without_room_for_a_beginning_leaves_no_run_to_go_on_with(tmp_pat
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     out = tmp_path / "out"
-    monkeypatch.setattr(disk, "replace", full)
+    monkeypatch.setattr(files, "replace", full)
     with pytest.raises(InputError, match=r"No space left on device\); no run was begun; begin it"):
         sweep.run(SPEC, out)
     monkeypatch.undo()
@@ -420,7 +421,7 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(whole, copy):
 def test_a_worker_that_would_compute_otherwise_computes_nothing(copy, name, value, sentence):
     (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").unlink()
     job = compute.Job(copy, SPEC.to_toml(), "", (), **{
-        "device": devices.describe(), "sources": versions.versions()["sources"], name: value
+        "device": devices.describe(), "sources": provenance.versions()["sources"], name: value
     })  # fmt: skip
     with pytest.raises(InputError, match=sentence):
         compute.work(job, 0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweep import InputError
-from sweep.sizes import size_text, size_title, sizes
+from sweep.base.ranges import size_text, size_title, sizes
 
 ASKED = {
     "100": (100,),

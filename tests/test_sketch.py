@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import sweep
 from sweep import InputError, Measure, Sample, Sketch, streams
+from sweep.base.grid import Grid, axis
 from sweep.confusion import confusion
-from sweep.grid import Grid, axis
 from sweep.kernels import direct_cells
 from sweep.losses import METRICS, Counting
 from sweep.shards import Rows

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import sweep
 from sweep import InputError, Sample, optimum, streams
-from sweep.grid import Grid, axis
+from sweep.base.grid import Grid, axis
 from sweep.optima import Status
 from sweep.streams import Sketcher, rows_of
 from sweep.sums import RESOLUTION

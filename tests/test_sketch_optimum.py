@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sweep import InputError, Sample, optimum
+from sweep.base.grid import Grid
 from sweep.brackets import Brackets
 from sweep.certificate import certify
-from sweep.grid import Grid
 from sweep.measure import Measure
 from sweep.optima import SketchOptimum
 from sweep.sketch import Sketch

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sweep import InputError, store
+from sweep import InputError
+from sweep.base import storage
 
 DATASET = xr.Dataset({"v": ("a", np.arange(3.0))})
 
@@ -13,10 +14,10 @@ DATASET = xr.Dataset({"v": ("a", np.arange(3.0))})
 @pytest.mark.parametrize("name", ["r.nc", "r.zarr"])
 def test_what_is_there_is_overwritten_only_by_force(tmp_path, name):
     path = tmp_path / name
-    store.save(DATASET, path)
+    storage.save(DATASET, path)
     with pytest.raises(InputError, match="exists already; it is overwritten only with --force"):
-        store.save(DATASET + 1, path)
-    store.save(DATASET + 1, path, force=True)
+        storage.save(DATASET + 1, path)
+    storage.save(DATASET + 1, path, force=True)
     read = xr.open_dataset if name.endswith(".nc") else xr.open_zarr
     with read(path) as loaded:
         assert loaded.v[0] == 1
@@ -27,7 +28,7 @@ def test_what_is_there_is_overwritten_only_by_force(tmp_path, name):
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
 def test_an_interruption_leaves_nothing_half_written(tmp_path, error, suffix):
     def write():
-        with store.staged(tmp_path / f"r{suffix}") as partial:
+        with storage.staged(tmp_path / f"r{suffix}") as partial:
             assert partial.suffix == suffix
             if suffix == ".zarr":
                 partial.mkdir()
@@ -46,7 +47,7 @@ def test_a_failed_overwrite_keeps_what_was_there(tmp_path):
     path.write_text("old")
 
     def write():
-        with store.staged(path, force=True) as partial:
+        with storage.staged(path, force=True) as partial:
             partial.write_text("half of the new")
             raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -65,44 +66,44 @@ def test_destinations_that_cannot_be_written_are_refused_beforehand(tmp_path):
         (tmp_path / "folder.nc", "is a directory and stays as it is"),
     ):
         with pytest.raises(InputError, match=sentence):
-            store.require_free(path, force=True)
+            storage.require_free(path, force=True)
 
 
 def test_links_are_written_through_and_special_files_left_alone(tmp_path):
     (tmp_path / "real.nc").write_text("old")
     (tmp_path / "link.nc").symlink_to("real.nc")
     with pytest.raises(InputError, match="exists already"):
-        store.require_free(tmp_path / "link.nc")
-    with store.staged(tmp_path / "link.nc", force=True) as partial:
+        storage.require_free(tmp_path / "link.nc")
+    with storage.staged(tmp_path / "link.nc", force=True) as partial:
         partial.write_text("new")
     assert (tmp_path / "link.nc").is_symlink()
     assert (tmp_path / "real.nc").read_text() == "new"
     os.mkfifo(tmp_path / "pipe.nc")
     with pytest.raises(InputError, match="neither a file nor a directory"):
-        store.require_free(tmp_path / "pipe.nc", force=True)
+        storage.require_free(tmp_path / "pipe.nc", force=True)
 
 
 def test_a_zarr_store_takes_the_place_of_a_file(tmp_path):
     (tmp_path / "r.zarr").write_text("a file")
-    store.save(DATASET, tmp_path / "r.zarr", force=True)
+    storage.save(DATASET, tmp_path / "r.zarr", force=True)
     with xr.open_zarr(tmp_path / "r.zarr") as loaded:
         assert loaded.v[2] == 2
 
 
 def test_a_read_only_directory_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(store.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(storage.os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="is read-only"):
-        store.require_free(tmp_path / "r.nc")
+        storage.require_free(tmp_path / "r.nc")
 
 
 def test_formats_are_told_by_the_suffix(tmp_path):
     with pytest.raises(InputError, match=r"results are written as \.nc or \.zarr"):
-        store.save(DATASET, tmp_path / "r.csv")
+        storage.save(DATASET, tmp_path / "r.csv")
 
 
 def test_a_failed_overwrite_of_a_zarr_store_keeps_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "r.zarr"
-    store.save(DATASET, path)
+    storage.save(DATASET, path)
     replace = os.replace
 
     def fail_to_move_into_place(source, target):
@@ -110,9 +111,9 @@ def test_a_failed_overwrite_of_a_zarr_store_keeps_what_was_there(tmp_path, monke
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(store.os, "replace", fail_to_move_into_place)
+    monkeypatch.setattr(storage.os, "replace", fail_to_move_into_place)
     with pytest.raises(KeyboardInterrupt):
-        store.save(DATASET + 1, path, force=True)
+        storage.save(DATASET + 1, path, force=True)
     with xr.open_zarr(path) as loaded:
         assert loaded.v[0] == 0
     assert [p.name for p in tmp_path.iterdir()] == ["r.zarr"]
@@ -123,5 +124,5 @@ def test_a_directory_that_is_no_zarr_store_is_never_overwritten(tmp_path):
     folder.mkdir()
     (folder / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="is a directory and stays as it is"):
-        store.save(DATASET, folder, force=True)
+        storage.save(DATASET, folder, force=True)
     assert (folder / "letter.txt").read_text() == "dear"

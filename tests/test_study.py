@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import sampling, store
+from sweep import sampling
+from sweep.base import storage
 from sweep.populations import CATALOGUE, Population, Uniform
 
 THEORY = json.loads((Path(__file__).parent / "reference" / "theory.json").read_text())
@@ -163,7 +164,7 @@ def test_a_study_is_told_in_json_and_kept_in_files(tmp_path):
     assert told["verdict"]["name"] in ("share", "do_not_share", "inconclusive")
     assert any("Lin" in reference for reference in told["references"])
     for name in ("table.nc", "table.zarr"):
-        store.save(study.table, tmp_path / name)
+        storage.save(study.table, tmp_path / name)
     with xr.open_dataset(tmp_path / "table.nc") as kept:
         xr.testing.assert_equal(kept, study.table)
     assert study.table.status.attrs["flag_meanings"].startswith("finite separated")

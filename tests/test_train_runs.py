@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import sweep
 from sweep import InputError, figures
-from sweep.engines import Serial
+from sweep.base.executors import Serial
 from sweep.runs import compute, networks, view
 from sweep.runs.kinds import work_of
 from sweep.training import products

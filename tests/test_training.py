@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 import sweep
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.training import blocks
 from sweep.training.blocks import trained_in_blocks
 from sweep.training.hyperparameters import Hyperparameters, combinations

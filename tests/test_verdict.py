@@ -6,7 +6,7 @@ import pytest
 
 import sweep
 from sweep import InputError
-from sweep.intervals import student
+from sweep.base.intervals import student
 from sweep.study.fits import beyond
 from sweep.study.verdict import REFERENCES, population_answer, verdict
 from tests.tables import (

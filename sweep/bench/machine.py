@@ -22,7 +22,7 @@ INTERVAL = 0.002
 
 def machine() -> dict[str, Any]:
     """The machine as a dict: cores, processor, SIMD features that NumPy uses, device, versions."""
-    from sweep import devices
+    from sweep.base import devices
 
     return {
         "cores": devices.cores(),

@@ -222,7 +222,7 @@ def torch_blocks(problem: Problem) -> Values:
     import torch  # pyright: ignore[reportMissingImports]
     from torch.nn.functional import softplus  # pyright: ignore[reportMissingImports]
 
-    from sweep import devices
+    from sweep.base import devices
 
     gpu = not devices.on_host() and torch.cuda.is_available()
     x, y, a, b = (

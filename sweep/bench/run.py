@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sweep.base.records import plain
 from sweep.bench.contest import COMPRESSED, Contest, Report, problem, published, solve
 from sweep.bench.machine import Peak, machine
 from sweep.bench.peers import PEERS, Problem, Size, Values
@@ -38,7 +39,6 @@ from sweep.bench.targets import Target, against_sort, fastest_peer, milliseconds
 from sweep.data import Sample
 from sweep.landscape import landscape
 from sweep.measure import Measure
-from sweep.records import plain
 
 LONG = 4
 """The targets may take so many times the budget of a point on a curve."""

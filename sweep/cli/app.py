@@ -14,8 +14,8 @@ from types import FrameType
 from cyclopts import App, CycloptsError
 
 import sweep
-from sweep.errors import InputError
-from sweep.grid import AxisError
+from sweep.base.errors import InputError
+from sweep.base.grid import AxisError
 
 app = App(
     name="sweep",

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sweep.base.errors import InputError
 from sweep.cli.app import UsageError, app
 from sweep.cli.options import FigureFile, Force, Json
 from sweep.cli.outputs import print_json, require_outputs, write_document
-from sweep.errors import InputError
 
 
 @app.command

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from sweep import store
+from sweep.base import storage
 from sweep.cli.outputs import document, folder, print_json, together
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def perform(
         if files:
             with together(files, force=force) as partial:
                 partial[0].write_text(document(content) + "\n", encoding="utf-8")
-                store.save(found.table, partial[1])
+                storage.save(found.table, partial[1])
                 write(found, partial[2:])
     if as_json:
         print_json(content)

@@ -6,9 +6,9 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from sweep.base.ranges import size_text
 from sweep.cli.answers import print_answer
 from sweep.cli.words import filled, law_named, paragraph
-from sweep.sizes import size_text
 
 if TYPE_CHECKING:
     from sweep.study.rates import GapFit, Rate

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sweep.base.errors import InputError
 from sweep.cli.app import UsageError
-from sweep.errors import InputError
 from sweep.losses import known as known_metrics
 from sweep.losses import metric as metric_named
 

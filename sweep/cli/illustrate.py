@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from sweep import store
+from sweep.base import storage
 from sweep.cli.answers import print_answer
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json
@@ -39,7 +39,7 @@ def illustrate(
     names = {k: {part: out / f"illustration{k}_{part}.png" for part in PARTS} for k in numbers}
     make_directory(out)
     for path in [*together, *(path for parts in names.values() for path in parts.values())]:
-        store.require_free(path, force=force)
+        storage.require_free(path, force=force)
     results = [compute(k) for k in numbers]
     documents = []
     for result in results:

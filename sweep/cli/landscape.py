@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sweep import store
+from sweep.base import storage
+from sweep.base.grid import axis
 from sweep.cli.app import UsageError, app
 from sweep.cli.grids import (
     InterceptsOrOwn,
@@ -36,7 +37,6 @@ from sweep.cli.options import (
 from sweep.cli.outputs import animate, draw, print_json, require_outputs
 from sweep.cli.panels import Panel, Task, print_landscape, titled, whole
 from sweep.cli.source import File, Law, SketchFile, source
-from sweep.grid import axis
 from sweep.landscape import BUDGET
 
 
@@ -90,7 +90,7 @@ def landscape(
     asked = source(data, (x, y, weight), population, n, seed)
     require_outputs(asked.path, out, figure, force, animation)
     if out is not None:
-        store.require_format(out)
+        storage.require_format(out)
     budget = memory_budget(memory)
     options = _options(asked, a, b, metric, tolerance) | {"method": method, "dtype": dtype}
     if animation is not None:
@@ -105,7 +105,7 @@ def landscape(
         panels = task.panels(optima=optima)
         result = whole(asked, panels)
         if out is not None:
-            store.save(result, out, force=force)
+            storage.save(result, out, force=force)
         shown = result.to_dict() if as_json else {}
     _draw(panels, figure, animation, progress, force=force)
     if as_json:

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from cyclopts import Parameter, Token
 
+from sweep.base.executors import Engine, Serial
 from sweep.cli.app import UsageError
-from sweep.engines import Engine, Serial
 
 
 def integer(_: type, tokens: Sequence[Token]) -> int:

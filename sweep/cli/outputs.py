@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep import store
-from sweep.errors import InputError
-from sweep.records import plain
+from sweep.base import storage
+from sweep.base.errors import InputError
+from sweep.base.records import plain
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,7 +47,7 @@ def require_apart(
     for what, path in outputs.items():
         if path is None:
             continue
-        store.require_free(path, force=force)
+        storage.require_free(path, force=force)
         for data in inputs:
             if data is not None and path.exists() and data.exists() and path.samefile(data):
                 raise InputError(f"{path}: is the file of data and stays as it is")
@@ -92,7 +92,7 @@ def folder(path: Path | None, files: Sequence[Path], *, force: bool) -> Iterator
     make_directory(path)
     try:
         for file in files:
-            store.require_free(file, force=force)
+            storage.require_free(file, force=force)
         yield
     except BaseException:
         for one in made:
@@ -109,7 +109,7 @@ def together(files: Sequence[Path], *, force: bool) -> Iterator[list[Path]]:
         InputError: one of the files cannot be written; then none is.
     """
     with ExitStack() as stack:
-        partial = [stack.enter_context(store.staged(file, force=force)) for file in files]
+        partial = [stack.enter_context(storage.staged(file, force=force)) for file in files]
         try:
             yield partial
         except InputError as error:
@@ -145,7 +145,7 @@ def animate(
 
 def write_document(path: Path, value: Any, *, force: bool) -> None:
     """Writes a record as a JSON document."""
-    with store.staged(path, force=force) as partial:
+    with storage.staged(path, force=force) as partial:
         partial.write_text(document(value) + "\n", encoding="utf-8")
 
 

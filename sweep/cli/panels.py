@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sweep
+from sweep.base.grid import Grid
 from sweep.cli.source import File, Law, Part, SketchFile
-from sweep.grid import Grid
 from sweep.landscape import prepare
 from sweep.optima import Optimum
 

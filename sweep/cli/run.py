@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 import sweep
+from sweep.base.errors import InputError
 from sweep.cli.app import app
 from sweep.cli.options import FigureFile, Quiet, Scheduler, Workers, engine
 from sweep.cli.outputs import draw, require_apart
 from sweep.cli.words import counted, filled, size
-from sweep.errors import InputError
 from sweep.runs.directory import Directory
 from sweep.runs.spec import Spec
 
 if TYPE_CHECKING:
-    from sweep.engines import Engine
+    from sweep.base.executors import Engine
     from sweep.runs.events import Event
     from sweep.runs.status import Status
 

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from cyclopts import Parameter
 
 from sweep import archive
+from sweep.base.errors import InputError
+from sweep.base.executors import Engine, Serial
+from sweep.base.grid import Grid, axis
+from sweep.base.progress import bar
 from sweep.cli.app import UsageError, app
 from sweep.cli.grids import Intercepts, Metrics, Slopes, require_metrics, require_tolerance
 from sweep.cli.options import (
@@ -27,11 +31,7 @@ from sweep.cli.options import (
 )
 from sweep.cli.outputs import print_json, require_apart
 from sweep.cli.words import counted, filled, size
-from sweep.engines import Engine, Serial
-from sweep.errors import InputError
-from sweep.grid import Grid, axis
 from sweep.hosts import Host, agreed, together
-from sweep.progress import bar
 from sweep.sketch import Sketch
 from sweep.terms import Terms, outward
 

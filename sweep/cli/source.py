@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import sweep
 from sweep import archive
+from sweep.base.ranges import size_text, size_title, sizes
 from sweep.cli.app import UsageError
 from sweep.cli.words import counted, filled, law_named
 from sweep.data import Sample, load
 from sweep.populations import Population, population
-from sweep.sizes import size_text, size_title, sizes
 from sweep.sketch import Sketch
 
 COLUMNS = ("x", "y", None)

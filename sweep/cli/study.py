@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 import sweep
-from sweep import store
+from sweep.base import storage
+from sweep.base.errors import InputError
+from sweep.base.ranges import size_title, sizes
 from sweep.cli.app import app
 from sweep.cli.findings import print_references, print_study
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
 from sweep.cli.outputs import document, folder, print_json, together
-from sweep.errors import InputError
 from sweep.landscape import BUDGET
 from sweep.optima import Optimum
 from sweep.populations import CATALOGUE, Population, population
 from sweep.series import spread
-from sweep.sizes import size_title, sizes
 from sweep.study.verdict import EPSILON, REFERENCES, require_epsilon
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _write(
         remaining = iter(partial)
         next(remaining).write_text(document(content) + "\n", encoding="utf-8")
         for law, found in zip(laws, studies, strict=True):
-            store.save(found.table, next(remaining))
+            storage.save(found.table, next(remaining))
             figures.write(figures.rates(found), next(remaining))
             figures.write(figures.small_multiples(_columns(law, found)), next(remaining))
         if len(laws) > 1:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from cyclopts import Parameter
 
 import sweep
-from sweep import store
+from sweep.base import storage
+from sweep.base.errors import InputError
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -32,7 +33,6 @@ from sweep.cli.source import SketchFile, source
 from sweep.cli.train import Folder
 from sweep.cli.words import filled
 from sweep.data import ILLUSTRATIONS, Sample, illustration, load
-from sweep.errors import InputError
 from sweep.landscape import BUDGET
 from sweep.populations import Population
 
@@ -245,7 +245,7 @@ def _write(
     with together(files, force=force) as partial:
         remaining = iter(partial)
         for one in found:
-            store.save(one.dataset, next(remaining))
+            storage.save(one.dataset, next(remaining))
             figures.write(figures.paths(one), next(remaining))
             figures.write(figures.path_curves(one), next(remaining))
             if one.validation is not None:

@@ -15,12 +15,12 @@ from typing import Literal
 
 import numpy as np
 
+from sweep.base.errors import InputError
 from sweep.data import Sample
 from sweep.diagnosis.multiclass import Rows
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
 from sweep.diagnosis.split import Split
-from sweep.errors import InputError
 from sweep.losses import softplus
 from sweep.measure import Measure
 from sweep.optima import CrossEntropyOptimum

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
+from sweep.base.errors import InputError
 from sweep.diagnosis.alone import intercept_alone, slope_alone
 from sweep.diagnosis.nodes import Nodes
 from sweep.diagnosis.scores import entropy
-from sweep.errors import InputError
 from sweep.measure import Measure
 from sweep.newton import minimise
 from sweep.points import Points

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from sweep.base.records import plain
 from sweep.diagnosis.estimate import Estimate
 from sweep.optima import Optimum, Status
 from sweep.predictions import Predictions
-from sweep.records import plain
 
 Severity = Literal["info", "warning", "critical"]
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sweep.base.errors import InputError
 from sweep.diagnosis.bootstrap import Replicates, bootstrap
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.evidence import Evidence
@@ -39,7 +40,6 @@ from sweep.diagnosis.scores import (
 from sweep.diagnosis.several import bootstrap_several
 from sweep.diagnosis.split import Split, split
 from sweep.diagnosis.thresholds import threshold
-from sweep.errors import InputError
 from sweep.history import History
 from sweep.optima import Optimum, Status
 from sweep.optimum import optimum

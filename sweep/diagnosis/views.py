@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from sweep.base.errors import InputError
+from sweep.base.intervals import wilson
 from sweep.diagnosis import scores
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
-from sweep.errors import InputError
-from sweep.intervals import wilson
 from sweep.landscape import landscape
 from sweep.losses import sigmoid, softplus
 from sweep.predictions import Predictions

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from sweep.base.errors import InputError
+from sweep.base.families import short
 from sweep.distributions.arrays import ULP, namespace
 from sweep.distributions.cubics import Table
 from sweep.distributions.protocol import Distribution
-from sweep.errors import InputError
-from sweep.families import short
 
 STEPS = 200
 """Steps of a root, of which every third halves its bracket."""

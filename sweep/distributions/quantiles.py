@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sweep.base.errors import InputError
+from sweep.base.families import short
 from sweep.distributions.arrays import ULP, namespace, native
-from sweep.errors import InputError
-from sweep.families import short
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from sweep.base.errors import InputError
+from sweep.base.families import short
 from sweep.distributions.arrays import namespace, special
-from sweep.errors import InputError
-from sweep.families import short
 
 LOG_ROOT_TWO_PI = math.log(2 * math.pi) / 2
 """What the logarithm of a normal density subtracts."""

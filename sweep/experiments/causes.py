@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
+from sweep.base.progress import Step, bar
+from sweep.base.records import plain
 from sweep.experiments.catalogue import CAUSES, Cause
 from sweep.experiments.effects import Tried, tried
 from sweep.experiments.evaluation import Evaluation, evaluate
 from sweep.experiments.recognition import recognised
 from sweep.experiments.requirements import require_epochs, require_seeds
 from sweep.experiments.table import bands, tabulated
-from sweep.progress import Step, bar
-from sweep.records import plain
 from sweep.training.statistics import Share
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from sweep.base.records import plain
 from sweep.experiments.recognition import codes, recognised
 from sweep.experiments.requirements import require_epochs, require_seeds, single
-from sweep.records import plain
 from sweep.training.hyperparameters import written
 from sweep.training.problems import PROBLEMS
 from sweep.training.results import CURVES

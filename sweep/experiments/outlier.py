@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweep.base.records import plain
 from sweep.experiments.outlier_statistics import CLAIMS, QUANTITIES, Statistics, Wrong, bands
 from sweep.experiments.recognition import codes, recognised
 from sweep.experiments.requirements import require_epochs, require_seeds, single
-from sweep.records import plain
 from sweep.training.hyperparameters import Hyperparameters, written
 from sweep.training.problems import PROBLEMS
 from sweep.training.run import BUDGET, train

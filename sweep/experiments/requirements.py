@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweep.errors import InputError
-from sweep.sizes import whole
+from sweep.base.errors import InputError
+from sweep.base.ranges import whole
 from sweep.training.hyperparameters import Hyperparameters, combinations
 from sweep.training.run import LARGEST_SEED, MOST_EPOCHS
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.figures.movies import Movie
 from sweep.figures.optima import STAR, optimum_legend
 from sweep.figures.planes import colour_bar, draw_landscape, norm_of

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sweep.base.ranges import size_text
 from sweep.figures.style import BLUE, GREY, STYLE, VERMILION, legend_above
-from sweep.sizes import size_text
 
 if TYPE_CHECKING:
     from sweep.study.run import Study

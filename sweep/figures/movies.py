@@ -17,10 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
+from sweep.base.progress import bar
+from sweep.base.storage import staged
 from sweep.figures.style import STYLE
-from sweep.progress import bar
-from sweep.store import staged
 
 FORMATS = (".gif", ".mp4")
 """Suffixes of the formats that `write_movie` writes."""

@@ -15,8 +15,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from sweep.errors import InputError
-from sweep.store import staged
+from sweep.base.errors import InputError
+from sweep.base.storage import staged
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,14 +10,14 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
+from sweep.base.errors import InputError
+from sweep.base.storage import staged
 from sweep.diagnosis.report import Diagnosis
-from sweep.errors import InputError
 from sweep.page import figures, tables
 from sweep.page.findings import findings
 from sweep.page.markup import Html, together
 from sweep.page.payload import drawn, script_text
 from sweep.page.words import plural
-from sweep.store import staged
 
 FORMATS = (".html", ".htm")
 """Suffixes of a page."""

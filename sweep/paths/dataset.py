@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from sweep.base.errors import InputError
+from sweep.base.progress import Step, ignore
 from sweep.confusion import confusion
-from sweep.errors import InputError
 from sweep.losses import METRICS, Counting, Smooth
 from sweep.measure import Measure
 from sweep.paths.settings import Settings
-from sweep.progress import Step, ignore
 
 if TYPE_CHECKING:
     import xarray as xr

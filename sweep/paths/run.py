@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from sweep.base.errors import InputError
+from sweep.base.progress import bar
+from sweep.base.records import plain
 from sweep.data import Sample
-from sweep.errors import InputError
 from sweep.landscape import BUDGET, landscape
 from sweep.measure import Measure, as_measure
 from sweep.optima import Optimum
@@ -28,8 +30,6 @@ from sweep.paths.penalised import penalised
 from sweep.paths.settings import Settings, settings
 from sweep.paths.summary import Path, Target, numbers
 from sweep.populations import Population
-from sweep.progress import bar
-from sweep.records import plain
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
+from sweep.base.ranges import whole
 from sweep.measure import Measure
-from sweep.sizes import whole
 from sweep.training.hyperparameters import Hyperparameters
 
 STEPS, STEPS_OF_MANY, MANY = 100_000, 10_000, 1000

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from sweep.base.progress import Step, ignore
 from sweep.losses import softplus
 from sweep.measure import Measure
-from sweep.progress import Step, ignore
 from sweep.training.optimizers import optimizer
 
 COPIES = 4

@@ -14,7 +14,10 @@ Each module imports only from those above it, and from those above `populations`
     catalogue  the laws by id, and the law that a text asks for
 """
 
-from sweep.distributions import Distribution, Exponential, Mixture, Normal, Quantile, Uniform
+from sweep.distributions.mixtures import Mixture
+from sweep.distributions.protocol import Distribution
+from sweep.distributions.quantiles import Quantile
+from sweep.distributions.standard import Exponential, Normal, Uniform
 from sweep.populations.catalogue import CATALOGUE, known, population
 from sweep.populations.forms import (
     FAMILIES,

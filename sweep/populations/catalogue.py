@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sweep.errors import InputError
-from sweep.families import Family, parsed
+from sweep.base.errors import InputError
+from sweep.base.families import Family, parsed
 from sweep.populations.forms import FAMILIES, uniform_logit
 from sweep.populations.ids import IDS
 from sweep.populations.law import Population

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from sweep.distributions import Distribution, Exponential, Mixture, Normal, Uniform
+from sweep.base.errors import InputError
+from sweep.base.families import Family, Parameter, short
 from sweep.distributions.arrays import namespace
-from sweep.errors import InputError
-from sweep.families import Family, Parameter, short
+from sweep.distributions.mixtures import Mixture
+from sweep.distributions.protocol import Distribution
+from sweep.distributions.standard import Exponential, Normal, Uniform
 from sweep.populations.ids import IDS
 from sweep.populations.law import Population
 from sweep.populations.links import cauchit, cloglog, linear, logistic, probit, step

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sweep.distributions import Distribution
+from sweep.base.errors import InputError
+from sweep.base.families import short
 from sweep.distributions.arrays import native
-from sweep.errors import InputError
-from sweep.families import short
+from sweep.distributions.protocol import Distribution
 
 CHECKED = 2**12
 """Quantiles at which a law is checked, besides those of its tails."""

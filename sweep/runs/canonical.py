@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweep.grid import axis
+from sweep.base.grid import axis
+from sweep.base.ranges import sizes
 from sweep.landscape import DTYPES, METHODS
 from sweep.losses import metric
 from sweep.populations import population
 from sweep.runs.keys import SpecError, refused, shown
 from sweep.runs.values import about, column, files, known, listed, require_once, seeds, whole_number
 from sweep.series import require_drawable
-from sweep.sizes import sizes
 
 
 def canonical(given: Mapping[str, Any], base: Path) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
+from sweep.base.provenance import versions
 from sweep.runs.directory import Directory
 from sweep.runs.journal import Done
 from sweep.runs.kinds import work_of
 from sweep.runs.results import Store
 from sweep.runs.spec import Spec
-from sweep.runs.versions import versions
 from sweep.runs.work import Work
 
 
@@ -82,7 +82,7 @@ def work(job: Job, index: int) -> Done | Failed:
 
 def _require_alike(job: Job) -> None:
     """Refuses to compute where results may differ: a worker may be on another machine."""
-    from sweep import devices
+    from sweep.base import devices
 
     here = devices.describe()
     if here != job.device:

@@ -23,8 +23,8 @@ from typing import Any
 
 import xxhash
 
-from sweep.errors import InputError
-from sweep.runs import disk
+from sweep.base import files
+from sweep.base.errors import InputError
 from sweep.runs.spec import Spec
 
 FORMAT = 1
@@ -165,7 +165,7 @@ class Directory:
     def unused(self) -> bool:
         """Whether a run may begin here: the directory is empty, or one was about to."""
         return all(
-            name == self.lock.name or name.endswith(disk.PARTIAL) for name in os.listdir(self.path)
+            name == self.lock.name or name.endswith(files.PARTIAL) for name in os.listdir(self.path)
         )
 
     def require_free(self, spec: Spec) -> None:
@@ -176,7 +176,7 @@ class Directory:
         """
         path = self.path
         if path.is_dir():
-            with disk.said(path):
+            with files.said(path):
                 free = self.unused()
             if not free:
                 raise InputError(self._occupied(spec))
@@ -205,8 +205,8 @@ class Directory:
         Raises:
             OSError: it cannot be written.
         """
-        disk.replace(self.begun, json.dumps(asdict(begun), indent=1).encode(), durable=True)
-        disk.replace(self.spec, begun.spec.encode(), durable=True)
+        files.replace(self.begun, json.dumps(asdict(begun), indent=1).encode(), durable=True)
+        files.replace(self.spec, begun.spec.encode(), durable=True)
 
     def require_spec(self, begun: Begun) -> Spec:
         """The spec of the run.
@@ -220,7 +220,7 @@ class Directory:
         if spec.fingerprint != begun.fingerprint:
             raise self._damaged()
         if not self.spec.exists():
-            disk.replace(self.spec, begun.spec.encode())
+            files.replace(self.spec, begun.spec.encode())
         found = Spec.read(self.spec, base=begun.base)
         if found.fingerprint != begun.fingerprint:
             raise InputError(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweep.runs import disk
+from sweep.base import files
 
 Event = dict[str, Any]
 """`time` in UTC as ISO 8601 has it, `event`, its name, and what is known of it."""
@@ -27,7 +27,7 @@ class Events:
     """Writes the log, and tells whoever watches."""
 
     def __init__(self, path: Path, watcher: Watcher | None = None) -> None:
-        self._lines = disk.Lines(path)
+        self._lines = files.Lines(path)
         self._watcher = watcher
 
     def __call__(self, name: str, **details: Any) -> None:

@@ -16,10 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from sweep.engines import Engine, Serial
-from sweep.errors import InputError
-from sweep.progress import bar
-from sweep.runs import compute, disk, journal
+from sweep.base import files
+from sweep.base.errors import InputError
+from sweep.base.executors import Engine, Serial
+from sweep.base.progress import bar
+from sweep.base.provenance import require_device, require_same, versions
+from sweep.runs import compute, journal
 from sweep.runs.compute import Failed, Job
 from sweep.runs.directory import Begun, Directory, require_data
 from sweep.runs.events import Events, Watcher
@@ -30,7 +32,6 @@ from sweep.runs.recovery import recover, settle
 from sweep.runs.results import Store
 from sweep.runs.spec import Spec
 from sweep.runs.status import Status, status
-from sweep.runs.versions import require_device, require_same, versions
 from sweep.runs.work import Work
 
 TABLES = 60.0
@@ -64,7 +65,7 @@ def run(
         KeyboardInterrupt: on Ctrl-C; says how to go on.
         TypeError: the spec is none.
     """
-    from sweep import devices
+    from sweep.base import devices
 
     if not isinstance(spec, Spec):
         raise TypeError(f"spec is a {type(spec).__name__}; give sweep.Spec.read(path) or another")
@@ -82,7 +83,7 @@ def run(
     )
     with engine or Serial() as working, _owned(directory):
         directory.require_free(spec)  # again: another process may have come first
-        with disk.said(directory.path, "no run was begun; begin it again where it can be"):
+        with files.said(directory.path, "no run was begun; begin it again where it can be"):
             directory.begin(begun)
         return _Run(directory, begun, work, working).go("started", progress, on_event)
 
@@ -109,7 +110,7 @@ def resume(
             it cannot be written; or a task could not be done, and then all others are.
         KeyboardInterrupt: on Ctrl-C; says how to go on.
     """
-    from sweep import devices
+    from sweep.base import devices
 
     directory = Directory(Path(out))
     begun = directory.read()
@@ -124,10 +125,10 @@ def resume(
 @contextmanager
 def _owned(directory: Directory) -> Iterator[None]:
     """The directory is there and held, and what the system refuses becomes one sentence."""
-    with disk.said(directory.path):
+    with files.said(directory.path):
         directory.path.mkdir(exist_ok=True)
     then = f"what is done stays, and `sweep resume {directory.path}` goes on with it"
-    with disk.said(directory.path, then), directory.held():
+    with files.said(directory.path, then), directory.held():
         yield
 
 
@@ -204,7 +205,7 @@ class _Run:
         )
         written = time.monotonic()
         with (
-            closing(disk.Lines(self.directory.journal)) as lines,
+            closing(files.Lines(self.directory.journal)) as lines,
             bar("run", beat.total, "tasks", progress, done=beat.done, scale=False) as step,
             closing(cast(Any, self.engine.run(partial(compute.work, job), left))) as results,
         ):
@@ -217,7 +218,7 @@ class _Run:
                     self.store.write_tables(self.done.values())
                     written = time.monotonic()
 
-    def _mark(self, result: Done | Failed, lines: disk.Lines, log: Events, beat: Beat) -> None:
+    def _mark(self, result: Done | Failed, lines: files.Lines, log: Events, beat: Beat) -> None:
         """Marks a task as done, or as one that could not be."""
         of = self.work.named(result.task)
         if isinstance(result, Failed):

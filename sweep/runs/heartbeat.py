@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweep.runs import disk
+from sweep.base import files
 
 INTERVAL = 1.0
 """Seconds between two beats."""
@@ -100,7 +100,7 @@ class Heart:
     def _write(self) -> None:
         self.beat.time = time.time()
         with suppress(OSError):  # a full disk is for whoever writes results to tell
-            disk.replace(self._path, json.dumps(asdict(self.beat)).encode())
+            files.replace(self._path, json.dumps(asdict(self.beat)).encode())
 
 
 def read(path: Path) -> Beat | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from sweep.runs import disk
+from sweep.base import files
 
 CHECK = ',"check":"'
 """What comes before the checksum of a line's text up to there."""
@@ -108,10 +108,10 @@ def rewrite(path: Path, done: Iterable[Done]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    disk.replace(path, "".join(f"{line(one)}\n" for one in done).encode(), durable=True)
+    files.replace(path, "".join(f"{line(one)}\n" for one in done).encode(), durable=True)
 
 
-def append(journal: disk.Lines, done: Done) -> None:
+def append(journal: files.Lines, done: Done) -> None:
     """Marks a task as done.
 
     Raises:

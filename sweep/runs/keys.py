@@ -11,8 +11,8 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sweep.errors import InputError
-from sweep.families import short
+from sweep.base.errors import InputError
+from sweep.base.families import short
 
 
 class SpecError(InputError):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sweep.base.errors import InputError
 from sweep.data import Sample, load
-from sweep.errors import InputError
 from sweep.landscape import prepare
 from sweep.losses import Counting, metric
 from sweep.measure import Measure

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.runs.directory import fingerprint
 from sweep.runs.spec import Spec
 from sweep.runs.trainings import Training

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from sweep.progress import bar
-from sweep.runs import disk, journal
+from sweep.base import files
+from sweep.base.progress import bar
+from sweep.runs import journal
 from sweep.runs.directory import Begun, Directory
 from sweep.runs.journal import Done
 from sweep.runs.results import Store
@@ -74,7 +75,7 @@ def settle(directory: Directory, store: Store) -> int:
 def _clear(directory: Directory) -> int:
     """Removes partial files beside the store."""
     with os.scandir(directory.path) as entries:
-        partial = [entry.name for entry in entries if entry.name.endswith(disk.PARTIAL)]
+        partial = [entry.name for entry in entries if entry.name.endswith(files.PARTIAL)]
     for name in partial:
         (directory.path / name).unlink(missing_ok=True)
     return len(partial)

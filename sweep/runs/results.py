@@ -20,7 +20,7 @@ import numpy as np
 import xxhash
 from jaxtyping import Shaped
 
-from sweep.runs import disk
+from sweep.base import files as disk
 from sweep.runs.directory import Begun
 from sweep.runs.journal import Chunk, Done
 from sweep.runs.skeleton import encode, skeleton

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
-from sweep.grid import Grid, axis
+from sweep.base.grid import Grid, axis
 from sweep.populations import Population, population
 from sweep.runs import canonical, toml
 from sweep.runs.keys import KEYS, SpecError, require_known, typed

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweep.errors import InputError
-from sweep.records import plain
+from sweep.base.errors import InputError
+from sweep.base.records import plain
 from sweep.runs import heartbeat, journal
 from sweep.runs.directory import Directory
 from sweep.runs.heartbeat import Beat

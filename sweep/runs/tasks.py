@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from sweep.base.ranges import size_text
 from sweep.runs.spec import Spec
-from sweep.sizes import size_text
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 LARGEST = 2**24
 """Bytes beyond which a file is no spec."""

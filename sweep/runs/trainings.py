@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweep.grid import RESULT_LIMIT
+from sweep.base.grid import RESULT_LIMIT
+from sweep.base.ranges import whole
 from sweep.runs.keys import TRAINING, SpecError, refused, require_known, typed
 from sweep.runs.values import (
     MOST_TASKS,
@@ -22,7 +23,6 @@ from sweep.runs.values import (
     seeds,
     whole_number,
 )
-from sweep.sizes import whole
 from sweep.training.ensemble import DTYPES
 from sweep.training.files import SHARE
 from sweep.training.hyperparameters import (

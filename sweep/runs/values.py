@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sweep.errors import InputError
-from sweep.grid import axis
+from sweep.base.errors import InputError
+from sweep.base.grid import axis
+from sweep.base.ranges import whole
 from sweep.runs.keys import SpecError, bare, refused, shown
-from sweep.sizes import whole
 
 MOST_TASKS = 10**7
 """Tasks of one run."""

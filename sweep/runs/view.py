@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sweep.base.ranges import size_title
 from sweep.data import Sample, load
 from sweep.optima import Optimum
 from sweep.optimum import optimum
@@ -21,7 +22,6 @@ from sweep.runs.directory import Directory
 from sweep.runs.landscapes import columns
 from sweep.runs.spec import Spec
 from sweep.series import sample, spread
-from sweep.sizes import size_title
 from sweep.training.statistics import quantile_bands
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sweep.intervals import student
+from sweep.base.intervals import student
 from sweep.study.fits import beyond, reach, smoothed, weighted
 from sweep.study.rates import RESOLUTION, require_possible, resolved
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Num
 
-from sweep.intervals import LEVEL, student
+from sweep.base.intervals import LEVEL, student
 
 EVENNESS = 1e-6
 """Least smoothed standard error as a fraction of the largest: more of a contrast in the weights

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
+from sweep.base.records import plain
 from sweep.limits import Limit, Limits
 from sweep.optima import Optimum, Status
-from sweep.records import plain
 from sweep.study.fits import smoothed, weighted
 
 if TYPE_CHECKING:

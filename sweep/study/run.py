@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
+from sweep.base.progress import bar
+from sweep.base.ranges import sizes as sizes_of
+from sweep.base.ranges import whole
+from sweep.base.records import plain
 from sweep.landscape import BUDGET
 from sweep.limits import Limits, limits
 from sweep.measure import Measure
@@ -18,10 +22,6 @@ from sweep.optima import PopulationOptimum
 from sweep.optimum import optimum
 from sweep.populations import Population
 from sweep.populations import population as law_of
-from sweep.progress import bar
-from sweep.records import plain
-from sweep.sizes import sizes as sizes_of
-from sweep.sizes import whole
 from sweep.study.rates import GapFit, Rate, gap_fit, summary
 from sweep.study.rates import rates as rates_of
 from sweep.study.verdict import EPSILON, REFERENCES, Verdict, require_epsilon, verdict

@@ -18,16 +18,17 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep import confusion, cuts, devices, sampling
+from sweep import confusion, cuts, sampling
+from sweep.base import devices
+from sweep.base.errors import InputError
+from sweep.base.grid import RESULT_LIMIT
+from sweep.base.progress import Step
 from sweep.data import Sample
-from sweep.errors import InputError
-from sweep.grid import RESULT_LIMIT
 from sweep.measure import Measure
 from sweep.optima import AccuracyOptimum, PopulationOptimum
 from sweep.optimum import optimum
 from sweep.populations import Population
 from sweep.preparation import versions
-from sweep.progress import Step
 from sweep.sampling import Layout
 from sweep.study.replicates import optima
 from sweep.study.scan import STATUSES

@@ -42,10 +42,10 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from sweep.errors import InputError
-from sweep.intervals import LEVEL
+from sweep.base.errors import InputError
+from sweep.base.intervals import LEVEL
+from sweep.base.records import plain
 from sweep.optima import Optimum, PopulationOptimum
-from sweep.records import plain
 from sweep.study.evidence import (
     POWERS,
     Evidence,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sweep.families import Parameter
+from sweep.base.families import Parameter
 from sweep.training.choices import Choice, choice, chosen
 
 Activation = Callable[[Any], Any]

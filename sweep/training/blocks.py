@@ -50,7 +50,7 @@ def trained_in_blocks(
         budget: bytes.
         step: is told how many networks were trained.
     """
-    from sweep import devices
+    from sweep.base import devices
 
     most = room = side_by_side(problem.draw(seeds[0]), combinations, epochs, len(kept), budget)
     threads = 1

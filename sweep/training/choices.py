@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sweep.errors import InputError
-from sweep.families import Family, Parameter, parsed
+from sweep.base.errors import InputError
+from sweep.base.families import Family, Parameter, parsed
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.training.hyperparameters import NAMES, NUMBERS, Hyperparameters
 from sweep.training.problems import Problem
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep import tables
+from sweep.base.errors import InputError
 from sweep.columns import column, refuse, require_finite
-from sweep.errors import InputError
 from sweep.training.problems import Problem
 from sweep.training.split import Points, Split
 

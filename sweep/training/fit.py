@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from sweep.devices import on_host
+from sweep.base.devices import on_host
 from sweep.training.loop import Program, Recorded, Set, train_one
 
 QUICKLY = {

@@ -14,10 +14,10 @@ from functools import partial
 from numbers import Real
 from typing import Any
 
-from sweep.errors import InputError
-from sweep.families import Family, short
+from sweep.base.errors import InputError
+from sweep.base.families import Family, short
+from sweep.base.ranges import whole
 from sweep.losses import METRICS, Smooth, metric
-from sweep.sizes import whole
 from sweep.training.activations import activation
 from sweep.training.optimizers import optimizer, schedule
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 from sweep.training.draws import Sizes, interaction, two_clouds
 from sweep.training.split import Split, split
 

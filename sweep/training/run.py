@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweep.errors import InputError
-from sweep.progress import bar
-from sweep.sizes import whole
+from sweep.base.errors import InputError
+from sweep.base.progress import bar
+from sweep.base.ranges import whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -132,7 +132,7 @@ def _weights(
 
 
 def _attributes(asked: Problem, fixed: Mapping[str, Setting], dtype: str) -> dict[str, Any]:
-    from sweep import devices
+    from sweep.base import devices
     from sweep.training.hyperparameters import written
 
     values = {name: _attribute(written(name, value)) for name, value in fixed.items()}

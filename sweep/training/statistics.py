@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sweep.intervals import student, wilson
+from sweep.base.intervals import student, wilson
 from sweep.training.results import CURVES
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 Member = TypeVar("Member")
 """What a family makes: a metric, or a law."""

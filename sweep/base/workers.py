@@ -14,7 +14,7 @@ from itertools import pairwise
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, cast
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 if TYPE_CHECKING:
     from distributed import Client, SpecCluster

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from threadpoolctl import threadpool_limits
 
-from sweep.progress import ignore
+from sweep.base.progress import ignore
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 AXIS = "shards"
 """Name of the one axis along which arrays are spread: one shard a device."""

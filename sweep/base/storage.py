@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr

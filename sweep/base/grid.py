@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 RESULT_LIMIT = 4 * 2**30
 """Bytes that the variables of one landscape may take in memory."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import xxhash
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 PACKAGES = ("sweep", "jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs", "optax")
 """Distributions that compute results or write them."""

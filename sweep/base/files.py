@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 PARTIAL = ".partial"
 """Suffix of a file that is not whole yet; one that is left over is of a process that was killed."""

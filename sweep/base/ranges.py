@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sweep.errors import InputError
+from sweep.base.errors import InputError
 
 LARGEST = 2**53
 """Beyond it float64 no longer tells a number of points from the next."""

@@ -1,6 +1,6 @@
 from . import archive as archive
 from . import data as data
-from . import losses as losses
+from . import metrics as metrics
 from . import populations as populations
 from .base.errors import InputError as InputError
 from .data import Batch as Batch

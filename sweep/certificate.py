@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sweep import chebyshev
 from sweep.lattice import CHUNK, MOMENTS
+from sweep.metrics import chebyshev
 from sweep.plan import UNIT
 from sweep.sketch import Sketch
 from sweep.sums import RESOLUTION

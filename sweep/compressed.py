@@ -22,11 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sweep.analytic import profile
 from sweep.base import devices
 from sweep.base.progress import Step, ignore
 from sweep.fold import Window
-from sweep.losses import Loss, Smooth
+from sweep.metrics.metrics import Loss, Smooth
+from sweep.metrics.profile import profile
 from sweep.plan import Plan
 
 TILE = (128, 128, 512)

@@ -14,8 +14,8 @@ from sweep.base.devices import cores
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
 from sweep.confusion import brackets, confusion, rounding_bound
-from sweep.losses import Counting
 from sweep.measure import Measure
+from sweep.metrics.metrics import Counting
 
 CELLS_AT_ONCE = 2**17
 """Most cells whose counts are taken together; more are no faster."""

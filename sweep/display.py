@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from sweep.base.errors import InputError
 from sweep.diagnosis.views import about
 from sweep.landscape import landscape
-from sweep.losses import metric as known
+from sweep.metrics.metrics import metric as known
 from sweep.optima import Optimum
 from sweep.optimum import optimum
 from sweep.predictions import Predictions

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep import chebyshev
 from sweep.lattice import MOMENTS, Deposit, Lattice
+from sweep.metrics import chebyshev
 from sweep.plan import Plan
 
 

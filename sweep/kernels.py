@@ -18,11 +18,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from sweep.analytic import profile
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
-from sweep.losses import Loss, Smooth
 from sweep.measure import Measure
+from sweep.metrics.metrics import Loss, Smooth
+from sweep.metrics.profile import profile
 from sweep.points import Points
 
 ROW = 512

@@ -26,8 +26,8 @@ from sweep.compressed import Surface
 from sweep.deposits import chunks, deposit, largest_chunk
 from sweep.fold import fold, gain
 from sweep.lattice import Deposit
-from sweep.losses import Loss, Smooth
 from sweep.measure import Measure
+from sweep.metrics.metrics import Loss, Smooth
 from sweep.plan import LARGEST, CompressionError, Plan, plan
 from sweep.sketch import Sketch
 

@@ -24,7 +24,7 @@ from sweep.base.grid import Grid
 from sweep.confusion import Confusion
 from sweep.data import Batch
 from sweep.kernels import ROW, TILE, Span, spans
-from sweep.losses import Counting, Smooth
+from sweep.metrics.metrics import Counting, Smooth
 from sweep.models import Logit, Params, PerSample, Slice, place
 
 Metric = Smooth | Counting | PerSample

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sweep.analytic import HEIGHT
 from sweep.base.errors import InputError
 from sweep.distributions.mixtures import Mixture
 from sweep.distributions.protocol import Distribution
+from sweep.metrics.profile import HEIGHT
 from sweep.populations import Population
 
 NODES = 16

@@ -23,12 +23,12 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep import chebyshev
-from sweep.analytic import Profile, profile
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.lattice import CHUNK, MOMENTS, Lattice
-from sweep.losses import Loss
+from sweep.metrics import chebyshev
+from sweep.metrics.metrics import Loss
+from sweep.metrics.profile import Profile, profile
 
 SHARE = 1 / 16
 """Part of the tolerance that each kind of interpolation error may take."""

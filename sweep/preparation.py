@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from sweep import pairs
-from sweep.analytic import profile
 from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
@@ -21,9 +20,10 @@ from sweep.base.progress import bar
 from sweep.base.timing import Clock
 from sweep.counts import bracketed, counting_bound, counts
 from sweep.data import Batch, Sample
-from sweep.losses import Counting, Smooth
 from sweep.measure import Measure, as_measure
 from sweep.methods import Part, Request, smooth
+from sweep.metrics.metrics import Counting, Smooth
+from sweep.metrics.profile import profile
 from sweep.models import PerSample, Slice, as_batch
 from sweep.pairs import Metric
 from sweep.points import order

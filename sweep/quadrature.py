@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from sweep import chebyshev
-from sweep.analytic import Profile
 from sweep.base.errors import InputError
+from sweep.metrics import chebyshev
+from sweep.metrics.profile import Profile
 from sweep.panels import AT_NODES, CURVED, NEAR, NODES, TO_SERIES, UNIT, WEIGHTS, Panels, T
 from sweep.populations import Population
 

@@ -26,7 +26,7 @@ from jaxtyping import Float, Shaped
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.lattice import MOMENTS, Deposit
-from sweep.losses import Loss
+from sweep.metrics.metrics import Loss
 from sweep.plan import CompressionError, plan
 from sweep.points import cumulative
 from sweep.sums import RESOLUTION, Sums

@@ -20,7 +20,7 @@ from sweep.base.families import short
 from sweep.base.grid import Grid
 from sweep.cuts import edges
 from sweep.lattice import Lattice
-from sweep.losses import Loss, Smooth, metric
+from sweep.metrics.metrics import Loss, Smooth, metric
 from sweep.plan import CompressionError, plan
 
 MOST_CELLS = 2**24

@@ -16,8 +16,8 @@ from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.timing import Clock
 from sweep.counts import bracketed_names
-from sweep.losses import Counting
 from sweep.methods import Part
+from sweep.metrics.metrics import Counting
 from sweep.pairs import Metric
 
 LINE = {

@@ -23,8 +23,8 @@ from sweep.compressed import Surface
 from sweep.deposits import deposit
 from sweep.fold import Window, fold
 from sweep.lattice import CHUNK, TINY, Deposit
-from sweep.losses import Smooth
 from sweep.measure import Measure
+from sweep.metrics.metrics import Smooth
 from sweep.plan import UNIT, Plan
 from sweep.points import Points
 

@@ -4,8 +4,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from sweep.analytic import HEIGHT, profile
-from sweep.losses import metric, softplus, softplus_of_minus
+from sweep.metrics.metrics import metric, softplus, softplus_of_minus
+from sweep.metrics.profile import HEIGHT, profile
 
 
 def test_cross_entropy_profile_is_what_calculus_says():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sweep import chebyshev
-from sweep.analytic import profile
-from sweep.losses import softplus, softplus_of_minus
+from sweep.metrics import chebyshev
+from sweep.metrics.metrics import softplus, softplus_of_minus
+from sweep.metrics.profile import profile
 
 
 @pytest.mark.parametrize("p", [1, 2, 3, 8, 31])

@@ -13,7 +13,7 @@ import xarray as xr
 
 import sweep
 from sweep.cli.app import DEAF
-from sweep.losses import METRICS
+from sweep.metrics.metrics import METRICS
 from tests.oracle import untimed
 
 ILLUSTRATION = str(Path(sweep.__file__).parent / "illustrations" / "illustration2.csv")

@@ -12,7 +12,7 @@ from sweep.base.grid import Grid
 from sweep.compressed import Surface
 from sweep.deposits import deposit
 from sweep.fold import fold
-from sweep.losses import metric
+from sweep.metrics.metrics import metric
 from sweep.plan import CompressionError, plan
 from tests import hard
 

@@ -6,8 +6,8 @@ import pytest
 import sweep
 from sweep import InputError, Sample, kernels
 from sweep.base.grid import Grid
-from sweep.losses import METRICS, Smooth, metric
 from sweep.measure import Measure
+from sweep.metrics.metrics import METRICS, Smooth, metric
 from sweep.points import Points
 from tests import oracle
 

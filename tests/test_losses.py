@@ -6,12 +6,13 @@ import pytest
 from sklearn import metrics as sk
 
 import sweep
-from sweep import InputError, Measure, Sample, losses
-from sweep.analytic import profile
+from sweep import InputError, Measure, Sample
 from sweep.base.families import Family
 from sweep.confusion import confusion
 from sweep.counts import counting_bound
-from sweep.losses import METRICS, Counting, Smooth, metric
+from sweep.metrics import metrics
+from sweep.metrics.metrics import METRICS, Counting, Smooth, metric
+from sweep.metrics.profile import profile
 
 HARD = [0.0, 1e-8, -1e-8, 0.3, -2.0, 30.0, -30.0, 800.0, -800.0, 1e9, -1e9]
 
@@ -85,7 +86,7 @@ def test_losses_are_zero_at_the_good_infinity_and_analytic_beside_the_real_line(
 @pytest.mark.parametrize("gamma", [0, 0.5, 2, 100])
 def test_losses_round_by_less_than_the_bound_of_a_sum_allows(gamma, dtype):
     z = np.linspace(-45, 45, 181, dtype=dtype)
-    found = losses.focal(gamma).negative(z)
+    found = metrics.focal(gamma).negative(z)
     with mpmath.workdps(40):
         for zi, value in zip(z, found, strict=True):
             v = mpmath.mpf(float(zi))
@@ -105,7 +106,7 @@ def test_gradients_have_no_jump_where_the_logit_is_0(name):
 def test_sigmoid_keeps_its_tails():
     z = np.array([-np.inf, -1e9, -700, -30, 0, 30, 800, np.inf])
     expected = [0, 0, np.exp(-700.0), 9.357622968839299e-14, 0.5, 1 - 9.357622968839299e-14, 1, 1]
-    np.testing.assert_allclose(losses.sigmoid(z), expected, rtol=1e-14)
+    np.testing.assert_allclose(metrics.sigmoid(z), expected, rtol=1e-14)
 
 
 def _random(seed, weighted=False, classes=2, n=30):
@@ -258,14 +259,14 @@ def test_counting_metrics_of_counts_need_no_bound_where_they_are_one_ratio():
 
 SAME = {
     "focal": ["focal", "focal()", "focal(2)", "focal(gamma=2)", " focal ( gamma = 2.0 ) "],
-    "focal(3)": ["focal(3)", "focal(3.0)", "focal(gamma=3e0)", losses.focal(3)],
-    "focal(0)": ["focal(0)", "focal(-0.0)", losses.focal(gamma=0)],
+    "focal(3)": ["focal(3)", "focal(3.0)", "focal(gamma=3e0)", metrics.focal(3)],
+    "focal(0)": ["focal(0)", "focal(-0.0)", metrics.focal(gamma=0)],
     "weighted_cross_entropy(1,5)": [
         "weighted_cross_entropy(1, 5)",
         "weighted_cross_entropy(w1=5)",
         "weighted_cross_entropy(w1=5, w0=1)",
         "weighted_cross_entropy(1, w1=5)",
-        losses.weighted_cross_entropy(w1=5.0),
+        metrics.weighted_cross_entropy(w1=5.0),
     ],
     "brier": ["brier", "brier()", METRICS["brier"]],
 }
@@ -279,7 +280,7 @@ def test_however_it_is_asked_for_it_is_the_same_object(name):
 def test_names_say_the_parameters():
     assert metric("focal").name == "focal(gamma=2)"
     assert metric("focal(0.5)").name == "focal(gamma=0.5)"
-    assert metric(losses.focal).name == "focal(gamma=2)"
+    assert metric(metrics.focal).name == "focal(gamma=2)"
     assert metric("weighted_cross_entropy(w1=5)").name == "weighted_cross_entropy(w0=1,w1=5)"
     assert metric("penalised_cross_entropy(1e-5)").name == "penalised_cross_entropy(l1=1e-05,l2=0)"
     for asked in METRICS.values():
@@ -334,9 +335,9 @@ def test_bad_texts_are_refused_in_one_sentence(text):
 
 def test_bad_parameters_of_a_call_are_refused_likewise():
     with pytest.raises(InputError, match="gamma=x is not a number"):
-        losses.focal("x")
+        metrics.focal("x")
     with pytest.raises(InputError, match="no parameter 'alpha'"):
-        losses.focal(alpha=1)
+        metrics.focal(alpha=1)
 
 
 def test_the_table_holds_three_kinds():

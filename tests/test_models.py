@@ -8,11 +8,12 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import InputError, Sample, Slice, losses, pairs
+from sweep import InputError, Sample, Slice, pairs
 from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.data import Batch
-from sweep.losses import metric
+from sweep.metrics import metrics as losses
+from sweep.metrics.metrics import metric
 from tests import oracle
 
 BUDGET = 2**29

@@ -18,8 +18,8 @@ from sweep import Sample, kernels
 from sweep.base import progress, timing
 from sweep.base.grid import Grid
 from sweep.base.timing import Clock
-from sweep.losses import metric
 from sweep.measure import Measure
+from sweep.metrics.metrics import metric
 
 
 @contextmanager

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from sweep import InputError, Measure
-from sweep.analytic import profile
-from sweep.losses import METRICS, softplus
+from sweep.metrics.metrics import METRICS, softplus
+from sweep.metrics.profile import profile
 from sweep.populations import CATALOGUE, Normal, Population, Quantile, Uniform, population
 from sweep.quadrature import Quadrature
 from tests.formulas import FORMULAS, moved

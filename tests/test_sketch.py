@@ -12,7 +12,7 @@ from sweep import InputError, Measure, Sample, Sketch, streams
 from sweep.base.grid import Grid, axis
 from sweep.confusion import confusion
 from sweep.kernels import direct_cells
-from sweep.losses import METRICS, Counting
+from sweep.metrics.metrics import METRICS, Counting
 from sweep.shards import Rows
 from sweep.streams import Sketcher, merged, rows_of
 from sweep.terms import MOST_CELLS, Terms

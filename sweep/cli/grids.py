@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from sweep.base.errors import InputError
 from sweep.cli.app import UsageError
-from sweep.losses import known as known_metrics
-from sweep.losses import metric as metric_named
+from sweep.metrics.metrics import known as known_metrics
+from sweep.metrics.metrics import metric as metric_named
 
 Slopes = Annotated[str, Parameter(allow_leading_hyphen=True, help="Axis of slopes.")]
 Intercepts = Annotated[str, Parameter(allow_leading_hyphen=True, help="Axis of intercepts.")]

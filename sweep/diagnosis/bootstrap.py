@@ -20,7 +20,7 @@ from sweep.diagnosis.refits import Refitter, Row, Samples, Start
 from sweep.diagnosis.resample import at_once, draw, seeds
 from sweep.diagnosis.scores import entropy, worst_parts
 from sweep.diagnosis.split import Split
-from sweep.losses import softplus
+from sweep.metrics.metrics import softplus
 from sweep.predictions import Predictions
 
 THREADS = 2

@@ -21,8 +21,8 @@ from sweep.diagnosis.multiclass import Rows
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
 from sweep.diagnosis.split import Split
-from sweep.losses import softplus
 from sweep.measure import Measure
+from sweep.metrics.metrics import softplus
 from sweep.optima import CrossEntropyOptimum
 from sweep.optimum import cross_entropy_optimum
 from sweep.predictions import Predictions

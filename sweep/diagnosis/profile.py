@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.polynomial import chebyshev as series
 
-from sweep.chebyshev import points
 from sweep.diagnosis.multiclass import Rows
+from sweep.metrics.chebyshev import points
 
 REACH = 8.0
 """Standard errors of the optimum to each side of it in which those of draws are looked for."""

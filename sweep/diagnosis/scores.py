@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sweep.losses import softplus
+from sweep.metrics.metrics import softplus
 from sweep.predictions import Predictions
 
 AT_ONCE = 2**20

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.diagnosis.scores import log_probabilities, losses, worst_rows
-from sweep.losses import sigmoid, softplus
+from sweep.metrics.metrics import sigmoid, softplus
 from sweep.predictions import Predictions
 
 FEW = 0.03

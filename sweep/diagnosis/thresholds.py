@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import Threshold
 from sweep.diagnosis.scores import correct, mean
-from sweep.losses import sigmoid
+from sweep.metrics.metrics import sigmoid
 from sweep.optima import AccuracyOptimum
 from sweep.predictions import Predictions
 

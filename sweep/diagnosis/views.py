@@ -14,7 +14,7 @@ from sweep.base.intervals import wilson
 from sweep.diagnosis import scores
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.landscape import landscape
-from sweep.losses import sigmoid, softplus
+from sweep.metrics.metrics import sigmoid, softplus
 from sweep.predictions import Predictions
 
 if TYPE_CHECKING:

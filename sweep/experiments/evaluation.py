@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from sweep.experiments.catalogue import Cause
 from sweep.experiments.recognition import findings_of
-from sweep.losses import Counting, metric
+from sweep.metrics.metrics import Counting, metric
 from sweep.training.ensemble import stacked, trained
 from sweep.training.results import CURVES
 

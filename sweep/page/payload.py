@@ -17,7 +17,7 @@ from jaxtyping import Float
 from sweep.diagnosis import views
 from sweep.diagnosis.nodes import Nodes, compress
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
-from sweep.losses import softplus
+from sweep.metrics.metrics import softplus
 from sweep.page.markup import Html
 from sweep.predictions import Predictions
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sweep.losses import sigmoid, softplus
 from sweep.measure import Measure
+from sweep.metrics.metrics import sigmoid, softplus
 
 ITERATIONS = 200
 """Steps of Newton's method; what the tests try takes fewer than 20."""

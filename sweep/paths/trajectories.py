@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from sweep.base.progress import Step, ignore
-from sweep.losses import softplus
 from sweep.measure import Measure
+from sweep.metrics.metrics import softplus
 from sweep.training.optimizers import optimizer
 
 COPIES = 4

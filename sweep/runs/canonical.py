@@ -15,7 +15,7 @@ from typing import Any
 from sweep.base.grid import axis
 from sweep.base.ranges import sizes
 from sweep.landscape import DTYPES, METHODS
-from sweep.losses import metric
+from sweep.metrics.metrics import metric
 from sweep.populations import population
 from sweep.runs.keys import SpecError, refused, shown
 from sweep.runs.values import about, column, files, known, listed, require_once, seeds, whole_number

@@ -17,8 +17,8 @@ import numpy as np
 from sweep.base.errors import InputError
 from sweep.data import Sample, load
 from sweep.landscape import prepare
-from sweep.losses import Counting, metric
 from sweep.measure import Measure
+from sweep.metrics.metrics import Counting, metric
 from sweep.optimum import optimum
 from sweep.populations import Population
 from sweep.runs import tables, tasks

@@ -17,7 +17,7 @@ from typing import Any
 from sweep.base.errors import InputError
 from sweep.base.families import Family, short
 from sweep.base.ranges import whole
-from sweep.losses import METRICS, Smooth, metric
+from sweep.metrics.metrics import METRICS, Smooth, metric
 from sweep.training.activations import activation
 from sweep.training.optimizers import optimizer, schedule
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from sweep.losses import Smooth, metric, softplus
+from sweep.metrics.metrics import Smooth, metric, softplus
 from sweep.training.networks import Weights
 
 CROSS_ENTROPY = metric("cross_entropy")

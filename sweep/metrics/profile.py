@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
-from sweep.losses import Loss
+from sweep.metrics.metrics import Loss
 
 HEIGHT = 2.75
 """Half-height of the strip that is used, below pi: nearer to it a loss grows without bound."""

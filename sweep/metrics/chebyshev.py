@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
-from sweep.analytic import HEIGHT, Profile
+from sweep.metrics.profile import HEIGHT, Profile
 
 LEAST = 1e-100
 """Widths and distances below which all are one: their quotients would overflow."""

@@ -1,0 +1,10 @@
+from .metrics import METRICS as METRICS
+from .metrics import Counting as Counting
+from .metrics import Metric as Metric
+from .metrics import Smooth as Smooth
+from .metrics import focal as focal
+from .metrics import known as known
+from .metrics import metric as metric
+from .metrics import penalised_cross_entropy as penalised_cross_entropy
+from .metrics import smoothed_cross_entropy as smoothed_cross_entropy
+from .metrics import weighted_cross_entropy as weighted_cross_entropy

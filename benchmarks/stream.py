@@ -149,7 +149,7 @@ def dask(folder: Path, edge: int, workers: int) -> dict[str, Any]:
 def _asked(folder: Path, edge: int) -> tuple[Any, Any]:
     """The shards, and the terms of a sketch of them."""
     from sweep.base.grid import Grid, axis
-    from sweep.shards import Shards
+    from sweep.data.shards import Shards
     from sweep.terms import Terms
 
     shards, ab = Shards.of(shards_of(folder)), axis(f"{SPAN}:{edge}")

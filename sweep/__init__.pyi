@@ -3,8 +3,8 @@ from . import data as data
 from . import metrics as metrics
 from . import populations as populations
 from .base.errors import InputError as InputError
-from .data import Batch as Batch
-from .data import Sample as Sample
+from .data.sample import Batch as Batch
+from .data.sample import Sample as Sample
 from .diagnosis.report import Diagnosis as Diagnosis
 from .diagnosis.report import Finding as Finding
 from .diagnosis.run import diagnose as diagnose

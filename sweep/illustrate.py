@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweep.base.records import plain
-from sweep.data import Sample, illustration
+from sweep.data.sample import Sample, illustration
 from sweep.landscape import landscape
 from sweep.optima import Optimum
 from sweep.optimum import optimum
@@ -102,7 +102,7 @@ def illustrate(k: int) -> Illustration:
 
 
 def _published() -> dict[str, Any]:
-    source = resources.files("sweep") / "illustrations" / "published.toml"
+    source = resources.files("sweep.data") / "illustrations" / "published.toml"
     return tomllib.loads(source.read_text(encoding="utf-8"))
 
 

@@ -18,9 +18,9 @@ from sweep.base.errors import InputError
 from sweep.base.executors import Engine
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
+from sweep.data.shards import Shards
 from sweep.hosts import Host, agreed, everyone, gathered
 from sweep.lattice import Lattice
-from sweep.shards import Shards
 from sweep.sketch import Mark, Sketch
 from sweep.streams import Sketcher
 from sweep.sums import Sums

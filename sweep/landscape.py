@@ -14,7 +14,7 @@ from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.families import Family
 from sweep.base.grid import Grid, axis
-from sweep.data import Batch, Sample
+from sweep.data.sample import Batch, Sample
 from sweep.measure import Measure
 from sweep.metrics.metrics import Counting, Smooth, metric
 from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice

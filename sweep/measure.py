@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid, axis
 from sweep.binned import Binned
-from sweep.data import Sample, digest
+from sweep.data.sample import Sample, digest
 from sweep.panels import NODES
 from sweep.points import Points, cumulative, pick
 from sweep.populations import Population

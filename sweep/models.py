@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sweep.base.errors import InputError
-from sweep.data import Batch, Sample
+from sweep.data.sample import Batch, Sample
 from sweep.measure import Measure
 from sweep.populations import Population
 from sweep.sketch import Sketch

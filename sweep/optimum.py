@@ -28,7 +28,7 @@ from sweep.brackets import Brackets
 from sweep.confusion import BestCuts, best_cuts
 from sweep.continuous import BestIntervals, best_intervals
 from sweep.cuts import cut
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.distributions.arrays import native
 from sweep.measure import Measure, as_measure
 from sweep.newton import minimise

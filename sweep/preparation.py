@@ -19,7 +19,7 @@ from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.timing import Clock
 from sweep.counts import bracketed, counting_bound, counts
-from sweep.data import Batch, Sample
+from sweep.data.sample import Batch, Sample
 from sweep.measure import Measure, as_measure
 from sweep.methods import Part, Request, smooth
 from sweep.metrics.metrics import Counting, Smooth

@@ -25,7 +25,7 @@ from jaxtyping import Array, Bool, Float, Key, UInt32
 
 from sweep.base.errors import InputError
 from sweep.base.ranges import whole
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.populations import Population
 
 PIECE = 2**14

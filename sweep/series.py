@@ -15,7 +15,7 @@ import numpy as np
 from sweep.base.errors import InputError
 from sweep.base.grid import RESULT_LIMIT
 from sweep.base.ranges import whole
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.populations import Population
 from sweep.populations import population as law_of
 

@@ -20,10 +20,10 @@ from jaxtyping import Float, Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, ignore
-from sweep.data import Sample
+from sweep.data.sample import Sample
+from sweep.data.shards import Rows, Shards
 from sweep.lattice import FINE, MOMENTS, exact_sums_in_order, sums_in_order
 from sweep.points import pick, sort
-from sweep.shards import Rows, Shards
 from sweep.sketch import Mark, Sketch, summable
 from sweep.sums import Sums
 from sweep.terms import Terms

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 import sweep
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.report import Finding
-from sweep.predictions import Predictions
 
 
 def predictions(logits, y, weight=None, classes=None):

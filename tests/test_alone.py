@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.diagnosis.alone import intercept_alone, slope_alone
 from sweep.measure import Measure
 from tests.predicted import calibrated

@@ -22,7 +22,7 @@ from sweep.base.provenance import versions
 from sweep.cli.app import UsageError
 from sweep.cli.options import engine
 from sweep.cluster import AHEAD, GROUP, Dask
-from sweep.shards import Shards
+from sweep.data.shards import Shards
 from tests.parts import shard_files, sketch_terms
 
 

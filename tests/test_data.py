@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from sweep import InputError, Sample, data
+from sweep import InputError, Sample
+from sweep.data import sample as data
 from tests import oracle
 
 ROWS = "x,y\n0.1,0\n-2.5e-3,1\n"

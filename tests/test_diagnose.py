@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 
 import sweep
-from sweep.predictions import Predictions
+from sweep.data.predictions import Predictions
 from tests.predicted import calibrated
 
 

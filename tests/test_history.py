@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweep import InputError, history
-from sweep.history import History
+from sweep import InputError
+from sweep.data import history
+from sweep.data.history import History
 
 KERAS = {
     "accuracy": [0.5, 0.7, 0.8],

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sweep import InputError, archive, hosts, streams
+from sweep.data.shards import Shards
 from sweep.hosts import Host
-from sweep.shards import Shards
 from tests.parts import shard_files, sketch_terms
 
 SCRIPT = """

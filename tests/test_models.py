@@ -11,7 +11,7 @@ import sweep
 from sweep import InputError, Sample, Slice, pairs
 from sweep.base import storage
 from sweep.base.grid import Grid
-from sweep.data import Batch
+from sweep.data.sample import Batch
 from sweep.metrics import metrics as losses
 from sweep.metrics.metrics import metric
 from tests import oracle

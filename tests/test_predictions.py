@@ -9,7 +9,7 @@ from scipy.special import expit, log_softmax, logit, softmax
 from sklearn.metrics import log_loss
 
 from sweep import InputError
-from sweep.predictions import Predictions
+from sweep.data.predictions import Predictions
 
 Y = [0, 1] * 5
 Z = np.linspace(-3, 3, 10)

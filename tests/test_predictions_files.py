@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit, softmax
 
-from sweep import InputError, data, predictions
+from sweep import InputError
+from sweep.data import predictions
+from sweep.data import sample as data
 
 Y = [0, 1] * 5
 Z = np.linspace(-3, 3, 10)

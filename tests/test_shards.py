@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep import InputError, data
-from sweep.shards import Shards
+from sweep import InputError
+from sweep.data import sample as data
+from sweep.data.shards import Shards
 from tests.shardfiles import KINDS, archive, columns, parquet, text, write
 
 N = 230

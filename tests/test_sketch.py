@@ -11,9 +11,9 @@ import sweep
 from sweep import InputError, Measure, Sample, Sketch, streams
 from sweep.base.grid import Grid, axis
 from sweep.confusion import confusion
+from sweep.data.shards import Rows
 from sweep.kernels import direct_cells
 from sweep.metrics.metrics import METRICS, Counting
-from sweep.shards import Rows
 from sweep.streams import Sketcher, merged, rows_of
 from sweep.terms import MOST_CELLS, Terms
 

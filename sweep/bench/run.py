@@ -36,7 +36,7 @@ from sweep.bench.race import (
     truth,
 )
 from sweep.bench.targets import Target, against_sort, fastest_peer, milliseconds, per_point, words
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.landscape import landscape
 from sweep.measure import Measure
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 import sweep
-from sweep import history as histories
-from sweep import predictions as files
 from sweep.cli.app import UsageError, app
 from sweep.cli.diagnosed import print_diagnosis, print_findings
 from sweep.cli.options import FigureFile, Force, Json, integer
 from sweep.cli.outputs import document, print_json, require_apart, together
+from sweep.data import history as histories
+from sweep.data import predictions as files
 from sweep.diagnosis.findings import CODES
 
 if TYPE_CHECKING:

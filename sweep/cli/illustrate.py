@@ -12,7 +12,7 @@ from sweep.cli.answers import print_answer
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json
 from sweep.cli.outputs import make_directory, print_json
-from sweep.data import ILLUSTRATIONS
+from sweep.data.sample import ILLUSTRATIONS
 
 if TYPE_CHECKING:
     from sweep.illustrate import Illustration

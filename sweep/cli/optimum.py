@@ -24,7 +24,7 @@ from sweep.cli.options import (
 )
 from sweep.cli.outputs import print_json, require_outputs, write_document
 from sweep.cli.source import source
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.sketch import Sketch
 
 

@@ -36,7 +36,7 @@ from sweep.sketch import Sketch
 from sweep.terms import Terms, outward
 
 if TYPE_CHECKING:
-    from sweep.shards import Shards
+    from sweep.data.shards import Shards
 
 PARTS_SHOWN = 5
 """Parts that are named; --json has them all."""
@@ -135,7 +135,7 @@ def _opened(
         if archive.holds_sketch(path):
             raise UsageError(f"{path}: is a sketch, not a shard; sweep merge adds sketches up")
     _require_out(paths, out, force=force)
-    from sweep.shards import Shards
+    from sweep.data.shards import Shards
 
     x, y, weight = columns
     return Shards.of(paths, x=x, y=y, weight=weight)

@@ -14,7 +14,7 @@ from sweep import archive
 from sweep.base.ranges import size_text, size_title, sizes
 from sweep.cli.app import UsageError
 from sweep.cli.words import counted, filled, law_named
-from sweep.data import Sample, load
+from sweep.data.sample import Sample, load
 from sweep.populations import Population, population
 from sweep.sketch import Sketch
 

@@ -32,7 +32,7 @@ from sweep.cli.outputs import folder, print_json, require_apart, together
 from sweep.cli.source import SketchFile, source
 from sweep.cli.train import Folder
 from sweep.cli.words import filled
-from sweep.data import ILLUSTRATIONS, Sample, illustration, load
+from sweep.data.sample import ILLUSTRATIONS, Sample, illustration, load
 from sweep.landscape import BUDGET
 from sweep.populations import Population
 

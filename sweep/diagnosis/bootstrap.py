@@ -15,13 +15,13 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.nodes import Nodes, compress
 from sweep.diagnosis.refits import Refitter, Row, Samples, Start
 from sweep.diagnosis.resample import at_once, draw, seeds
 from sweep.diagnosis.scores import entropy, worst_parts
 from sweep.diagnosis.split import Split
 from sweep.metrics.metrics import softplus
-from sweep.predictions import Predictions
 
 THREADS = 2
 """Parts that are under way at a time."""

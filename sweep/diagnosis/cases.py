@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from sweep.data.history import History
 from sweep.diagnosis import histories
-from sweep.history import History
 
 Drawn = Mapping[str, Any]
 """Arguments of `sweep.diagnose`."""

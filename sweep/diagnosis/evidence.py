@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.report import Diagnosis
 from sweep.diagnosis.scores import effective
 from sweep.diagnosis.split import Split, split
 from sweep.diagnosis.surprise import Surprise, surprise
-from sweep.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 
 from sweep.base.errors import InputError
-from sweep.data import Sample
+from sweep.data.predictions import Predictions
+from sweep.data.sample import Sample
 from sweep.diagnosis.multiclass import Rows
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
@@ -25,7 +26,6 @@ from sweep.measure import Measure
 from sweep.metrics.metrics import softplus
 from sweep.optima import CrossEntropyOptimum
 from sweep.optimum import cross_entropy_optimum
-from sweep.predictions import Predictions
 
 BOUNDS = (0.01, 0.05, 0.1, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
 """Numbers that solvers are often bounded by."""

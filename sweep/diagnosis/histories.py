@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from sweep.history import History
+from sweep.data.history import History
 
 CHANCE = math.log(2)
 """Loss that training starts from, or hardly leaves, in nats."""

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 
+from sweep.data.history import History
 from sweep.diagnosis.report import Finding
-from sweep.history import History
 
 FEWEST = 5
 """Epochs below which noise and trend cannot be told apart."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from sweep.data.predictions import Predictions
 from sweep.points import Points, gauss, sort
-from sweep.predictions import Predictions
 
 MOST = 2**14
 """Nodes; up to so many rows are nodes themselves."""

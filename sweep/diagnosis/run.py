@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
+from sweep.data.history import History
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap import Replicates, bootstrap
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.evidence import Evidence
@@ -40,10 +42,8 @@ from sweep.diagnosis.scores import (
 from sweep.diagnosis.several import bootstrap_several
 from sweep.diagnosis.split import Split, split
 from sweep.diagnosis.thresholds import threshold
-from sweep.history import History
 from sweep.optima import Optimum, Status
 from sweep.optimum import optimum
-from sweep.predictions import Predictions
 
 REPLICATES = 1000
 """Bootstrap samples."""

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from sweep.data.predictions import Predictions
 from sweep.metrics.metrics import softplus
-from sweep.predictions import Predictions
 
 AT_ONCE = 2**20
 """Logits of several classes that are taken at once."""

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap import Replicates, in_parts, shares
 from sweep.diagnosis.multiclass import Rows
 from sweep.diagnosis.profile import Interval, coefficients, least
@@ -23,7 +24,6 @@ from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.resample import draw_rows, seeds
 from sweep.diagnosis.scores import class_shares, correct, entropy, losses, squared_errors
 from sweep.optima import Status
-from sweep.predictions import Predictions
 
 MOST, FEWEST = 2**14, 2**10
 """Units at most, and as few of them at most as many classes leave room for."""

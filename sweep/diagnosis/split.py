@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.alone import intercept_alone, slope_alone
 from sweep.diagnosis.multiclass import Rows, temperature_optimum
 from sweep.diagnosis.report import TemperatureOptimum
@@ -12,7 +13,6 @@ from sweep.diagnosis.scores import class_shares, entropy, losses, mean
 from sweep.measure import Measure
 from sweep.optima import CrossEntropyOptimum, Status
 from sweep.optimum import cross_entropy_optimum
-from sweep.predictions import Predictions
 
 SEPARATED = (Status.separated, Status.quasi_separated)
 """Statuses of classes that a cut separates, so that the slope has no bound."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.scores import log_probabilities, losses, worst_rows
 from sweep.metrics.metrics import sigmoid, softplus
-from sweep.predictions import Predictions
 
 FEW = 0.03
 """Share of the samples that is still few."""

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from sweep.data.predictions import Predictions
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import Threshold
 from sweep.diagnosis.scores import correct, mean
 from sweep.metrics.metrics import sigmoid
 from sweep.optima import AccuracyOptimum
-from sweep.predictions import Predictions
 
 FOLDS = 10
 """Of the cross-validation."""

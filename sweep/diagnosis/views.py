@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float, Int
 
 from sweep.base.errors import InputError
 from sweep.base.intervals import wilson
+from sweep.data.predictions import Predictions
 from sweep.diagnosis import scores
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.landscape import landscape
 from sweep.metrics.metrics import sigmoid, softplus
-from sweep.predictions import Predictions
 
 if TYPE_CHECKING:
     import xarray as xr

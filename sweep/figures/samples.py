@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.figures.style import (
     ACCURACY_COLOUR,
     BLUE,

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from sweep.data.predictions import Predictions
 from sweep.diagnosis import views
 from sweep.diagnosis.nodes import Nodes, compress
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.metrics.metrics import softplus
 from sweep.page.markup import Html
-from sweep.predictions import Predictions
 
 if TYPE_CHECKING:
     import xarray as xr

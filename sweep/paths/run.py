@@ -19,7 +19,7 @@ from jaxtyping import Float
 from sweep.base.errors import InputError
 from sweep.base.progress import bar
 from sweep.base.records import plain
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.landscape import BUDGET, landscape
 from sweep.measure import Measure, as_measure
 from sweep.optima import Optimum

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sweep.base.errors import InputError
-from sweep.data import Sample, load
+from sweep.data.sample import Sample, load
 from sweep.landscape import prepare
 from sweep.measure import Measure
 from sweep.metrics.metrics import Counting, metric

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sweep.base.ranges import size_title
-from sweep.data import Sample, load
+from sweep.data.sample import Sample, load
 from sweep.optima import Optimum
 from sweep.optimum import optimum
 from sweep.outofcore import thinned

@@ -23,7 +23,7 @@ from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import RESULT_LIMIT
 from sweep.base.progress import Step
-from sweep.data import Sample
+from sweep.data.sample import Sample
 from sweep.measure import Measure
 from sweep.optima import AccuracyOptimum, PopulationOptimum
 from sweep.optimum import optimum

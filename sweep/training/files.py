@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from sweep import tables
 from sweep.base.errors import InputError
-from sweep.columns import column, refuse, require_finite
+from sweep.data import tables
+from sweep.data.columns import column, refuse, require_finite
 from sweep.training.problems import Problem
 from sweep.training.split import Points, Split
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
-from sweep.columns import array, element, read_only, refuse, require_finite, require_kind
+from sweep.data.columns import array, element, read_only, refuse, require_finite, require_kind
 
 SETS = ("training", "validation", "test")
 """The sets of a split, in their order; the last one may be missing."""

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from sweep import tables
 from sweep.base.errors import InputError
-from sweep.columns import column, element, read_only, refuse, require_finite
+from sweep.data import tables
+from sweep.data.columns import column, element, read_only, refuse, require_finite
 
 FEWEST = 3
 """Epochs that are needed."""

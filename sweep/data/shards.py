@@ -19,10 +19,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from sweep import readers
 from sweep.base.errors import InputError
-from sweep.columns import Where, read_only, refuse, require_finite
-from sweep.tables import Choice, Header, Table, present, told
+from sweep.data import batches
+from sweep.data.columns import Where, read_only, refuse, require_finite
+from sweep.data.tables import Choice, Header, Table, present, told
 
 ROWS = 2**20
 """Rows of a batch at most."""
@@ -83,7 +83,7 @@ class Shards:
         _require_files(found)
         wanted = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
         choice = _choice(wanted, ("x", "y") if weight is None else tuple(wanted))
-        headers = {path: readers.header(path, choice) for path in found}
+        headers = {path: batches.header(path, choice) for path in found}
         weighted = [wanted["weight"] in header.columns for header in headers.values()]
         _require_same_weights(headers, wanted["weight"], weighted)
         _require_same_types(headers)
@@ -115,7 +115,7 @@ class Shards:
         """
         low, high = math.inf, -math.inf
         for path in self.paths:
-            found = readers.ends(path, self.columns[0])
+            found = batches.ends(path, self.columns[0])
             if found is None:
                 return None
             low, high = min(low, found[0]), max(high, found[1])
@@ -141,7 +141,7 @@ class Shards:
     def rows(self) -> int | None:
         """Rows of all files; None if one of them does not say, as CSV."""
         choice = _choice(self._wanted, self._wanted)
-        counts = [readers.header(path, choice).rows for path in self.paths]
+        counts = [batches.header(path, choice).rows for path in self.paths]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
@@ -162,7 +162,7 @@ class Shards:
         path, first = self.paths[shard], 0
         if not path.exists():
             raise InputError(f"{path}: was there at first and is gone; put it back")
-        for table in readers.batches(path, _choice(wanted, wanted), rows):
+        for table in batches.batches(path, _choice(wanted, wanted), rows):
             count = len(table[wanted["x"]])
             if count:
                 with told(path):

@@ -20,9 +20,9 @@ import xxhash
 from jaxtyping import Float, Shaped
 from numpy.typing import ArrayLike
 
-from sweep import tables
 from sweep.base.errors import InputError
-from sweep.columns import (
+from sweep.data import tables
+from sweep.data.columns import (
     Where,
     array,
     column,
@@ -149,7 +149,7 @@ def illustration(k: int) -> Sample:
     """
     if k not in ILLUSTRATIONS:
         raise InputError(f"there is no illustration {k!r}; the illustrations are 1, 2 and 3")
-    source = resources.files("sweep") / "illustrations" / f"illustration{int(k)}.csv"
+    source = resources.files("sweep.data") / "illustrations" / f"illustration{int(k)}.csv"
     with resources.as_file(source) as path:
         return load(path)
 

@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
-from sweep import tables
 from sweep.base.errors import InputError
-from sweep.columns import (
+from sweep.data import tables
+from sweep.data.columns import (
     Where,
     array,
     column,
@@ -29,11 +29,11 @@ from sweep.columns import (
     require_finite,
     require_weights,
 )
-from sweep.data import Sample
-from sweep.labels import classes as classes_of
-from sweep.labels import labels
-from sweep.odds import Odds, of_logits, of_probabilities, scores
-from sweep.selection import Selection, columns, selection
+from sweep.data.labels import classes as classes_of
+from sweep.data.labels import labels
+from sweep.data.logits import Odds, of_logits, of_probabilities, scores
+from sweep.data.prediction_columns import Selection, columns, selection
+from sweep.data.sample import Sample
 
 FEWEST = 10
 """Samples that are needed."""

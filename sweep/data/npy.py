@@ -20,8 +20,8 @@ from jaxtyping import Shaped
 from numpy.lib import format as npy
 
 from sweep.base.errors import InputError
-from sweep.columns import require_kind
-from sweep.tables import (
+from sweep.data.columns import require_kind
+from sweep.data.tables import (
     Choice,
     Header,
     Table,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sweep import tables
 from sweep.base.errors import InputError
+from sweep.data import tables
 
 NAMES = {
     "y": ("y", "y_true"),

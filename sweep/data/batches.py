@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
-from sweep.blocks import AT_ONCE, npy_batches, npy_header, npz_batches, npz_header
-from sweep.columns import require_numbers
-from sweep.tables import (
+from sweep.data.columns import require_numbers
+from sweep.data.npy import AT_ONCE, npy_batches, npy_header, npz_batches, npz_header
+from sweep.data.tables import (
     Choice,
     Header,
     Table,

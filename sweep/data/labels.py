@@ -16,7 +16,7 @@ from jaxtyping import Int, Shaped
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
-from sweep.columns import Where, array, refuse, require_finite, require_kind
+from sweep.data.columns import Where, array, refuse, require_finite, require_kind
 
 SHOWN = 6
 """Labels that a sentence lists."""

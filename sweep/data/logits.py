@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Shaped
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
-from sweep.columns import Where, array, refuse, require_numbers
+from sweep.data.columns import Where, array, refuse, require_numbers
 
 SUM_ERROR = 1e-3
 """Farthest from 1 that the probabilities of a sample may add up to."""

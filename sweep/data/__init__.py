@@ -1,0 +1,5 @@
+"""Data in: samples, predictions of classifiers, training histories, and files of them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -28,11 +28,11 @@ import numpy as np
 import xarray as xr
 
 import sweep
-from sweep import sampling
 from sweep.base import devices
 from sweep.base.storage import staged
 from sweep.bench.machine import Peak, machine
 from sweep.landscape import BUDGET
+from sweep.populations import sampling
 from sweep.study.table import Job, table
 
 LAWS = "W1,W4,W5,D3"

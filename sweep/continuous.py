@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from sweep.confusion import accuracy
 from sweep.measure import Measure
-from sweep.panels import NOTHING, T
+from sweep.populations.panels import NOTHING, T
 
 TIE = 1e-13
 """Accuracy within which two cuts are equally good: some hundreds of roundings."""

@@ -22,7 +22,7 @@ from sweep.measure import Measure
 from sweep.optima import CrossEntropyOptimum, PopulationOptimum, Status
 from sweep.places import Crossing, Jump, Place, place_of
 from sweep.populations import Population
-from sweep.quadrature import Quadrature
+from sweep.populations.quadrature import Quadrature
 from sweep.sandwich import Spread, sandwich
 
 VARIANCE = 0.26355964129961018578

@@ -28,10 +28,10 @@ from sweep.base.errors import InputError
 from sweep.base.grid import Grid, axis
 from sweep.binned import Binned
 from sweep.data.sample import Sample, digest
-from sweep.panels import NODES
 from sweep.points import Points, cumulative, pick
 from sweep.populations import Population
-from sweep.quadrature import Quadrature
+from sweep.populations.panels import NODES
+from sweep.populations.quadrature import Quadrature
 from sweep.sketch import Sketch
 from sweep.terms import Terms
 

@@ -29,7 +29,6 @@ from sweep.confusion import BestCuts, best_cuts
 from sweep.continuous import BestIntervals, best_intervals
 from sweep.cuts import cut
 from sweep.data.sample import Sample
-from sweep.distributions.arrays import native
 from sweep.measure import Measure, as_measure
 from sweep.newton import minimise
 from sweep.optima import (
@@ -43,7 +42,8 @@ from sweep.optima import (
     Status,
 )
 from sweep.populations import Population
-from sweep.quadrature import Quadrature
+from sweep.populations.distributions.arrays import native
+from sweep.populations.quadrature import Quadrature
 from sweep.sketch import Sketch
 
 LEAST = 1e-10

@@ -13,7 +13,7 @@ import numpy as np
 from sweep.continuous import CUT_TOLERANCE, TIE
 from sweep.measure import Measure
 from sweep.optima import PopulationOptimum
-from sweep.quadrature import Quadrature
+from sweep.populations.quadrature import Quadrature
 
 SMOOTH = 1e-6
 """Relative difference of two sides of a cut within which a function has no jump or kink there."""

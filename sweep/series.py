@@ -45,7 +45,7 @@ def sample(
     if n == math.inf:
         return law
     require_drawable(n)
-    from sweep import sampling  # which loads jax
+    from sweep.populations import sampling  # which loads jax
 
     return sampling.sample(law, n, seed, replicate)
 

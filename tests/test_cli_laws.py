@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import populations, sampling
+from sweep import populations
+from sweep.populations import sampling
 
 GRID = ("--a=-2:4:7", "--b=-3:3:5")
 

@@ -12,10 +12,10 @@ from scipy import stats
 from scipy.integrate import quad
 
 from sweep import InputError
-from sweep.distributions.mixtures import Mixture
-from sweep.distributions.protocol import Distribution
-from sweep.distributions.quantiles import Quantile
-from sweep.distributions.standard import Exponential, Normal, Uniform
+from sweep.populations.distributions.mixtures import Mixture
+from sweep.populations.distributions.protocol import Distribution
+from sweep.populations.distributions.quantiles import Quantile
+from sweep.populations.distributions.standard import Exponential, Normal, Uniform
 
 INF = math.inf
 

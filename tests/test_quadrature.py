@@ -6,7 +6,7 @@ from sweep import InputError, Measure
 from sweep.metrics.metrics import METRICS, softplus
 from sweep.metrics.profile import profile
 from sweep.populations import CATALOGUE, Normal, Population, Quantile, Uniform, population
-from sweep.quadrature import Quadrature
+from sweep.populations.quadrature import Quadrature
 from tests.formulas import FORMULAS, moved
 
 INFINITE = (-np.inf, np.inf)

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sweep
-from sweep import sampling
-from sweep.populations import CATALOGUE
+from sweep.populations import CATALOGUE, sampling
 from sweep.study.replicates import optima
 from sweep.study.scan import STATUSES
 

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 import sweep
-from sweep import sampling
-from sweep.populations import CATALOGUE, Normal, Population, Uniform
+from sweep.populations import CATALOGUE, Normal, Population, Uniform, sampling
 
 LAWS = list(CATALOGUE)
 

@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import InputError, populations, sampling
+from sweep import InputError, populations
+from sweep.populations import sampling
 from sweep.series import stacked
 
 LAW = populations.CATALOGUE["W4"]

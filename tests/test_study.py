@@ -7,9 +7,8 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import sampling
 from sweep.base import storage
-from sweep.populations import CATALOGUE, Population, Uniform
+from sweep.populations import CATALOGUE, Population, Uniform, sampling
 
 THEORY = json.loads((Path(__file__).parent / "reference" / "theory.json").read_text())
 HALF_DECADES = [316, 1000, 3162, 10000, 31623]

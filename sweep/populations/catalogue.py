@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sweep.base.errors import InputError
 from sweep.base.families import Family, parsed
-from sweep.populations.forms import FAMILIES, uniform_logit
 from sweep.populations.ids import IDS
-from sweep.populations.law import Population
+from sweep.populations.joint_law import Population
+from sweep.populations.laws import FAMILIES, uniform_logit
 
 CATALOGUE: dict[str, Population] = {
     key: FAMILIES[call.name](**call.named)

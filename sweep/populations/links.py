@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from sweep.distributions.arrays import namespace, special
+from sweep.populations.distributions.arrays import namespace, special
 
 
 def logistic(z: Any) -> Any:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from sweep.sampling import GROUP, PIECE, Layout
+from sweep.populations.sampling import GROUP, PIECE, Layout
 from sweep.study.pieces import Piece, over, take
 
 GROUPS = ((2**13, GROUP), (2**8, 16))

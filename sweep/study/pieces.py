@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from sweep.sampling import Layout
+from sweep.populations.sampling import Layout
 
 
 class Piece(NamedTuple):

@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from sweep.optima import Status
-from sweep.sampling import Layout
+from sweep.populations.sampling import Layout
 from sweep.study import scan as accuracy
 from sweep.study.descent import minimise
 from sweep.study.pieces import pieces

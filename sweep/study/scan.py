@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from sweep.optima import Status
-from sweep.sampling import Layout, cumulative
+from sweep.populations.sampling import Layout, cumulative
 from sweep.study.pieces import Piece, flat, over, take
 
 STATUSES = tuple(Status)

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep import confusion, cuts, sampling
+from sweep import confusion, cuts
 from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import RESULT_LIMIT
@@ -27,9 +27,9 @@ from sweep.data.sample import Sample
 from sweep.measure import Measure
 from sweep.optima import AccuracyOptimum, PopulationOptimum
 from sweep.optimum import optimum
-from sweep.populations import Population
+from sweep.populations import Population, sampling
+from sweep.populations.sampling import Layout
 from sweep.preparation import versions
-from sweep.sampling import Layout
 from sweep.study.replicates import optima
 from sweep.study.scan import STATUSES
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.distributions.arrays import ULP, namespace, native
+from sweep.populations.distributions.arrays import ULP, namespace, native
 
 
 @dataclass(frozen=True)

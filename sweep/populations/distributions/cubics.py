@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sweep.distributions.arrays import ULP
-from sweep.distributions.protocol import Distribution
+from sweep.populations.distributions.arrays import ULP
+from sweep.populations.distributions.protocol import Distribution
 
 FARTHEST = 2.0**-53
 """Probability of either tail that a table leaves out; no float64 below 1 is nearer to it."""

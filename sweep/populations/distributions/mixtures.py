@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.distributions.arrays import ULP, namespace
-from sweep.distributions.cubics import Table
-from sweep.distributions.protocol import Distribution
+from sweep.populations.distributions.arrays import ULP, namespace
+from sweep.populations.distributions.cubics import Table
+from sweep.populations.distributions.protocol import Distribution
 
 STEPS = 200
 """Steps of a root, of which every third halves its bracket."""

@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sweep.base.errors import InputError
-from sweep.distributions.mixtures import Mixture
-from sweep.distributions.protocol import Distribution
 from sweep.metrics.profile import HEIGHT
 from sweep.populations import Population
+from sweep.populations.distributions.mixtures import Mixture
+from sweep.populations.distributions.protocol import Distribution
 
 NODES = 16
 """Nodes of a panel: they integrate polynomials of degree 2 NODES - 1 exactly."""

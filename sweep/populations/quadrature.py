@@ -17,8 +17,18 @@ from jaxtyping import Float
 from sweep.base.errors import InputError
 from sweep.metrics import chebyshev
 from sweep.metrics.profile import Profile
-from sweep.panels import AT_NODES, CURVED, NEAR, NODES, TO_SERIES, UNIT, WEIGHTS, Panels, T
 from sweep.populations import Population
+from sweep.populations.panels import (
+    AT_NODES,
+    CURVED,
+    NEAR,
+    NODES,
+    TO_SERIES,
+    UNIT,
+    WEIGHTS,
+    Panels,
+    T,
+)
 
 STEEPEST = 8.0
 """Slope, per interquartile range of x, that panels are narrow enough for if none is asked for."""

@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.distributions.arrays import native
-from sweep.distributions.protocol import Distribution
+from sweep.populations.distributions.arrays import native
+from sweep.populations.distributions.protocol import Distribution
 
 CHECKED = 2**12
 """Quantiles at which a law is checked, besides those of its tails."""

@@ -10,12 +10,12 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.base.families import Family, Parameter, short
-from sweep.distributions.arrays import namespace
-from sweep.distributions.mixtures import Mixture
-from sweep.distributions.protocol import Distribution
-from sweep.distributions.standard import Exponential, Normal, Uniform
+from sweep.populations.distributions.arrays import namespace
+from sweep.populations.distributions.mixtures import Mixture
+from sweep.populations.distributions.protocol import Distribution
+from sweep.populations.distributions.standard import Exponential, Normal, Uniform
 from sweep.populations.ids import IDS
-from sweep.populations.law import Population
+from sweep.populations.joint_law import Population
 from sweep.populations.links import cauchit, cloglog, linear, logistic, probit, step
 
 

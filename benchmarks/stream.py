@@ -87,13 +87,13 @@ def stream(folder: Path, edge: int) -> dict[str, Any]:
     import xarray  # noqa: F401
 
     import sweep
-    from sweep import streams
+    from sweep.measure.sketch import builder
 
     text = f"{SPAN}:{edge}"
     start = time.perf_counter()
     with _load() as load:
         shards, terms = _asked(folder, edge)
-        made = streams.sketched(shards, terms)
+        made = builder.sketched(shards, terms)
         sketched = time.perf_counter()
         found = sweep.landscape(made, text, text, tolerance=CLOSE, progress=False)
         ended = time.perf_counter()
@@ -118,17 +118,17 @@ def stream(folder: Path, edge: int) -> dict[str, Any]:
 
 def dask(folder: Path, edge: int, workers: int) -> dict[str, Any]:
     """The sketch, by workers."""
-    from sweep import joint
+    from sweep.measure.sketch import parallel
 
     start = time.perf_counter()
     with _dask(workers) as engine:
         begun = time.perf_counter()
         with _load() as load:
-            made = joint.sketched(engine, *_asked(folder, edge))
+            made = parallel.sketched(engine, *_asked(folder, edge))
             ended = time.perf_counter()
         seconds = ended - start
         with _load() as load_again:  # by workers that have imported and allocated what they need
-            again = joint.sketched(engine, *_asked(folder, edge))
+            again = parallel.sketched(engine, *_asked(folder, edge))
             ended_again = time.perf_counter()
         if not again.equals(made):
             raise SystemExit("the workers made another sketch the second time")
@@ -150,7 +150,7 @@ def _asked(folder: Path, edge: int) -> tuple[Any, Any]:
     """The shards, and the terms of a sketch of them."""
     from sweep.base.grid import Grid, axis
     from sweep.data.shards import Shards
-    from sweep.terms import Terms
+    from sweep.measure.sketch.schema import Terms
 
     shards, ab = Shards.of(shards_of(folder)), axis(f"{SPAN}:{edge}")
     ends = shards.ends()

@@ -1,4 +1,3 @@
-from . import archive as archive
 from . import data as data
 from . import metrics as metrics
 from . import populations as populations
@@ -12,7 +11,9 @@ from .display import LandscapeDisplay as LandscapeDisplay
 from .landscape import landscape as landscape
 from .limits import Limits as Limits
 from .limits import limits as limits
-from .measure import Measure as Measure
+from .measure.measure import Measure as Measure
+from .measure.sketch import archive as archive
+from .measure.sketch.sketch import Sketch as Sketch
 from .models import Slice as Slice
 from .optima import Optimum as Optimum
 from .optima import PopulationOptimum as PopulationOptimum
@@ -23,7 +24,6 @@ from .runs.spec import Spec as Spec
 from .runs.status import Status as Status
 from .runs.status import status as status
 from .series import sample as sample
-from .sketch import Sketch as Sketch
 from .study.run import Study as Study
 from .study.run import study as study
 from .training.run import train as train

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from sweep.sketch import Sketch
+from sweep.measure.sketch.sketch import Sketch
 
 Number = int | float
 """Mass: an int where points are counted."""

@@ -26,11 +26,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sweep.lattice import CHUNK, MOMENTS
+from sweep.measure.compression.lattice import CHUNK, MOMENTS
+from sweep.measure.compression.plan import UNIT
+from sweep.measure.sketch.exact_sums import RESOLUTION
+from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics import chebyshev
-from sweep.plan import UNIT
-from sweep.sketch import Sketch
-from sweep.sums import RESOLUTION
 
 ROUNDINGS = 128
 """Roundings of sums over bins and of what is summed, more than there are, in units of the terms."""

@@ -24,10 +24,10 @@ from jaxtyping import Array, Float, Int
 
 from sweep.base import devices
 from sweep.base.progress import Step, ignore
-from sweep.fold import Window
+from sweep.measure.compression.fold import Window
+from sweep.measure.compression.plan import Plan
 from sweep.metrics.metrics import Loss, Smooth
 from sweep.metrics.profile import profile
-from sweep.plan import Plan
 
 TILE = (128, 128, 512)
 """Most slopes, intercepts and nodes that are evaluated in one call."""

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sweep.confusion import accuracy
-from sweep.measure import Measure
+from sweep.measure.confusion import accuracy
+from sweep.measure.measure import Measure
 from sweep.populations.panels import NOTHING, T
 
 TIE = 1e-13

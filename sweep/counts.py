@@ -13,8 +13,8 @@ from jaxtyping import Shaped
 from sweep.base.devices import cores
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
-from sweep.confusion import brackets, confusion, rounding_bound
-from sweep.measure import Measure
+from sweep.measure.confusion import brackets, confusion, rounding_bound
+from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting
 
 CELLS_AT_ONCE = 2**17

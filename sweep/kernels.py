@@ -20,10 +20,10 @@ from jaxtyping import Array, Float, Int
 
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
+from sweep.measure.points import Points
 from sweep.metrics.metrics import Loss, Smooth
 from sweep.metrics.profile import profile
-from sweep.points import Points
 
 ROW = 512
 """Points summed at once: in whatever order, their sum is within ROW/2 ulps (6e-14 relative)."""

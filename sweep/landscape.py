@@ -15,11 +15,11 @@ from sweep.base.errors import InputError
 from sweep.base.families import Family
 from sweep.base.grid import Grid, axis
 from sweep.data.sample import Batch, Sample
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
+from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics.metrics import Counting, Smooth, metric
 from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice
 from sweep.populations import Population
-from sweep.sketch import Sketch
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from sweep.base.records import plain
 from sweep.continuous import TIE
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.optima import CrossEntropyOptimum, PopulationOptimum, Status
 from sweep.places import Crossing, Jump, Place, place_of
 from sweep.populations import Population

@@ -23,13 +23,13 @@ from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.timing import Clock
 from sweep.compressed import Surface
-from sweep.deposits import chunks, deposit, largest_chunk
-from sweep.fold import fold, gain
-from sweep.lattice import Deposit
-from sweep.measure import Measure
+from sweep.measure.compression.deposit import chunks, deposit, largest_chunk
+from sweep.measure.compression.fold import fold, gain
+from sweep.measure.compression.lattice import Deposit
+from sweep.measure.compression.plan import LARGEST, CompressionError, Plan, plan
+from sweep.measure.measure import Measure
+from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics.metrics import Loss, Smooth
-from sweep.plan import LARGEST, CompressionError, Plan, plan
-from sweep.sketch import Sketch
 
 PER_POINT = 8
 """Cost of depositing one point, in evaluations of a loss."""

@@ -17,9 +17,9 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.data.sample import Batch, Sample
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
+from sweep.measure.sketch.sketch import Sketch
 from sweep.populations import Population
-from sweep.sketch import Sketch
 
 Params = Any
 """A tree of parameters: arrays and floats in dicts, lists, tuples or what JAX takes for a node."""

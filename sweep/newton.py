@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.base.errors import InputError
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 
 MAX_ITERATIONS = 300
 """Newton steps; the hardest data tried in the tests take fewer than 60."""

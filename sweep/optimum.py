@@ -25,11 +25,12 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.brackets import Brackets
-from sweep.confusion import BestCuts, best_cuts
 from sweep.continuous import BestIntervals, best_intervals
-from sweep.cuts import cut
 from sweep.data.sample import Sample
-from sweep.measure import Measure, as_measure
+from sweep.measure.confusion import BestCuts, best_cuts
+from sweep.measure.cuts import cut
+from sweep.measure.measure import Measure, as_measure
+from sweep.measure.sketch.sketch import Sketch
 from sweep.newton import minimise
 from sweep.optima import (
     AccuracyOptimum,
@@ -44,7 +45,6 @@ from sweep.optima import (
 from sweep.populations import Population
 from sweep.populations.distributions.arrays import native
 from sweep.populations.quadrature import Quadrature
-from sweep.sketch import Sketch
 
 LEAST = 1e-10
 """Cross-entropy of a population in nats, below which a quadrature does not see what decides it."""

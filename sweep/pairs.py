@@ -21,9 +21,9 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
-from sweep.confusion import Confusion
 from sweep.data.sample import Batch
 from sweep.kernels import ROW, TILE, Span, spans
+from sweep.measure.confusion import Confusion
 from sweep.metrics.metrics import Counting, Smooth
 from sweep.models import Logit, Params, PerSample, Slice, place
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.continuous import CUT_TOLERANCE, TIE
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.optima import PopulationOptimum
 from sweep.populations.quadrature import Quadrature
 

@@ -20,15 +20,15 @@ from sweep.base.progress import bar
 from sweep.base.timing import Clock
 from sweep.counts import bracketed, counting_bound, counts
 from sweep.data.sample import Batch, Sample
-from sweep.measure import Measure, as_measure
+from sweep.measure.measure import Measure, as_measure
+from sweep.measure.points import order
+from sweep.measure.sketch.sketch import Sketch
 from sweep.methods import Part, Request, smooth
 from sweep.metrics.metrics import Counting, Smooth
 from sweep.metrics.profile import profile
 from sweep.models import PerSample, Slice, as_batch
 from sweep.pairs import Metric
-from sweep.points import order
 from sweep.populations import Population
-from sweep.sketch import Sketch
 from sweep.tiles import LINE, PLANE, Prepared, Source
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.optima import PopulationOptimum
 
 

@@ -20,13 +20,13 @@ from jaxtyping import Float, Int
 from sweep import compressed, kernels
 from sweep.base.errors import InputError
 from sweep.compressed import Surface
-from sweep.deposits import deposit
-from sweep.fold import Window, fold
-from sweep.lattice import CHUNK, TINY, Deposit
-from sweep.measure import Measure
+from sweep.measure.compression.deposit import deposit
+from sweep.measure.compression.fold import Window, fold
+from sweep.measure.compression.lattice import CHUNK, TINY, Deposit
+from sweep.measure.compression.plan import UNIT, Plan
+from sweep.measure.measure import Measure
+from sweep.measure.points import Points
 from sweep.metrics.metrics import Smooth
-from sweep.plan import UNIT, Plan
-from sweep.points import Points
 
 CELLS = 16
 """Cells that are checked."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sweep.base.grid import Grid, axis
-from sweep.terms import Terms
+from sweep.measure.sketch.schema import Terms
 
 
 def shard_files(folder, sizes):

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from sweep.data.sample import Sample
 from sweep.diagnosis.alone import intercept_alone, slope_alone
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from tests.predicted import calibrated
 
 

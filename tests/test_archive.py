@@ -8,11 +8,12 @@ import resource
 import numpy as np
 import pytest
 
-from sweep import InputError, Sample, archive
+from sweep import InputError, Sample
 from sweep.base.grid import Grid
-from sweep.sketch import Sketch
-from sweep.streams import Sketcher, rows_of
-from sweep.terms import Terms
+from sweep.measure.sketch import archive
+from sweep.measure.sketch.builder import Sketcher, rows_of
+from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.sketch import Sketch
 
 
 def terms(

@@ -19,7 +19,7 @@ from sweep.diagnosis.refits import Refitter, Samples, Start
 from sweep.diagnosis.resample import draw, seeds
 from sweep.diagnosis.scores import scores
 from sweep.diagnosis.split import split
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.optimum import optimum
 from tests.predicted import calibrated, predictions
 

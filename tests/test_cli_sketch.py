@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import archive
 from sweep.cli import sketch as command
-from sweep.terms import outward
+from sweep.measure.sketch import archive
+from sweep.measure.sketch.schema import outward
 
 GRID = ("--a=-4:4:9", "--b=-1:1:5")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import InputError, cluster, joint, streams
+from sweep import InputError, cluster
 from sweep.base import workers
 from sweep.base.executors import Serial
 from sweep.base.provenance import versions
@@ -23,6 +23,7 @@ from sweep.cli.app import UsageError
 from sweep.cli.options import engine
 from sweep.cluster import AHEAD, GROUP, Dask
 from sweep.data.shards import Shards
+from sweep.measure.sketch import builder, parallel
 from tests.parts import shard_files, sketch_terms
 
 
@@ -115,10 +116,10 @@ def test_sketches_the_same_as_this_process(dask, tmp_path):
     paths = shard_files(tmp_path, [50, 0, 400, 3, 120])
     shards, terms = Shards.of(paths), sketch_terms()
     read = []
-    found = joint.sketched(dask, shards, terms, read.append)
+    found = parallel.sketched(dask, shards, terms, read.append)
     assert sum(read) == len(paths)
-    assert found.equals(streams.sketched(shards, terms))
-    assert found.equals(joint.sketched(Serial(), shards, terms))
+    assert found.equals(builder.sketched(shards, terms))
+    assert found.equals(parallel.sketched(Serial(), shards, terms))
     assert found.n == 573
 
 
@@ -128,7 +129,7 @@ def test_a_row_that_is_refused_by_a_worker_is_named(dask, tmp_path):
     x[17] = np.nan
     np.save(paths[1], np.stack([x, y], axis=1))
     with pytest.raises(InputError, match=r"shard1.npy: .*row 18"):
-        joint.sketched(dask, Shards.of(paths), sketch_terms())
+        parallel.sketched(dask, Shards.of(paths), sketch_terms())
 
 
 @pytest.mark.parametrize("items", [1, 2, 5, 100])
@@ -137,7 +138,7 @@ def test_groups_are_of_about_as_many_bytes(tmp_path, items):
     paths = [tmp_path / str(k) for k in range(len(sizes))]
     for path, size in zip(paths, sizes, strict=True):
         path.write_bytes(bytes(size))
-    groups = [*joint._groups(paths, items)]
+    groups = [*parallel._groups(paths, items)]
     assert [k for group in groups for k in group] == [*range(len(sizes))]
     assert 1 <= len(groups) <= items
     even, largest = sum(sizes) / items, max(sizes)

@@ -10,10 +10,10 @@ import sweep
 from sweep import InputError, Measure, Sample, compressed, methods, verify
 from sweep.base.grid import Grid
 from sweep.compressed import Surface
-from sweep.deposits import deposit
-from sweep.fold import fold
+from sweep.measure.compression.deposit import deposit
+from sweep.measure.compression.fold import fold
+from sweep.measure.compression.plan import CompressionError, plan
 from sweep.metrics.metrics import metric
-from sweep.plan import CompressionError, plan
 from tests import hard
 
 SMOOTH = (

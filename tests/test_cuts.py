@@ -6,9 +6,9 @@ from hypothesis.extra.numpy import arrays
 
 import sweep
 from sweep import Measure, Sample
-from sweep.confusion import confusion
-from sweep.cuts import cut
-from sweep.points import cumulative
+from sweep.measure.confusion import confusion
+from sweep.measure.cuts import cut
+from sweep.measure.points import cumulative
 from tests import oracle
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)

@@ -10,7 +10,7 @@ import pytest
 
 import sweep
 from sweep.base import devices
-from sweep.points import order
+from sweep.measure.points import order
 
 SCRIPT = """
 import json, sys

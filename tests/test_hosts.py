@@ -8,9 +8,10 @@ import threading
 import numpy as np
 import pytest
 
-from sweep import InputError, archive, hosts, streams
+from sweep import InputError
 from sweep.data.shards import Shards
-from sweep.hosts import Host
+from sweep.measure.sketch import archive, builder, hosts
+from sweep.measure.sketch.hosts import Host
 from tests.parts import shard_files, sketch_terms
 
 SCRIPT = """
@@ -67,7 +68,7 @@ def test_two_processes_make_the_sketch_of_one(tmp_path):
     shards = Shards.of(shard_files(tmp_path, [50, 400, 3, 120, 7]))
     low, high = shards.scan()
     assert _both(tmp_path) == [(0, f"{low} {high}\n", "")] * 2
-    one = streams.sketched(shards, sketch_terms())
+    one = builder.sketched(shards, sketch_terms())
     for process in (0, 1):
         assert archive.read(tmp_path / f"{process}.sketch").equals(one)
 

@@ -6,9 +6,9 @@ import pytest
 import sweep
 from sweep import InputError, Sample, kernels
 from sweep.base.grid import Grid
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
+from sweep.measure.points import Points
 from sweep.metrics.metrics import METRICS, Smooth, metric
-from sweep.points import Points
 from tests import oracle
 
 CE = METRICS["cross_entropy"]

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep import InputError, Measure, Sample
-from sweep import deposits as module
-from sweep.deposits import deposit
-from sweep.lattice import MOMENTS, Lattice
-from sweep.points import order
+from sweep.measure.compression import deposit as module
+from sweep.measure.compression.deposit import deposit
+from sweep.measure.compression.lattice import MOMENTS, Lattice
+from sweep.measure.points import order
 
 SHAPES = {
     "uniform": lambda rng, n: rng.uniform(-1, 1, n),

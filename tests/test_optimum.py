@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 
 import sweep
 from sweep import Measure, Sample
-from sweep.cuts import cut
+from sweep.measure.cuts import cut
+from sweep.measure.points import Points
 from sweep.optima import Status
-from sweep.points import Points
 from tests import oracle
 from tests.problems import PROBLEMS
 

@@ -18,7 +18,7 @@ from sweep import Sample, kernels
 from sweep.base import progress, timing
 from sweep.base.grid import Grid
 from sweep.base.timing import Clock
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.metrics.metrics import metric
 
 

@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sweep
-from sweep import InputError, Measure, Sample, Sketch, streams
+from sweep import InputError, Measure, Sample, Sketch
 from sweep.base.grid import Grid, axis
-from sweep.confusion import confusion
 from sweep.data.shards import Rows
 from sweep.kernels import direct_cells
+from sweep.measure.confusion import confusion
+from sweep.measure.sketch import builder
+from sweep.measure.sketch.builder import Sketcher, merged, rows_of
+from sweep.measure.sketch.schema import MOST_CELLS, Terms
 from sweep.metrics.metrics import METRICS, Counting
-from sweep.streams import Sketcher, merged, rows_of
-from sweep.terms import MOST_CELLS, Terms
 
 GRID = Grid(axis("-8:8:17"), axis("-5:5:11"))
 
@@ -166,9 +167,9 @@ def test_64_parts_merged_in_random_orders_and_trees_are_the_same_bits(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("room", [64, 1000, 4000])
 def test_a_part_is_the_same_whatever_was_read_before_it(monkeypatch, kind, room):
-    monkeypatch.setattr(streams, "ROOM", room)
-    monkeypatch.setattr(streams, "HEAVY", 50)
-    monkeypatch.setattr(streams, "AT_ONCE", 40)
+    monkeypatch.setattr(builder, "ROOM", room)
+    monkeypatch.setattr(builder, "HEAVY", 50)
+    monkeypatch.setattr(builder, "AT_ONCE", 40)
     parts = [sample("normal", kind, n, seed=n) for n in (30, 333, 1, 64, 200, 1000)]
     terms = terms_for(*parts)
     alone = [sketch(part, terms=terms, first=k) for k, part in enumerate(parts)]

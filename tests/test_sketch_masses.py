@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sweep
-from sweep import InputError, Sample, optimum, streams
+from sweep import InputError, Sample, optimum
 from sweep.base.grid import Grid, axis
+from sweep.measure.sketch import builder
+from sweep.measure.sketch.builder import Sketcher, rows_of
+from sweep.measure.sketch.exact_sums import RESOLUTION
+from sweep.measure.sketch.schema import Terms
 from sweep.optima import Status
-from sweep.streams import Sketcher, rows_of
-from sweep.sums import RESOLUTION
-from sweep.terms import Terms
 
 ENDS = (-6.0, 6.0)
 COUNTED = ("accuracy", "balanced_accuracy", "recall")
@@ -116,16 +117,16 @@ def test_masses_beyond_what_can_be_summed_are_refused_however_they_come(spread):
     with pytest.raises(InputError, match=r"the weights add up to more than 2\^61; scale them down"):
         sketch_of(*parts)
     alone = [sketch_of(part) for part in parts]
-    some = streams.merged(alone[:3])
+    some = builder.merged(alone[:3])
     assert some.total(1) == 6 * 2.0**58
     for order in (alone, alone[::-1], [some, *alone[3:]]):
         with pytest.raises(InputError, match=r"add up to more than 2\^61"):
-            streams.merged(order)
+            builder.merged(order)
 
 
 def test_flushes_of_one_part_add_up_before_they_are_rounded(monkeypatch):
     sample = weighted(512, np.full(512, 1e-19))
-    monkeypatch.setattr(streams, "HEAVY", 1)
+    monkeypatch.setattr(builder, "HEAVY", 1)
     maker = Sketcher(terms())
     maker.add(
         "part",

@@ -7,11 +7,11 @@ from sweep import InputError, Sample, optimum
 from sweep.base.grid import Grid
 from sweep.brackets import Brackets
 from sweep.certificate import certify
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
+from sweep.measure.sketch.builder import Sketcher, merged, rows_of
+from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.sketch import Sketch
 from sweep.optima import SketchOptimum
-from sweep.sketch import Sketch
-from sweep.streams import Sketcher, merged, rows_of
-from sweep.terms import Terms
 from tests.problems import PROBLEMS
 
 

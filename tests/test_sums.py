@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.sums import LARGEST, RESOLUTION, Sums
+from sweep.measure.sketch.exact_sums import LARGEST, RESOLUTION, Sums
 
 NUMBERS = st.floats(-1e15, 1e15, allow_subnormal=True)
 

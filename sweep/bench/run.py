@@ -38,7 +38,7 @@ from sweep.bench.race import (
 from sweep.bench.targets import Target, against_sort, fastest_peer, milliseconds, per_point, words
 from sweep.data.sample import Sample
 from sweep.landscape import landscape
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 
 LONG = 4
 """The targets may take so many times the budget of a point on a curve."""

@@ -25,7 +25,7 @@ from sweep.cli.options import (
 from sweep.cli.outputs import print_json, require_outputs, write_document
 from sweep.cli.source import source
 from sweep.data.sample import Sample
-from sweep.sketch import Sketch
+from sweep.measure.sketch.sketch import Sketch
 
 
 @app.command

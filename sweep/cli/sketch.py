@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 
-from sweep import archive
 from sweep.base.errors import InputError
 from sweep.base.executors import Engine, Serial
 from sweep.base.grid import Grid, axis
@@ -31,9 +30,10 @@ from sweep.cli.options import (
 )
 from sweep.cli.outputs import print_json, require_apart
 from sweep.cli.words import counted, filled, size
-from sweep.hosts import Host, agreed, together
-from sweep.sketch import Sketch
-from sweep.terms import Terms, outward
+from sweep.measure.sketch import archive
+from sweep.measure.sketch.hosts import Host, agreed, together
+from sweep.measure.sketch.schema import Terms, outward
+from sweep.measure.sketch.sketch import Sketch
 
 if TYPE_CHECKING:
     from sweep.data.shards import Shards
@@ -153,9 +153,9 @@ def _ends(shards: Shards, host: Host | None, show: bool | None) -> tuple[float, 
     if known is not None:
         return known
     if host is not None:
-        from sweep import joint
+        from sweep.measure.sketch import parallel
 
-        return joint.range_together(host, shards)
+        return parallel.range_together(host, shards)
     with bar("range of x", shards.rows(), "rows", show) as step:
         return shards.scan(step)
 
@@ -164,17 +164,17 @@ def _made(
     shards: Shards, terms: Terms, who: Engine, host: Host | None, show: bool | None
 ) -> Sketch:
     """The sketch, by whoever is to make it."""
-    from sweep import joint, streams
+    from sweep.measure.sketch import builder, parallel
 
     files = len(shards.paths) if host is None else len(host.share(shards.paths))
     if host is not None:
         with bar("sketch", files, "shards", show, scale=False) as step:
-            return joint.sketched_together(host, shards, terms, step)
+            return parallel.sketched_together(host, shards, terms, step)
     if isinstance(who, Serial):
         with bar("sketch", shards.rows(), "rows", show) as step:
-            return streams.sketched(shards, terms, step)
+            return builder.sketched(shards, terms, step)
     with who, bar("sketch", files, "shards", show, scale=False) as step:
-        return joint.sketched(who, shards, terms, step)
+        return parallel.sketched(who, shards, terms, step)
 
 
 def _write(made: Sketch, out: Path, *, force: bool) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sweep
-from sweep import archive
 from sweep.base.ranges import size_text, size_title, sizes
 from sweep.cli.app import UsageError
 from sweep.cli.words import counted, filled, law_named
 from sweep.data.sample import Sample, load
+from sweep.measure.sketch import archive
+from sweep.measure.sketch.sketch import Sketch
 from sweep.populations import Population, population
-from sweep.sketch import Sketch
 
 COLUMNS = ("x", "y", None)
 """Names of the columns x, y and weight unless others are given; None is as in `sweep.data.load`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 
 MAX_STEPS = 2200
 """Newton steps and halvings; more than there are powers of two in float64."""

@@ -22,7 +22,7 @@ from sweep.diagnosis.multiclass import Rows
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
 from sweep.diagnosis.split import Split
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.metrics.metrics import softplus
 from sweep.optima import CrossEntropyOptimum
 from sweep.optimum import cross_entropy_optimum

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.points import Points, gauss, sort
+from sweep.measure.points import Points, gauss, sort
 
 MOST = 2**14
 """Nodes; up to so many rows are nodes themselves."""

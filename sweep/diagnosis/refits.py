@@ -19,9 +19,9 @@ from sweep.base.errors import InputError
 from sweep.diagnosis.alone import intercept_alone, slope_alone
 from sweep.diagnosis.nodes import Nodes
 from sweep.diagnosis.scores import entropy
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
+from sweep.measure.points import Points
 from sweep.newton import minimise
-from sweep.points import Points
 
 if TYPE_CHECKING:
     from jax import Array

@@ -10,7 +10,7 @@ from sweep.diagnosis.alone import intercept_alone, slope_alone
 from sweep.diagnosis.multiclass import Rows, temperature_optimum
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, entropy, losses, mean
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.optima import CrossEntropyOptimum, Status
 from sweep.optimum import cross_entropy_optimum
 

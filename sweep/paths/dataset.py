@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, ignore
-from sweep.confusion import confusion
-from sweep.measure import Measure
+from sweep.measure.confusion import confusion
+from sweep.measure.measure import Measure
 from sweep.metrics.metrics import METRICS, Counting, Smooth
 from sweep.paths.settings import Settings
 

@@ -22,7 +22,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from jaxtyping import Float
 
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.optima import Status
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.metrics.metrics import sigmoid, softplus
 
 ITERATIONS = 200

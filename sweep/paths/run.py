@@ -21,7 +21,7 @@ from sweep.base.progress import bar
 from sweep.base.records import plain
 from sweep.data.sample import Sample
 from sweep.landscape import BUDGET, landscape
-from sweep.measure import Measure, as_measure
+from sweep.measure.measure import Measure, as_measure
 from sweep.optima import Optimum
 from sweep.optimum import optimum
 from sweep.paths.dataset import descended, labelled, metrics, steepest_of

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from sweep.base.errors import InputError
 from sweep.base.ranges import whole
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.training.hyperparameters import Hyperparameters
 
 STEPS, STEPS_OF_MANY, MANY = 100_000, 10_000, 1000

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from sweep.base.progress import Step, ignore
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.metrics.metrics import softplus
 from sweep.training.optimizers import optimizer
 

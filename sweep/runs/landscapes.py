@@ -17,7 +17,7 @@ import numpy as np
 from sweep.base.errors import InputError
 from sweep.data.sample import Sample, load
 from sweep.landscape import prepare
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting, metric
 from sweep.optimum import optimum
 from sweep.populations import Population

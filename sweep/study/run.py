@@ -17,7 +17,7 @@ from sweep.base.ranges import whole
 from sweep.base.records import plain
 from sweep.landscape import BUDGET
 from sweep.limits import Limits, limits
-from sweep.measure import Measure
+from sweep.measure.measure import Measure
 from sweep.optima import PopulationOptimum
 from sweep.optimum import optimum
 from sweep.populations import Population

@@ -18,13 +18,13 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep import confusion, cuts
 from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import RESULT_LIMIT
 from sweep.base.progress import Step
 from sweep.data.sample import Sample
-from sweep.measure import Measure
+from sweep.measure import confusion, cuts
+from sweep.measure.measure import Measure
 from sweep.optima import AccuracyOptimum, PopulationOptimum
 from sweep.optimum import optimum
 from sweep.populations import Population, sampling

@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
-from sweep.lattice import CHUNK, MOMENTS, Lattice
+from sweep.measure.compression.lattice import CHUNK, MOMENTS, Lattice
 from sweep.metrics import chebyshev
 from sweep.metrics.metrics import Loss
 from sweep.metrics.profile import Profile, profile

@@ -26,14 +26,14 @@ from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid, axis
-from sweep.binned import Binned
 from sweep.data.sample import Sample, digest
-from sweep.points import Points, cumulative, pick
+from sweep.measure.points import Points, cumulative, pick
+from sweep.measure.sketch.binned_points import Binned
+from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.sketch import Sketch
 from sweep.populations import Population
 from sweep.populations.panels import NODES
 from sweep.populations.quadrature import Quadrature
-from sweep.sketch import Sketch
-from sweep.terms import Terms
 
 RESIDUE = 2.0**-50
 """Share of a class's density that is rounding rather than mass: 1e-15."""
@@ -190,7 +190,10 @@ class Measure:
             InputError: there are no batches, one is no sample, x is outside the range, or the
                 tolerance cannot be kept.
         """
-        from sweep.streams import Sketcher, rows_of  # with the readers of files: not for all
+        from sweep.measure.sketch.builder import (  # with the readers of files: not for all
+            Sketcher,
+            rows_of,
+        )
 
         grid = Grid(axis(a, "a"), axis(b, "b"))
         ends = _ends(batches) if range is None else range

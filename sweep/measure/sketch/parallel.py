@@ -19,12 +19,12 @@ from sweep.base.executors import Engine
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
 from sweep.data.shards import Shards
-from sweep.hosts import Host, agreed, everyone, gathered
-from sweep.lattice import Lattice
-from sweep.sketch import Mark, Sketch
-from sweep.streams import Sketcher
-from sweep.sums import Sums
-from sweep.terms import Terms
+from sweep.measure.compression.lattice import Lattice
+from sweep.measure.sketch.builder import Sketcher
+from sweep.measure.sketch.exact_sums import Sums
+from sweep.measure.sketch.hosts import Host, agreed, everyone, gathered
+from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.sketch import Mark, Sketch
 
 LARGEST = 2**28
 """Bytes of the files that are one item of work, unless one file has more."""

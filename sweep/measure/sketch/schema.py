@@ -18,10 +18,10 @@ from jaxtyping import Float
 from sweep.base.errors import InputError
 from sweep.base.families import short
 from sweep.base.grid import Grid
-from sweep.cuts import edges
-from sweep.lattice import Lattice
+from sweep.measure.compression.lattice import Lattice
+from sweep.measure.compression.plan import CompressionError, plan
+from sweep.measure.cuts import edges
 from sweep.metrics.metrics import Loss, Smooth, metric
-from sweep.plan import CompressionError, plan
 
 MOST_CELLS = 2**24
 """Cells of a grid, at the cut of each of which there is a count."""

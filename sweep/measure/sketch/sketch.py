@@ -25,12 +25,12 @@ from jaxtyping import Float, Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
-from sweep.lattice import MOMENTS, Deposit
+from sweep.measure.compression.lattice import MOMENTS, Deposit
+from sweep.measure.compression.plan import CompressionError, plan
+from sweep.measure.points import cumulative
+from sweep.measure.sketch.exact_sums import RESOLUTION, Sums
+from sweep.measure.sketch.schema import MOST_BINS, Terms, edges_of
 from sweep.metrics.metrics import Loss
-from sweep.plan import CompressionError, plan
-from sweep.points import cumulative
-from sweep.sums import RESOLUTION, Sums
-from sweep.terms import MOST_BINS, Terms, edges_of
 
 
 class Mark(NamedTuple):

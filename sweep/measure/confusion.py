@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from sweep.binned import Binned
-from sweep.cuts import edge, edges
-from sweep.measure import Measure
-from sweep.points import Points
+from sweep.measure.cuts import edge, edges
+from sweep.measure.measure import Measure
+from sweep.measure.points import Points
+from sweep.measure.sketch.binned_points import Binned
 
 
 class Confusion(NamedTuple):

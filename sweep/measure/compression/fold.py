@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.lattice import MOMENTS, Deposit, Lattice
+from sweep.measure.compression.lattice import MOMENTS, Deposit, Lattice
+from sweep.measure.compression.plan import Plan
 from sweep.metrics import chebyshev
-from sweep.plan import Plan
 
 
 @dataclass(frozen=True, eq=False)

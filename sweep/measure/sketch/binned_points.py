@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from sweep.base.errors import InputError
-from sweep.points import Points, gauss
-from sweep.sketch import Sketch
+from sweep.measure.points import Points, gauss
+from sweep.measure.sketch.sketch import Sketch
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

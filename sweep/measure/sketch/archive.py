@@ -30,10 +30,10 @@ from jaxtyping import Shaped
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.storage import staged
-from sweep.lattice import MOMENTS, Lattice
-from sweep.sketch import Mark, Sketch
-from sweep.sums import Sums
-from sweep.terms import Terms
+from sweep.measure.compression.lattice import MOMENTS, Lattice
+from sweep.measure.sketch.exact_sums import Sums
+from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.sketch import Mark, Sketch
 
 SUFFIX = ".sketch"
 """Of names of files."""

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Int
 
 from sweep.base import devices
 from sweep.base.progress import Step, ignore
-from sweep.lattice import CHUNK, MOMENTS, Deposit, Lattice, sums_in_order
-from sweep.points import Points
+from sweep.measure.compression.lattice import CHUNK, MOMENTS, Deposit, Lattice, sums_in_order
+from sweep.measure.points import Points
 
 Classes = tuple[Points, Points]
 """The points of class 0 and of class 1."""

@@ -22,11 +22,11 @@ from sweep.base.errors import InputError
 from sweep.base.progress import Step, ignore
 from sweep.data.sample import Sample
 from sweep.data.shards import Rows, Shards
-from sweep.lattice import FINE, MOMENTS, exact_sums_in_order, sums_in_order
-from sweep.points import pick, sort
-from sweep.sketch import Mark, Sketch, summable
-from sweep.sums import Sums
-from sweep.terms import Terms
+from sweep.measure.compression.lattice import FINE, MOMENTS, exact_sums_in_order, sums_in_order
+from sweep.measure.points import pick, sort
+from sweep.measure.sketch.exact_sums import Sums
+from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.sketch import Mark, Sketch, summable
 
 ROOM = 2**23
 """Points of a class that are put in order and counted at once: 64 MiB."""

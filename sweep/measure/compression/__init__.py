@@ -1,0 +1,5 @@
+"""n points become a few weighted nodes, with a certified error."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,6 @@
+from .deposit import deposit as deposit
+from .fold import fold as fold
+from .lattice import Lattice as Lattice
+from .plan import CompressionError as CompressionError
+from .plan import Plan as Plan
+from .plan import plan as plan

@@ -1,0 +1,5 @@
+"""Data of any size in constant memory: sketches, which add up."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

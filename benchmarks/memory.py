@@ -16,7 +16,7 @@ import sys
 
 from sweep.bench.machine import machine
 from sweep.bench.run import memory
-from sweep.landscape import BUDGET
+from sweep.landscapes.landscape import BUDGET
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ import sweep
 from sweep.base import devices
 from sweep.base.storage import staged
 from sweep.bench.machine import Peak, machine
-from sweep.landscape import BUDGET
+from sweep.landscapes.landscape import BUDGET
 from sweep.populations import sampling
 from sweep.study.table import Job, table
 

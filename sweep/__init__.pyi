@@ -8,13 +8,14 @@ from .diagnosis.report import Diagnosis as Diagnosis
 from .diagnosis.report import Finding as Finding
 from .diagnosis.run import diagnose as diagnose
 from .display import LandscapeDisplay as LandscapeDisplay
-from .landscape import landscape as landscape
+from .landscapes.landscape import landscape as landscape
+from .landscapes.models import Slice as Slice
+from .landscapes.stack import sample as sample
 from .limits import Limits as Limits
 from .limits import limits as limits
 from .measure.measure import Measure as Measure
 from .measure.sketch import archive as archive
 from .measure.sketch.sketch import Sketch as Sketch
-from .models import Slice as Slice
 from .optima import Optimum as Optimum
 from .optima import PopulationOptimum as PopulationOptimum
 from .optimum import optimum as optimum
@@ -23,7 +24,6 @@ from .runs.execute import run as run
 from .runs.spec import Spec as Spec
 from .runs.status import Status as Status
 from .runs.status import status as status
-from .series import sample as sample
 from .study.run import Study as Study
 from .study.run import study as study
 from .training.run import train as train

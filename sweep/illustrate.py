@@ -16,7 +16,7 @@ import numpy as np
 
 from sweep.base.records import plain
 from sweep.data.sample import Sample, illustration
-from sweep.landscape import landscape
+from sweep.landscapes.landscape import landscape
 from sweep.optima import Optimum
 from sweep.optimum import optimum
 

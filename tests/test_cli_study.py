@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.image import imread
 
 from sweep.cli.findings import _with_error
-from sweep.series import spread
+from sweep.landscapes.stack import spread
 
 COMMAND = [sys.executable, "-m", "sweep.cli", "study"]
 OPTIONS = ("--n=100:10000:3:log", "--replicates=50", "--seed=1")

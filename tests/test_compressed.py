@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import sweep
-from sweep import InputError, Measure, Sample, compressed, methods, verify
+from sweep import InputError, Measure, Sample
 from sweep.base.grid import Grid
-from sweep.compressed import Surface
+from sweep.landscapes import compressed, smooth, verification
+from sweep.landscapes.compressed import Surface
 from sweep.measure.compression.deposit import deposit
 from sweep.measure.compression.fold import fold
 from sweep.measure.compression.plan import CompressionError, plan
@@ -149,7 +150,7 @@ def test_pieces_of_every_size_give_the_same_cells(a, b):
 def test_a_second_grid_reads_no_point(monkeypatch):
     measure = Measure.from_sample(cloud())
     first = sweep.landscape(measure, "-10:10:51", "-5:5:51", method="compressed")
-    monkeypatch.setattr(methods, "deposit", None)
+    monkeypatch.setattr(smooth, "deposit", None)
     again = sweep.landscape(measure, "-7:9:40", "-4:5:30", method="compressed")
     exact = sweep.landscape(measure, "-7:9:40", "-4:5:30", method="direct")
     assert first.attrs["bins"] == again.attrs["bins"]
@@ -179,7 +180,7 @@ def test_merged_deposits_give_the_landscape_of_the_merged_data():
 
 
 def test_the_check_of_large_data_takes_a_part_of_the_points(monkeypatch):
-    monkeypatch.setattr(verify, "POINTS", 110)
+    monkeypatch.setattr(verification, "POINTS", 110)
     found = sweep.landscape(cloud(), method="compressed")
     assert found.attrs["checked_points"] == len(range(0, 3000, 28)) + 1  # each class by itself
     assert 0 < found.attrs["observed_error"] <= found.attrs["error_bound"]
@@ -197,9 +198,11 @@ def test_a_wrong_deposit_is_seen_by_the_check(monkeypatch, n, moment, method):
             found.moments[..., moment] += 1
         return found
 
-    for module in (methods, verify):
+    for module in (smooth, verification):
         monkeypatch.setattr(module, "deposit", wrong)
-    with pytest.raises(verify.CheckError, match="a fault of this program; ask for the direct"):
+    with pytest.raises(
+        verification.CheckError, match="a fault of this program; ask for the direct"
+    ):
         sweep.landscape(cloud(n), metrics="cross_entropy", method=method)
 
 
@@ -208,7 +211,7 @@ def test_nan_does_not_pass_the_check(monkeypatch):
         return np.full((101, 101), np.nan)
 
     monkeypatch.setattr(Surface, "part", nan)
-    with pytest.raises(verify.CheckError, match="an error of nan was seen"):
+    with pytest.raises(verification.CheckError, match="an error of nan was seen"):
         sweep.landscape(cloud(), metrics=("brier", "cross_entropy"), method="compressed")
 
 

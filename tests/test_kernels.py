@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import InputError, Sample, kernels
+from sweep import InputError, Sample
 from sweep.base.grid import Grid
+from sweep.landscapes import direct
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
 from sweep.metrics.metrics import METRICS, Smooth, metric
@@ -103,7 +104,7 @@ def test_the_bound_is_honest_at_the_ends_of_the_float_range(name, dtype):
     sample, a, b = EXTREME[name]
     exact = float(oracle.exact_cross_entropy(sample, a, b))
     grid = Grid(np.array([a]), np.array([b]))
-    bound = kernels.rounding_bound(Measure.from_sample(sample), CE, grid, dtype)
+    bound = direct.rounding_bound(Measure.from_sample(sample), CE, grid, dtype)
     # Masses alone never spoil it; x or a at the ends of the range may.
     if any(word in name for word in ("heavy", "light", "both")):
         assert bound < 1e-3
@@ -119,7 +120,7 @@ def test_the_bound_is_honest_at_the_ends_of_the_float_range(name, dtype):
 
 def _block(rows, mass=None):
     x = jnp.asarray(rows)
-    return kernels.Block(x, jnp.full(x.shape, jnp.inf), mass)
+    return direct.Block(x, jnp.full(x.shape, jnp.inf), mass)
 
 
 def test_sums_are_compensated_within_a_call_and_between_calls():
@@ -127,16 +128,16 @@ def test_sums_are_compensated_within_a_call_and_between_calls():
     with jax.enable_x64(True):
         cell = jnp.array([1.0]), jnp.array([[0.0]])
         for rows, calls in (([[0.0]], 10), ([[0.0]] * 10, 1)):
-            sums = kernels.Sums(jnp.array([[1e16]]), jnp.array([[0.0]]))
+            sums = direct.Sums(jnp.array([[1e16]]), jnp.array([[0.0]]))
             for _ in range(calls):
-                sums = kernels._add(sums, *cell, _block(rows), 1.0, loss=jnp.exp, good=-1)
+                sums = direct._add(sums, *cell, _block(rows), 1.0, loss=jnp.exp, good=-1)
             assert float((sums.value + sums.lost)[0, 0]) == 1e16 + 10
 
 
 def test_blocks_stay_on_the_device_only_where_there_is_room():
     points = Measure.from_sample(Sample(*_normal(2000))).class1
     for room, kept in ((len(points) * 16, True), (len(points) * 16 - 1, False)):
-        blocks = kernels._Blocks(points, "float64", 1, room)
+        blocks = direct._Blocks(points, "float64", 1, room)
         first, again = list(blocks), list(blocks)
         assert (first[0].x is again[0].x) == kept
         np.testing.assert_array_equal(first[0].x, again[0].x)
@@ -145,17 +146,17 @@ def test_blocks_stay_on_the_device_only_where_there_is_room():
 @pytest.mark.parametrize("n", [1, 64, 511, 513, 1025, 99_000, 10**6])
 @pytest.mark.parametrize("most", [1, 3, 40, 5000])
 def test_blocks_hold_every_point_once_with_little_padding(n, most):
-    rows, width = kernels._block_shape(n, most)
+    rows, width = direct._block_shape(n, most)
     assert 1 <= rows <= most
-    assert width <= kernels.ROW
+    assert width <= direct.ROW
     padded = -(-n // (rows * width)) * rows * width
     assert (
         n
         <= padded
-        <= max(1.07 * n, most // 16 * kernels.ROW) + 2 * rows * kernels.PADDING_STEP + kernels.ROW
+        <= max(1.07 * n, most // 16 * direct.ROW) + 2 * rows * direct.PADDING_STEP + direct.ROW
     )
     with jax.enable_x64(True):
-        blocks = list(kernels._Blocks(Points(np.arange(1.0, n + 1)), "float64", most, 0))
+        blocks = list(direct._Blocks(Points(np.arange(1.0, n + 1)), "float64", most, 0))
     x = np.concatenate([np.asarray(block.x).ravel() for block in blocks])
     limit = np.concatenate([np.asarray(block.limit).ravel() for block in blocks])
     np.testing.assert_array_equal(x[limit > 0], np.arange(1, n + 1))
@@ -192,12 +193,12 @@ def test_vmapped_tile_is_a_loop_over_the_scalar_definition():
     sample = Sample(*_normal(100))
     grid = Grid(np.linspace(-2, 2, 5), np.linspace(-1, 1, 4))
     measure = Measure.from_sample(sample)
-    found = kernels.direct(measure, CE, grid, "float64", BUDGET)
+    found = direct.direct(measure, CE, grid, "float64", BUDGET)
     with jax.enable_x64(True):
         for i, a in enumerate(grid.a):
             for j, b in enumerate(grid.b):
                 sums = [
-                    kernels.integral(
+                    direct.integral(
                         loss, _block(points.x[None]), jnp.asarray(a), jnp.asarray(b), good=good
                     ).item()
                     for loss, points, good in (
@@ -215,8 +216,8 @@ def test_scattered_cells_are_those_of_the_grid(name, weighted):
     weight = np.random.default_rng(1).uniform(size=1500) if weighted else None
     measure = Measure.from_sample(Sample(x, y, weight))
     a, b = np.linspace(-3, 5, 7), np.linspace(-2, 2, 7)
-    whole = kernels.direct(measure, SMOOTH[name], Grid(a, b), "float64", BUDGET)
-    found = kernels.direct_cells(measure, SMOOTH[name], a, b, "float64", BUDGET)
+    whole = direct.direct(measure, SMOOTH[name], Grid(a, b), "float64", BUDGET)
+    found = direct.direct_cells(measure, SMOOTH[name], a, b, "float64", BUDGET)
     np.testing.assert_allclose(found, np.diagonal(whole), rtol=1e-14)
 
 
@@ -226,8 +227,8 @@ def test_steps_add_up_to_the_work(name, budget):
     measure = Measure.from_sample(Sample(*_normal(3000)))
     grid = Grid(np.linspace(-3, 5, 40), np.linspace(-2, 2, 9))
     told = []
-    kernels.direct(measure, SMOOTH[name], grid, "float64", budget, told.append)
-    assert sum(told) == kernels.work(measure, SMOOTH[name], grid.cells)
+    direct.direct(measure, SMOOTH[name], grid, "float64", budget, told.append)
+    assert sum(told) == direct.work(measure, SMOOTH[name], grid.cells)
     assert min(told) > 0
 
 
@@ -235,7 +236,7 @@ def test_few_cells_of_many_points_take_few_calls():
     measure = Measure.from_sample(Sample(*_normal(200_000)))
     told = []
     a = np.array([1.0])
-    found = kernels.direct_cells(measure, CE, a, a, "float64", BUDGET, told.append)
+    found = direct.direct_cells(measure, CE, a, a, "float64", BUDGET, told.append)
     assert len(told) == 2
     expected = oracle.cross_entropy(Sample(*_normal(200_000)), 1.0, 1.0)
     assert found[0] == pytest.approx(expected, rel=1e-14)
@@ -245,32 +246,32 @@ def test_a_ragged_last_tile_or_block_compiles_nothing():
     sample = Sample(*_normal(1024 + 64))  # two or three blocks of one length for either class
     grids = [("-1:1:256", "-1:1:128"), ("-1:1:255", "-1:1:127"), ("-1:1:129", "-1:1:128")]
     sweep.landscape(sample, *grids[0], "cross_entropy")
-    before = kernels._add._cache_size()
+    before = direct._add._cache_size()
     sweep.landscape(sample, *grids[0], "cross_entropy")
-    assert kernels._add._cache_size() == before
+    assert direct._add._cache_size() == before
     for grid in grids[1:]:
-        kernels._add.clear_cache()
+        direct._add.clear_cache()
         sweep.landscape(sample, *grid, "cross_entropy")
         # One shape of tile; one or two lengths of block, for the two classes.
-        assert kernels._add._cache_size() <= 2
+        assert direct._add._cache_size() <= 2
 
 
 @pytest.mark.parametrize("budget", [2**20, 2**24, 2**29])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("shape", [(2000, 2000), (1, 10**6), (10**6, 3), (1, 1), (64, 1)])
 def test_compiled_tile_stays_within_the_budget(shape, budget, dtype):
-    height, width = kernels.tile_shape(shape, budget, dtype)
+    height, width = direct.tile_shape(shape, budget, dtype)
     assert 1 <= height <= shape[0]
     assert 1 <= width <= shape[1]
     with jax.enable_x64(True):
         tile = jax.ShapeDtypeStruct((height, width), jnp.float64)
-        rows = kernels.most_rows(height * width, budget, dtype)
-        block = jax.ShapeDtypeStruct((rows, kernels.ROW), dtype)
-        lowered = kernels._add.lower(
-            kernels.Sums(tile, tile),
+        rows = direct.most_rows(height * width, budget, dtype)
+        block = jax.ShapeDtypeStruct((rows, direct.ROW), dtype)
+        lowered = direct._add.lower(
+            direct.Sums(tile, tile),
             jax.ShapeDtypeStruct((height,), dtype),
             jax.ShapeDtypeStruct((height, width), dtype),
-            kernels.Block(block, block, block),
+            direct.Block(block, block, block),
             1.0,
             loss=CE.positive,
             good=1,

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 import sweep
 from sweep import InputError, Measure, Sample
 from sweep.base.families import Family
-from sweep.counts import counting_bound
+from sweep.landscapes.counting import counting_bound
 from sweep.measure.confusion import confusion
 from sweep.metrics import metrics
 from sweep.metrics.metrics import METRICS, Counting, Smooth, metric

@@ -8,10 +8,11 @@ import pytest
 import xarray as xr
 
 import sweep
-from sweep import InputError, Sample, Slice, pairs
+from sweep import InputError, Sample, Slice
 from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.data.sample import Batch
+from sweep.landscapes import model_kernel
 from sweep.metrics import metrics as losses
 from sweep.metrics.metrics import metric
 from tests import oracle
@@ -164,7 +165,9 @@ def test_tiles_and_blocks_of_every_raggedness_agree_with_the_definition(n, grid)
     done = []
     found = sweep.landscape(sample, a, b, model=LINE, memory_budget=2**20)
     batch = Batch(sample.x, sample.y)
-    pairs.evaluate(LINE, batch, Grid(a, b), [metric("accuracy")], "float64", 2**20, done.append)
+    model_kernel.evaluate(
+        LINE, batch, Grid(a, b), [metric("accuracy")], "float64", 2**20, done.append
+    )
     expected = oracle.grid(oracle.cross_entropy, sample, a, b)
     np.testing.assert_allclose(found.cross_entropy, expected, rtol=1e-12)
     np.testing.assert_array_equal(found.correct, oracle.grid(oracle.correct, sample, a, b))
@@ -309,7 +312,7 @@ def test_a_model_is_traced_and_compiled_once():
         return _mlp(params, x)
 
     line, (x, y) = _network(), _data(1200)
-    pairs._compiled.cache_clear()
+    model_kernel._compiled.cache_clear()
 
     def compute(origin, **options):
         model = Slice(logit, origin, line.directions)
@@ -325,7 +328,7 @@ def test_a_model_is_traced_and_compiled_once():
 
 def _compiled_for(logit):
     cross_entropy = losses.metric("cross_entropy")
-    yield pairs._compiled(logit, (cross_entropy,), True)
+    yield model_kernel._compiled(logit, (cross_entropy,), True)
 
 
 @pytest.mark.parametrize("budget", [2**21, 2**24, 2**29])
@@ -335,19 +338,19 @@ def test_compiled_tile_stays_within_the_budget(sizes, dtype, budget):
     model, batch = _network(**sizes), Batch(*_data(3000, inputs=sizes["inputs"]))
     cross_entropy = losses.metric("cross_entropy")
     with jax.enable_x64(dtype == "float64"):
-        plane = pairs._plane(model, dtype)
-        compiled = pairs._compiled(model.logit, (cross_entropy,), True)
+        plane = model_kernel._plane(model, dtype)
+        compiled = model_kernel._compiled(model.logit, (cross_entropy,), True)
         function = partial(compiled, *plane)
-        tile, rows = pairs._plan(function, batch, 10**6, dtype, budget)
+        tile, rows = model_kernel._plan(function, batch, 10**6, dtype, budget)
         x = jax.ShapeDtypeStruct((rows, *batch.x.shape[1:]), dtype)
         column, ab = (jax.ShapeDtypeStruct((k,), dtype) for k in (rows, tile))
-        lowered = compiled.lower(*plane, pairs.Block(x, column, column), ab, ab)
+        lowered = compiled.lower(*plane, model_kernel.Block(x, column, column), ab, ab)
         memory = lowered.compile().memory_analysis()
     used = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
     assert used <= budget
     assert rows == 512 or tile == 1
     # Nothing is fused in the plan, so it may be generous, but not by orders of magnitude.
-    assert tile == pairs.TILE or used >= budget / 50
+    assert tile == model_kernel.TILE or used >= budget / 50
 
 
 class _Unhashable(dict):

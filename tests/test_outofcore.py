@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import sweep
-from sweep import InputError, Sample, outofcore, preparation, tiles
+from sweep import InputError, Sample
 from sweep.base import storage
 from sweep.base.grid import Grid
-from sweep.landscape import prepare
+from sweep.landscapes import out_of_core
+from sweep.landscapes import prepare as preparation
+from sweep.landscapes import prepared as tiles
+from sweep.landscapes.landscape import prepare
 from tests.oracle import untimed
 
 A, B = "-3:3:70", "2:-1:41"
@@ -30,7 +33,7 @@ def cloud(n=600):
 @pytest.fixture
 def small(monkeypatch):
     """Tiles of 400 cells."""
-    monkeypatch.setattr(outofcore, "EDGE", 20)
+    monkeypatch.setattr(out_of_core, "EDGE", 20)
 
 
 ENDS = {f"{end}{part}" for end in ("lowest", "highest") for part in ("", "_a", "_b", "_cells")}
@@ -86,10 +89,10 @@ sizes = st.integers(1, 10**5)
 @given(sizes, sizes, st.integers(1, 9), st.integers(2**20, 2**34))
 def test_tiles_keep_the_budget_and_are_no_smaller_than_they_must(P, Q, variables, budget):
     grid = Grid(np.zeros(P), np.zeros(Q))
-    rows, columns = outofcore.tile_shape(grid, variables, budget)
+    rows, columns = out_of_core.tile_shape(grid, variables, budget)
     assert 1 <= rows <= P
     assert 1 <= columns <= Q
-    most = min(outofcore.EDGE**2, budget / 3 / (32 * variables + outofcore.WORK))
+    most = min(out_of_core.EDGE**2, budget / 3 / (32 * variables + out_of_core.WORK))
     assert rows * columns <= most
     assert rows * columns == P * Q or rows * columns >= most / 2
 
@@ -97,7 +100,7 @@ def test_tiles_keep_the_budget_and_are_no_smaller_than_they_must(P, Q, variables
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 12), st.integers(1, 12))
 def test_every_cell_is_in_one_tile(P, Q, rows, columns):
     seen = np.zeros((P, Q))
-    for tile in outofcore.tiles(Grid(np.zeros(P), np.zeros(Q)), (rows, columns)):
+    for tile in out_of_core.tiles(Grid(np.zeros(P), np.zeros(Q)), (rows, columns)):
         assert seen[tile].size > 0
         seen[tile] += 1
     assert np.all(seen == 1)
@@ -110,10 +113,10 @@ few = st.sampled_from([0.0, -0.0, 1.0, 2.5, np.inf, -np.inf, np.nan])
 def test_extremes_of_tiles_are_those_of_the_whole(values, data):
     rows, columns = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
     parts = [
-        outofcore.extremes(values[tile], tile[0].start, tile[1].start)
-        for tile in outofcore.tiles(Grid(*map(np.zeros, values.shape)), (rows, columns))
+        out_of_core.extremes(values[tile], tile[0].start, tile[1].start)
+        for tile in out_of_core.tiles(Grid(*map(np.zeros, values.shape)), (rows, columns))
     ]
-    found = reduce(outofcore.joined, parts)
+    found = reduce(out_of_core.joined, parts)
     cells = [(v, i, j) for (i, j), v in np.ndenumerate(values) if not np.isnan(v)]
     for extreme, best in zip(found, (min, max), strict=True):
         if not cells:
@@ -164,11 +167,11 @@ def test_where_it_cannot_be_written_nothing_is_computed(tmp_path, monkeypatch):
 
 def test_a_view_has_both_ends_and_nothing_but_cells(tmp_path, small):
     found = sweep.landscape(cloud(), A, B, out=tmp_path / "r.zarr")
-    view = outofcore.thinned(found, 16)
+    view = out_of_core.thinned(found, 16)
     assert view.sizes == {"a": 16, "b": 16}
     assert (view.a[0], view.a[-1], view.b[0], view.b[-1]) == (-3, 3, 2, -1)
     np.testing.assert_array_equal(view.accuracy, found.accuracy.sel(a=view.a, b=view.b))
-    xr.testing.assert_identical(outofcore.thinned(found, 70), found.load())
+    xr.testing.assert_identical(out_of_core.thinned(found, 70), found.load())
 
 
 def test_the_command_writes_tile_by_tile_what_is_larger_than_the_budget(run, tmp_path):
@@ -203,7 +206,7 @@ def test_the_command_says_of_what_law_a_store_is(run, tmp_path):
 
 def test_what_is_prepared_can_be_written_by_hand(tmp_path, small):
     prepared = prepare(cloud(), A, B, "accuracy")
-    found = outofcore.landscape(
+    found = out_of_core.landscape(
         prepared, tmp_path / "r.zarr", 2**29, False, attributes={"note": "by hand"}
     )
     assert found.attrs["note"] == "by hand"

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import Sample, kernels
+from sweep import Sample
 from sweep.base import progress, timing
 from sweep.base.grid import Grid
 from sweep.base.timing import Clock
+from sweep.landscapes import direct
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import metric
 
@@ -88,8 +89,8 @@ def test_bars_are_shown_anywhere_when_asked(at_once, sample, capsys):
 def test_steps_of_the_direct_method_add_up_to_its_work(sample):
     measure, done = Measure.from_sample(sample), []
     wanted, grid = metric("cross_entropy"), Grid(*(np.array([0.5, 1.0, 2.0]) for _ in "ab"))
-    kernels.direct(measure, wanted, grid, "float64", 2**29, done.append)
-    assert sum(done) == kernels.work(measure, wanted, grid.cells) == 9 * 4
+    direct.direct(measure, wanted, grid, "float64", 2**29, done.append)
+    assert sum(done) == direct.work(measure, wanted, grid.cells) == 9 * 4
 
 
 def test_a_stage_counts_its_seconds_and_not_those_of_compilation(monkeypatch):

@@ -6,8 +6,8 @@ import xarray as xr
 
 import sweep
 from sweep import InputError, populations
+from sweep.landscapes.stack import stacked
 from sweep.populations import sampling
-from sweep.series import stacked
 
 LAW = populations.CATALOGUE["W4"]
 AXES = ("-2:4:7", "-3:3:5")

@@ -11,7 +11,7 @@ import sweep
 from sweep import InputError, Measure, Sample, Sketch
 from sweep.base.grid import Grid, axis
 from sweep.data.shards import Rows
-from sweep.kernels import direct_cells
+from sweep.landscapes.direct import direct_cells
 from sweep.measure.confusion import confusion
 from sweep.measure.sketch import builder
 from sweep.measure.sketch.builder import Sketcher, merged, rows_of

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import InputError, Measure, Sample, Slice, methods, populations, verify
-from sweep.compressed import Surface
-from sweep.landscape import prepare
+from sweep import InputError, Measure, Sample, Slice, populations
+from sweep.landscapes import smooth, verification
+from sweep.landscapes.compressed import Surface
+from sweep.landscapes.landscape import prepare
 
 EXACT = ("accuracy", "correct")
 
@@ -125,8 +126,8 @@ def test_what_else_a_measure_was_used_for_changes_no_bit(metrics):
 
 
 def test_points_are_read_once_for_all_tiles(monkeypatch):
-    deposit, calls = methods.deposit, []
-    monkeypatch.setattr(methods, "deposit", lambda *how: (calls.append(1), deposit(*how))[1])
+    deposit, calls = smooth.deposit, []
+    monkeypatch.setattr(smooth, "deposit", lambda *how: (calls.append(1), deposit(*how))[1])
     prepared = prepare(cloud(), "-3:3:60", "-1:1:50", "cross_entropy", method="compressed")
     assembled(prepared, 0, 20, 20)
     assert len(calls) == 1
@@ -136,7 +137,7 @@ def test_a_tile_that_is_not_what_its_nodes_give_is_a_fault(monkeypatch):
     part = Surface.part
     prepared = prepare(cloud(), "-3:3:60", "-1:1:50", "brier", method="compressed")
     monkeypatch.setattr(Surface, "part", lambda *how: part(*how) + 2e-9)
-    with pytest.raises(verify.CheckError, match=r"an error of 2\.0e-09 was seen"):
+    with pytest.raises(verification.CheckError, match=r"an error of 2\.0e-09 was seen"):
         prepared.tile(slice(20), slice(30))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from sweep.bench.peers import PEERS, Peer, Problem, Values
 from sweep.bench.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
 from sweep.data.sample import Sample, illustration
-from sweep.landscape import landscape
+from sweep.landscapes.landscape import landscape
 
 SLOPES, INTERCEPTS = (-10.0, 10.0), (-5.0, 5.0)
 """Ends of the axes."""

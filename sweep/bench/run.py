@@ -37,7 +37,7 @@ from sweep.bench.race import (
 )
 from sweep.bench.targets import Target, against_sort, fastest_peer, milliseconds, per_point, words
 from sweep.data.sample import Sample
-from sweep.landscape import landscape
+from sweep.landscapes.landscape import landscape
 from sweep.measure.measure import Measure
 
 LONG = 4

@@ -37,7 +37,7 @@ from sweep.cli.options import (
 from sweep.cli.outputs import animate, draw, print_json, require_outputs
 from sweep.cli.panels import Panel, Task, print_landscape, titled, whole
 from sweep.cli.source import File, Law, SketchFile, source
-from sweep.landscape import BUDGET
+from sweep.landscapes.landscape import BUDGET
 
 
 @app.command

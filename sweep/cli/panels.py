@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sweep
 from sweep.base.grid import Grid
 from sweep.cli.source import File, Law, Part, SketchFile
-from sweep.landscape import prepare
+from sweep.landscapes.landscape import prepare
 from sweep.optima import Optimum
 
 if TYPE_CHECKING:
@@ -69,14 +69,14 @@ class Task:
 
     def written(self, out: Path, *, optima: bool, force: bool) -> Panel:
         """The landscape as a store, tile by tile."""
-        from sweep import outofcore
+        from sweep.landscapes import out_of_core
 
         (part,) = self.asked.parts()
         best = sweep.optimum(part.data) if optima else None
         prepared = prepare(
             part.data, memory_budget=self.budget, progress=self.progress, **self.options
         )
-        dataset = outofcore.landscape(
+        dataset = out_of_core.landscape(
             prepared, out, self.budget, self.progress, force=force, attributes=_origin(self.asked)
         )
         return Panel(part, dataset, best, on_disk=True)
@@ -92,7 +92,7 @@ def _origin(asked: File | SketchFile | Law) -> dict[str, Any]:
 
 def whole(asked: File | SketchFile | Law, panels: list[Panel]) -> xr.Dataset:
     """One dataset, which says what law it is of."""
-    from sweep.series import stacked
+    from sweep.landscapes.stack import stacked
 
     landscapes = [panel.landscape for panel in panels]
     result = landscapes[0] if len(landscapes) == 1 else stacked(landscapes, asked.sizes)
@@ -109,9 +109,9 @@ def _view(panel: Panel) -> xr.Dataset:
     """What of a landscape is drawn: not all of one that is on disk, and nothing that is all nan."""
     shown = panel.landscape
     if panel.on_disk:
-        from sweep import outofcore
+        from sweep.landscapes import out_of_core
 
-        shown = outofcore.thinned(shown)
+        shown = out_of_core.thinned(shown)
     return shown.drop_vars([name for name in shown.data_vars if shown[name].isnull().all()])
 
 

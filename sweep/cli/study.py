@@ -17,10 +17,10 @@ from sweep.cli.app import app
 from sweep.cli.findings import print_references, print_study
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
 from sweep.cli.outputs import document, folder, print_json, together
-from sweep.landscape import BUDGET
+from sweep.landscapes.landscape import BUDGET
+from sweep.landscapes.stack import spread
 from sweep.optima import Optimum
 from sweep.populations import CATALOGUE, Population, population
-from sweep.series import spread
 from sweep.study.verdict import EPSILON, REFERENCES, require_epsilon
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from sweep.cli.experiment import perform, settings, shares
 from sweep.cli.options import Force, Json, Memory, Quiet, memory_budget
 from sweep.cli.train import Epochs, Folder, Network, Seeds
 from sweep.cli.words import counted, filled
-from sweep.landscape import BUDGET
+from sweep.landscapes.landscape import BUDGET
 
 if TYPE_CHECKING:
     import xarray as xr

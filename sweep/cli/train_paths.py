@@ -33,7 +33,7 @@ from sweep.cli.source import SketchFile, source
 from sweep.cli.train import Folder
 from sweep.cli.words import filled
 from sweep.data.sample import ILLUSTRATIONS, Sample, illustration, load
-from sweep.landscape import BUDGET
+from sweep.landscapes.landscape import BUDGET
 from sweep.populations import Population
 
 if TYPE_CHECKING:

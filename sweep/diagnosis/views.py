@@ -14,7 +14,7 @@ from sweep.base.intervals import wilson
 from sweep.data.predictions import Predictions
 from sweep.diagnosis import scores
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
-from sweep.landscape import landscape
+from sweep.landscapes.landscape import landscape
 from sweep.metrics.metrics import sigmoid, softplus
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from sweep.figures.trajectories import (
     of_first_rate,
     path_handles,
 )
+from sweep.landscapes.stack import spread
 from sweep.optima import Optimum
-from sweep.series import spread
 
 if TYPE_CHECKING:
     import xarray as xr

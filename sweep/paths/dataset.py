@@ -78,7 +78,7 @@ def metrics(
     measure: Measure, a: Float[np.ndarray, "*k"], b: Float[np.ndarray, "*k"], budget: int
 ) -> dict[str, Float[np.ndarray, "*k"]]:
     """Cross-entropy and accuracy of classifiers; nan where a or b is no finite number."""
-    from sweep import kernels
+    from sweep.landscapes import direct
 
     finite = np.isfinite(a) & np.isfinite(b)
     ce, accuracy = METRICS["cross_entropy"], METRICS["accuracy"]
@@ -86,7 +86,7 @@ def metrics(
     assert isinstance(accuracy, Counting)
     found = {one.name: np.full(a.shape, np.nan) for one in (ce, accuracy)}
     at = a[finite], b[finite]
-    found[ce.name][finite] = kernels.direct_cells(measure, ce, *at, "float64", budget)
+    found[ce.name][finite] = direct.direct_cells(measure, ce, *at, "float64", budget)
     found[accuracy.name][finite] = accuracy.value(*confusion(measure, *at))
     return found
 

@@ -20,7 +20,7 @@ from sweep.base.errors import InputError
 from sweep.base.progress import bar
 from sweep.base.records import plain
 from sweep.data.sample import Sample
-from sweep.landscape import BUDGET, landscape
+from sweep.landscapes.landscape import BUDGET, landscape
 from sweep.measure.measure import Measure, as_measure
 from sweep.optima import Optimum
 from sweep.optimum import optimum

@@ -14,12 +14,12 @@ from typing import Any
 
 from sweep.base.grid import axis
 from sweep.base.ranges import sizes
-from sweep.landscape import DTYPES, METHODS
+from sweep.landscapes.landscape import DTYPES, METHODS
+from sweep.landscapes.stack import require_drawable
 from sweep.metrics.metrics import metric
 from sweep.populations import population
 from sweep.runs.keys import SpecError, refused, shown
 from sweep.runs.values import about, column, files, known, listed, require_once, seeds, whole_number
-from sweep.series import require_drawable
 
 
 def canonical(given: Mapping[str, Any], base: Path) -> dict[str, Any]:

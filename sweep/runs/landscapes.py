@@ -16,7 +16,8 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.data.sample import Sample, load
-from sweep.landscape import prepare
+from sweep.landscapes.landscape import prepare
+from sweep.landscapes.stack import sample
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting, metric
 from sweep.optimum import optimum
@@ -26,10 +27,9 @@ from sweep.runs.directory import fingerprint
 from sweep.runs.spec import Spec
 from sweep.runs.tasks import Task
 from sweep.runs.work import Coordinate, Numbers, Place, Values, Variable
-from sweep.series import sample
 
 if TYPE_CHECKING:
-    from sweep.tiles import Prepared
+    from sweep.landscapes.prepared import Prepared
 
 COORDINATES = {
     "population": {"long_name": "law of (x, y)"},

@@ -14,14 +14,14 @@ import numpy as np
 
 from sweep.base.ranges import size_title
 from sweep.data.sample import Sample, load
+from sweep.landscapes.out_of_core import thinned
+from sweep.landscapes.stack import sample, spread
 from sweep.optima import Optimum
 from sweep.optimum import optimum
-from sweep.outofcore import thinned
 from sweep.populations import Population
 from sweep.runs.directory import Directory
 from sweep.runs.landscapes import columns
 from sweep.runs.spec import Spec
-from sweep.series import sample, spread
 from sweep.training.statistics import quantile_bands
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from sweep.base.progress import bar
 from sweep.base.ranges import sizes as sizes_of
 from sweep.base.ranges import whole
 from sweep.base.records import plain
-from sweep.landscape import BUDGET
+from sweep.landscapes.landscape import BUDGET
 from sweep.limits import Limits, limits
 from sweep.measure.measure import Measure
 from sweep.optima import PopulationOptimum

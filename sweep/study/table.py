@@ -23,13 +23,13 @@ from sweep.base.errors import InputError
 from sweep.base.grid import RESULT_LIMIT
 from sweep.base.progress import Step
 from sweep.data.sample import Sample
+from sweep.landscapes.prepare import versions
 from sweep.measure import confusion, cuts
 from sweep.measure.measure import Measure
 from sweep.optima import AccuracyOptimum, PopulationOptimum
 from sweep.optimum import optimum
 from sweep.populations import Population, sampling
 from sweep.populations.sampling import Layout
-from sweep.preparation import versions
 from sweep.study.replicates import optima
 from sweep.study.scan import STATUSES
 

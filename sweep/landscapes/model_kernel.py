@@ -22,10 +22,10 @@ from jaxtyping import Array, Float, Int, Shaped
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.data.sample import Batch
-from sweep.kernels import ROW, TILE, Span, spans
+from sweep.landscapes.direct import ROW, TILE, Span, spans
+from sweep.landscapes.models import Logit, Params, PerSample, Slice, place
 from sweep.measure.confusion import Confusion
 from sweep.metrics.metrics import Counting, Smooth
-from sweep.models import Logit, Params, PerSample, Slice, place
 
 Metric = Smooth | Counting | PerSample
 

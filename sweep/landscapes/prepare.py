@@ -12,24 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from sweep import pairs
 from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.timing import Clock
-from sweep.counts import bracketed, counting_bound, counts
 from sweep.data.sample import Batch, Sample
+from sweep.landscapes import model_kernel
+from sweep.landscapes.counting import bracketed, counting_bound, counts
+from sweep.landscapes.model_kernel import Metric
+from sweep.landscapes.models import PerSample, Slice, as_batch
+from sweep.landscapes.prepared import LINE, PLANE, Prepared, Source
+from sweep.landscapes.smooth import Part, Request, smooth
 from sweep.measure.measure import Measure, as_measure
 from sweep.measure.points import order
 from sweep.measure.sketch.sketch import Sketch
-from sweep.methods import Part, Request, smooth
 from sweep.metrics.metrics import Counting, Smooth
 from sweep.metrics.profile import profile
-from sweep.models import PerSample, Slice, as_batch
-from sweep.pairs import Metric
 from sweep.populations import Population
-from sweep.tiles import LINE, PLANE, Prepared, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class _Modelled:
             bar("model", work, "samples", progress) as step,
         ):
             how = task.dtype, task.budget, step
-            return Part(pairs.evaluate(self.model, self.batch, grid, self.metrics, *how))
+            return Part(model_kernel.evaluate(self.model, self.batch, grid, self.metrics, *how))
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ class Task:
         elif counting:
             sources.append(_Bracketed(measure, counting, self.grid, self.clock))
         if batch is not None:
-            sources.append(_Modelled(pairs.LINEAR, batch, own, self))
+            sources.append(_Modelled(model_kernel.LINEAR, batch, own, self))
         correct = exact and measure.counted and any(m.name == "accuracy" for m in counting)
         between = bool(counting) and not exact
         return self._prepared(sources, how, bounds, correct, LINE, between=between)

@@ -18,7 +18,7 @@ from sweep.base.progress import bar
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.tiles import Prepared
+    from sweep.landscapes.prepared import Prepared
 
 EDGE = 1000
 """Cells along the edge of a tile, which is a chunk of the store, unless memory is short."""

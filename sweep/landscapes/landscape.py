@@ -15,18 +15,18 @@ from sweep.base.errors import InputError
 from sweep.base.families import Family
 from sweep.base.grid import Grid, axis
 from sweep.data.sample import Batch, Sample
+from sweep.landscapes.models import PerSample, Slice, as_batch, per_sample, require_slice
 from sweep.measure.measure import Measure
 from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics.metrics import Counting, Smooth, metric
-from sweep.models import PerSample, Slice, as_batch, per_sample, require_slice
 from sweep.populations import Population
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.methods import Part
-    from sweep.preparation import Task
-    from sweep.tiles import Prepared
+    from sweep.landscapes.prepare import Task
+    from sweep.landscapes.prepared import Prepared
+    from sweep.landscapes.smooth import Part
 
 BUDGET = 512 * 2**20
 """Default bytes of working memory, beyond input and output."""
@@ -120,10 +120,10 @@ def landscape(
     if out is not None:
         storage.require_tiles(out)
         storage.require_free(out, force=force)
-        from sweep import outofcore
+        from sweep.landscapes import out_of_core
 
         prepared = _prepared(task, data, model)
-        return outofcore.landscape(prepared, out, memory_budget, progress, force=force)
+        return out_of_core.landscape(prepared, out, memory_budget, progress, force=force)
     variables = len(task.metrics) + any(m.name == "accuracy" for m in task.metrics)
     task.grid.require_room(variables, ", or have it written to a .zarr (out)")
     prepared = _prepared(task, data, model)
@@ -196,7 +196,7 @@ def _task(
     if not 0 < _number("tolerance", tolerance) < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
     # jax takes a second to load: the first call pays for it, `import sweep` does not.
-    from sweep.preparation import Task
+    from sweep.landscapes.prepare import Task
 
     return Task(grid, tuple(wanted), tolerance, method, dtype, memory_budget, progress, reuse)
 

@@ -15,10 +15,10 @@ from jaxtyping import Float, Shaped
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.timing import Clock
-from sweep.counts import bracketed_names
-from sweep.methods import Part
+from sweep.landscapes.counting import bracketed_names
+from sweep.landscapes.model_kernel import Metric
+from sweep.landscapes.smooth import Part
 from sweep.metrics.metrics import Counting
-from sweep.pairs import Metric
 
 LINE = {
     "a": {"units": "1 / unit of x", "long_name": "slope a"},

@@ -17,12 +17,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep import kernels, verify
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.timing import Clock
-from sweep.compressed import Surface
+from sweep.landscapes import direct, verification
+from sweep.landscapes.compressed import Surface
 from sweep.measure.compression.deposit import chunks, deposit, largest_chunk
 from sweep.measure.compression.fold import fold, gain
 from sweep.measure.compression.lattice import Deposit
@@ -115,12 +115,12 @@ class Direct:
         grid = Grid(request.grid.a[rows], request.grid.b[columns])
         values = {}
         for metric in request.metrics:
-            work = kernels.work(self.measure, metric, grid.cells)
+            work = direct.work(self.measure, metric, grid.cells)
             with (
                 self.clock.stage("evaluate"),
                 bar(f"{metric.name}, every point", work, "losses", progress) as step,
             ):
-                values[metric.name] = kernels.direct(
+                values[metric.name] = direct.direct(
                     self.measure, metric, grid, request.dtype, request.budget, step
                 )
         return Part(values)
@@ -155,7 +155,7 @@ class Compressed:
                 values[name] = surface.part(rows, columns, step)
             with self.clock.stage("verify"):
                 part = rows, columns, values[name]
-                seen.append(verify.check_part(surface, *part, self.bound))
+                seen.append(verification.check_part(surface, *part, self.bound))
         return Part(values, max(seen))
 
 
@@ -232,8 +232,8 @@ def _compressed(
         bound += _lost(measure, request.grid)
         _require(bound, request)
     with clock.stage("verify"):
-        nodes = verify.Nodes(planned, deposited, windows)
-        found = verify.check(measure, request.metrics, nodes, bound, request.budget)
+        nodes = verification.Nodes(planned, deposited, windows)
+        found = verification.check(measure, request.metrics, nodes, bound, request.budget)
     sizes = {
         "bins": planned.lattice.bins,
         "nodes": max(len(window.x) for window in windows.values()),
@@ -241,7 +241,7 @@ def _compressed(
     how = {"method": "compressed", "dtype": "float64"}
     surfaces = {
         metric.name: Surface(
-            planned, windows, metric, verify.total(metric, measure), request.budget
+            planned, windows, metric, verification.total(metric, measure), request.budget
         )
         for metric in request.metrics
     }
@@ -300,14 +300,14 @@ def _require(bound: float, request: Request) -> None:
 
 def _direct_bound(measure: Measure, request: Request) -> float:
     return max(
-        kernels.rounding_bound(measure, metric, request.grid, request.dtype)
+        direct.rounding_bound(measure, metric, request.grid, request.dtype)
         for metric in request.metrics
     )
 
 
 def _direct_cost(measure: Measure, request: Request) -> float:
     cells = request.grid.cells
-    return sum(kernels.work(measure, metric, cells) for metric in request.metrics)
+    return sum(direct.work(measure, metric, cells) for metric in request.metrics)
 
 
 def _cost(planned: Plan, measure: Measure, request: Request) -> float:

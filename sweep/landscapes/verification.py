@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep import compressed, kernels
 from sweep.base.errors import InputError
-from sweep.compressed import Surface
+from sweep.landscapes import compressed, direct
+from sweep.landscapes.compressed import Surface
 from sweep.measure.compression.deposit import deposit
 from sweep.measure.compression.fold import Window, fold
 from sweep.measure.compression.lattice import CHUNK, TINY, Deposit
@@ -85,7 +85,7 @@ def check(
     grid, part = nodes.plan.grid, _part(measure)
     row, column = _chosen(grid.shape)
     seen = [_observed(measure, part, metric, nodes, row, column, budget) for metric in metrics]
-    slack = max(kernels.rounding_bound(part, metric, grid, "float64") for metric in metrics)
+    slack = max(direct.rounding_bound(part, metric, grid, "float64") for metric in metrics)
     _require(seen, bound, slack)
     return Check(max(seen), len(row), len(part.class0) + len(part.class1))
 
@@ -165,7 +165,7 @@ def _observed(
     if part is not measure:
         windows = fold(plan, deposit(part.classes, plan.lattice))
     a, b = plan.grid.a[row], plan.grid.b[column]
-    truth = kernels.direct_cells(part, metric, a, b, "float64", budget)
+    truth = direct.direct_cells(part, metric, a, b, "float64", budget)
     found = compressed.at_cells(plan, windows, metric, total(metric, part), row, column)
     return _largest(found - truth, truth)
 

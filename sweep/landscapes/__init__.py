@@ -1,0 +1,5 @@
+"""Every metric over a grid of (a, b), labelled."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,9 +16,9 @@ from .limits import limits as limits
 from .measure.measure import Measure as Measure
 from .measure.sketch import archive as archive
 from .measure.sketch.sketch import Sketch as Sketch
-from .optima import Optimum as Optimum
-from .optima import PopulationOptimum as PopulationOptimum
-from .optimum import optimum as optimum
+from .optima.optimum import optimum as optimum
+from .optima.records import Optimum as Optimum
+from .optima.records import PopulationOptimum as PopulationOptimum
 from .runs.execute import resume as resume
 from .runs.execute import run as run
 from .runs.spec import Spec as Spec

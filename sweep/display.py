@@ -17,8 +17,8 @@ from sweep.data.predictions import Predictions
 from sweep.diagnosis.views import about
 from sweep.landscapes.landscape import landscape
 from sweep.metrics.metrics import metric as known
-from sweep.optima import Optimum
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,8 +17,8 @@ import numpy as np
 from sweep.base.records import plain
 from sweep.data.sample import Sample, illustration
 from sweep.landscapes.landscape import landscape
-from sweep.optima import Optimum
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

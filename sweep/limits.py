@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sweep.base.records import plain
-from sweep.continuous import TIE
 from sweep.measure.measure import Measure
-from sweep.optima import CrossEntropyOptimum, PopulationOptimum, Status
+from sweep.optima.population_accuracy import TIE
+from sweep.optima.records import CrossEntropyOptimum, PopulationOptimum, Status
 from sweep.places import Crossing, Jump, Place, place_of
 from sweep.populations import Population
 from sweep.populations.quadrature import Quadrature

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sweep.continuous import CUT_TOLERANCE, TIE
 from sweep.measure.measure import Measure
-from sweep.optima import PopulationOptimum
+from sweep.optima.population_accuracy import CUT_TOLERANCE, TIE
+from sweep.optima.records import PopulationOptimum
 from sweep.populations.quadrature import Quadrature
 
 SMOOTH = 1e-6

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.measure.measure import Measure
-from sweep.optima import PopulationOptimum
+from sweep.optima.records import PopulationOptimum
 
 
 class Spread(NamedTuple):

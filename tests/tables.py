@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from sweep.limits import Limit, Limits
-from sweep.optima import AccuracyOptimum, CrossEntropyOptimum, PopulationOptimum, Status
+from sweep.optima.records import AccuracyOptimum, CrossEntropyOptimum, PopulationOptimum, Status
 
 SIZES = (316, 1000, 3162, 10000, 31623)
 

@@ -20,7 +20,7 @@ from sweep.diagnosis.resample import draw, seeds
 from sweep.diagnosis.scores import scores
 from sweep.diagnosis.split import split
 from sweep.measure.measure import Measure
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
 from tests.predicted import calibrated, predictions
 
 

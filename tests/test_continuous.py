@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from sweep import Measure, Sample
-from sweep.continuous import best_intervals
 from sweep.measure.confusion import accuracy
+from sweep.optima.population_accuracy import best_intervals
 from sweep.populations import CATALOGUE, Normal, Population, Quantile, Uniform
 from tests.formulas import moved
 

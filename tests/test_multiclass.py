@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from sweep.diagnosis.multiclass import Rows, temperature_optimum
-from sweep.optima import Status
+from sweep.optima.records import Status
 from tests.predicted import predictions
 
 

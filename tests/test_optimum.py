@@ -15,7 +15,7 @@ import sweep
 from sweep import Measure, Sample
 from sweep.measure.cuts import cut
 from sweep.measure.points import Points
-from sweep.optima import Status
+from sweep.optima.records import Status
 from tests import oracle
 from tests.problems import PROBLEMS
 

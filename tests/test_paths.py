@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 import sweep
 from sweep import InputError, Measure, Sample, figures
-from sweep.optima import Status
+from sweep.optima.records import Status
 from sweep.paths.growth import growth
 from sweep.paths.penalised import penalised
 from sweep.paths.run import paths

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 import sweep
 from sweep import InputError, Measure, populations
-from sweep.optima import Status
+from sweep.optima.records import Status
 from sweep.populations import CATALOGUE, Normal, Population, Quantile, Uniform
 from tests.formulas import FORMULAS, moved
 

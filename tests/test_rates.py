@@ -5,7 +5,7 @@ import pytest
 
 from sweep import InputError
 from sweep.base.intervals import student
-from sweep.optima import Status
+from sweep.optima.records import Status
 from sweep.study.fits import reach, smoothed, weighted
 from sweep.study.rates import LEGS, RATES, gap_fit, rates, summary
 from sweep.study.verdict import verdict

@@ -10,7 +10,7 @@ from sweep.diagnosis.multiclass import Rows, temperature_optimum
 from sweep.diagnosis.profile import Interval, coefficients, least
 from sweep.diagnosis.scores import scores
 from sweep.diagnosis.several import Units, bootstrap_several
-from sweep.optima import Status
+from sweep.optima.records import Status
 from tests.predicted import predictions
 
 

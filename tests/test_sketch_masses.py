@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sweep
-from sweep import InputError, Sample, optimum
+from sweep import InputError, Sample
 from sweep.base.grid import Grid, axis
 from sweep.measure.sketch import builder
 from sweep.measure.sketch.builder import Sketcher, rows_of
 from sweep.measure.sketch.exact_sums import RESOLUTION
 from sweep.measure.sketch.schema import Terms
-from sweep.optima import Status
+from sweep.optima import optimum
+from sweep.optima.records import Status
 
 ENDS = (-6.0, 6.0)
 COUNTED = ("accuracy", "balanced_accuracy", "recall")

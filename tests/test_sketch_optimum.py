@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from sweep import InputError, Sample, optimum
+from sweep import InputError, Sample
 from sweep.base.grid import Grid
-from sweep.brackets import Brackets
-from sweep.certificate import certify
 from sweep.measure.measure import Measure
 from sweep.measure.sketch.builder import Sketcher, merged, rows_of
 from sweep.measure.sketch.schema import Terms
 from sweep.measure.sketch.sketch import Sketch
-from sweep.optima import SketchOptimum
+from sweep.optima import optimum
+from sweep.optima.accuracy_bounds import Brackets
+from sweep.optima.certificate import certify
+from sweep.optima.records import SketchOptimum
 from tests.problems import PROBLEMS
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, metric_at_thresholds
 
-from sweep import optimum
 from sweep.diagnosis.thresholds import FOLDS, moved, threshold, walk
+from sweep.optima import optimum
 from tests.predicted import calibrated, predictions
 
 

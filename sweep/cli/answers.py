@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from sweep.cli.words import paragraph
-from sweep.optima import (
+from sweep.optima.records import (
     AccuracyOptimum,
     CrossEntropyOptimum,
     Optimum,

@@ -15,7 +15,7 @@ from sweep.base.records import plain
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.optima import Optimum
+    from sweep.optima.records import Optimum
 
 
 def require_outputs(

@@ -11,7 +11,7 @@ import sweep
 from sweep.base.grid import Grid
 from sweep.cli.source import File, Law, Part, SketchFile
 from sweep.landscapes.landscape import prepare
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

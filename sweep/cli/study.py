@@ -19,7 +19,7 @@ from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memo
 from sweep.cli.outputs import document, folder, print_json, together
 from sweep.landscapes.landscape import BUDGET
 from sweep.landscapes.stack import spread
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
 from sweep.study.verdict import EPSILON, REFERENCES, require_epsilon
 

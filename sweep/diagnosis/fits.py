@@ -24,8 +24,8 @@ from sweep.diagnosis.scores import mean, within_chance
 from sweep.diagnosis.split import Split
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import softplus
-from sweep.optima import CrossEntropyOptimum
-from sweep.optimum import cross_entropy_optimum
+from sweep.optima.optimum import cross_entropy_optimum
+from sweep.optima.records import CrossEntropyOptimum
 
 BOUNDS = (0.01, 0.05, 0.1, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
 """Numbers that solvers are often bounded by."""

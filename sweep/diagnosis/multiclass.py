@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.alone import At, least
 from sweep.diagnosis.report import TemperatureOptimum
-from sweep.optima import Status
+from sweep.optima.records import Status
 
 AT_ONCE = 2**17
 """Logits that are taken at once, 1 MiB, so that what is made of them stays in a cache."""

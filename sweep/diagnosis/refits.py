@@ -21,7 +21,7 @@ from sweep.diagnosis.nodes import Nodes
 from sweep.diagnosis.scores import entropy
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
-from sweep.newton import minimise
+from sweep.optima.newton import minimise
 
 if TYPE_CHECKING:
     from jax import Array

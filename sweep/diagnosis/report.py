@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sweep.base.records import plain
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.estimate import Estimate
-from sweep.optima import Optimum, Status
+from sweep.optima.records import Optimum, Status
 
 Severity = Literal["info", "warning", "critical"]
 

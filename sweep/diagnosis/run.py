@@ -42,8 +42,8 @@ from sweep.diagnosis.scores import (
 from sweep.diagnosis.several import bootstrap_several
 from sweep.diagnosis.split import Split, split
 from sweep.diagnosis.thresholds import threshold
-from sweep.optima import Optimum, Status
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
+from sweep.optima.records import Optimum, Status
 
 REPLICATES = 1000
 """Bootstrap samples."""

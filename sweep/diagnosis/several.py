@@ -23,7 +23,7 @@ from sweep.diagnosis.refits import Row
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.resample import draw_rows, seeds
 from sweep.diagnosis.scores import class_shares, correct, entropy, losses, squared_errors
-from sweep.optima import Status
+from sweep.optima.records import Status
 
 MOST, FEWEST = 2**14, 2**10
 """Units at most, and as few of them at most as many classes leave room for."""

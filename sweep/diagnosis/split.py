@@ -11,8 +11,8 @@ from sweep.diagnosis.multiclass import Rows, temperature_optimum
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, entropy, losses, mean
 from sweep.measure.measure import Measure
-from sweep.optima import CrossEntropyOptimum, Status
-from sweep.optimum import cross_entropy_optimum
+from sweep.optima.optimum import cross_entropy_optimum
+from sweep.optima.records import CrossEntropyOptimum, Status
 
 SEPARATED = (Status.separated, Status.quasi_separated)
 """Statuses of classes that a cut separates, so that the slope has no bound."""

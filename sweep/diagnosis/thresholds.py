@@ -20,7 +20,7 @@ from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import Threshold
 from sweep.diagnosis.scores import correct, mean
 from sweep.metrics.metrics import sigmoid
-from sweep.optima import AccuracyOptimum
+from sweep.optima.records import AccuracyOptimum
 
 FOLDS = 10
 """Of the cross-validation."""

@@ -30,7 +30,7 @@ from sweep.figures.trajectories import (
     path_handles,
 )
 from sweep.landscapes.stack import spread
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

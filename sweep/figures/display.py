@@ -14,7 +14,7 @@ from sweep.figures.optima import optimum_legend
 from sweep.figures.planes import colour_bar
 from sweep.figures.recalibrations import AS_IT_IS, draw_recalibrations
 from sweep.figures.style import STYLE, axis_label, legend_above
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

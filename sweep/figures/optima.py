@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 
 from sweep.figures.style import CE_COLOUR
-from sweep.optima import AccuracyOptimum, CrossEntropyOptimum, Optimum
+from sweep.optima.records import AccuracyOptimum, CrossEntropyOptimum, Optimum
 
 STAR: dict[str, Any] = {
     "marker": "*",

@@ -25,7 +25,7 @@ from sweep.figures.recalibrations import (
 )
 from sweep.figures.shares import draw_lorenz, draw_losses, draw_reliability, shortened
 from sweep.figures.style import STYLE, axis_label, legend_above
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 
 OUTLIERS = 5
 """Samples that are marked, unless a finding says how many dominate."""

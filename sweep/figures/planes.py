@@ -24,7 +24,7 @@ from sweep.figures.style import (
     label_decades,
     legend_above,
 )
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

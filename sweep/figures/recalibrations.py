@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from sweep.figures.planes import draw_landscape, norm_of
 from sweep.figures.style import ACCURACY_COLOUR, BLUE, CE_COLOUR, axis_label, label_decades
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -21,7 +21,7 @@ from sweep.figures.style import (
     axis_label,
     legend_above,
 )
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
     import xarray as xr

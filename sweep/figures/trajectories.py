@@ -27,7 +27,7 @@ from sweep.figures.style import (
     label_decades,
     legend_above,
 )
-from sweep.optima import Optimum
+from sweep.optima.records import Optimum
 from sweep.paths.summary import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:

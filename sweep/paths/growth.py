@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep.measure.measure import Measure
-from sweep.optima import Status
+from sweep.optima.records import Status
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from sweep.base.records import plain
 from sweep.data.sample import Sample
 from sweep.landscapes.landscape import BUDGET, landscape
 from sweep.measure.measure import Measure, as_measure
-from sweep.optima import Optimum
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
+from sweep.optima.records import Optimum
 from sweep.paths.dataset import descended, labelled, metrics, steepest_of
 from sweep.paths.growth import Growth, growth
 from sweep.paths.penalised import penalised

@@ -20,7 +20,7 @@ from sweep.landscapes.landscape import prepare
 from sweep.landscapes.stack import sample
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting, metric
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
 from sweep.populations import Population
 from sweep.runs import tables, tasks
 from sweep.runs.directory import fingerprint

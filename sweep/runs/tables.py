@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from sweep.optima import AccuracyOptimum, Optimum, Status
+from sweep.optima.records import AccuracyOptimum, Optimum, Status
 
 STATUSES = tuple(Status)
 """What `optimum_status` counts."""

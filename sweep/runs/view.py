@@ -16,8 +16,8 @@ from sweep.base.ranges import size_title
 from sweep.data.sample import Sample, load
 from sweep.landscapes.out_of_core import thinned
 from sweep.landscapes.stack import sample, spread
-from sweep.optima import Optimum
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
+from sweep.optima.records import Optimum
 from sweep.populations import Population
 from sweep.runs.directory import Directory
 from sweep.runs.landscapes import columns

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, Shaped
 from sweep.base.errors import InputError
 from sweep.base.records import plain
 from sweep.limits import Limit, Limits
-from sweep.optima import Optimum, Status
+from sweep.optima.records import Optimum, Status
 from sweep.study.fits import smoothed, weighted
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from sweep.optima import Status
+from sweep.optima.records import Status
 from sweep.populations.sampling import Layout
 from sweep.study import scan as accuracy
 from sweep.study.descent import minimise

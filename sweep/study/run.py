@@ -18,8 +18,8 @@ from sweep.base.records import plain
 from sweep.landscapes.landscape import BUDGET
 from sweep.limits import Limits, limits
 from sweep.measure.measure import Measure
-from sweep.optima import PopulationOptimum
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
+from sweep.optima.records import PopulationOptimum
 from sweep.populations import Population
 from sweep.populations import population as law_of
 from sweep.study.rates import GapFit, Rate, gap_fit, summary

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from sweep.optima import Status
+from sweep.optima.records import Status
 from sweep.populations.sampling import Layout, cumulative
 from sweep.study.pieces import Piece, flat, over, take
 

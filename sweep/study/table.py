@@ -26,8 +26,8 @@ from sweep.data.sample import Sample
 from sweep.landscapes.prepare import versions
 from sweep.measure import confusion, cuts
 from sweep.measure.measure import Measure
-from sweep.optima import AccuracyOptimum, PopulationOptimum
-from sweep.optimum import optimum
+from sweep.optima.optimum import optimum
+from sweep.optima.records import AccuracyOptimum, PopulationOptimum
 from sweep.populations import Population, sampling
 from sweep.populations.sampling import Layout
 from sweep.study.replicates import optima

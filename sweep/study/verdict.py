@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.base.errors import InputError
 from sweep.base.intervals import LEVEL
 from sweep.base.records import plain
-from sweep.optima import Optimum, PopulationOptimum
+from sweep.optima.records import Optimum, PopulationOptimum
 from sweep.study.evidence import (
     POWERS,
     Evidence,

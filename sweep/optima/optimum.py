@@ -24,15 +24,15 @@ from typing import overload
 import numpy as np
 
 from sweep.base.errors import InputError
-from sweep.brackets import Brackets
-from sweep.continuous import BestIntervals, best_intervals
 from sweep.data.sample import Sample
 from sweep.measure.confusion import BestCuts, best_cuts
 from sweep.measure.cuts import cut
 from sweep.measure.measure import Measure, as_measure
 from sweep.measure.sketch.sketch import Sketch
-from sweep.newton import minimise
-from sweep.optima import (
+from sweep.optima.accuracy_bounds import Brackets
+from sweep.optima.newton import minimise
+from sweep.optima.population_accuracy import BestIntervals, best_intervals
+from sweep.optima.records import (
     AccuracyOptimum,
     CrossEntropyOptimum,
     Errors,
@@ -197,7 +197,7 @@ def _certified(measure: Measure, sketch: Sketch) -> tuple[CrossEntropyOptimum, E
     if abs(ce.a) > sketch.terms.slope:
         where = f"the optimum of cross-entropy is at a slope of about {ce.a:.6g}"
         raise _out_of_scope(sketch, where)
-    from sweep.certificate import certify  # which nothing but a sketch needs
+    from sweep.optima.certificate import certify  # which nothing but a sketch needs
 
     sure = certify(sketch, ce.a, ce.b)
     if not math.isfinite(sure.value_error):

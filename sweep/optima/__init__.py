@@ -1,0 +1,5 @@
+"""The exact optimum of each metric: of samples, populations and sketches."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

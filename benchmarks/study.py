@@ -28,12 +28,12 @@ import numpy as np
 import xarray as xr
 
 import sweep
+from sweep.asymptotics.table import Job, table
 from sweep.base import devices
 from sweep.base.storage import staged
 from sweep.bench.machine import Peak, machine
 from sweep.landscapes.landscape import BUDGET
 from sweep.populations import sampling
-from sweep.study.table import Job, table
 
 LAWS = "W1,W4,W5,D3"
 """The first at several sizes, the others at the largest."""

@@ -1,6 +1,10 @@
 from . import data as data
 from . import metrics as metrics
 from . import populations as populations
+from .asymptotics.limits import Limits as Limits
+from .asymptotics.limits import limits as limits
+from .asymptotics.study import Study as Study
+from .asymptotics.study import study as study
 from .base.errors import InputError as InputError
 from .data.sample import Batch as Batch
 from .data.sample import Sample as Sample
@@ -11,8 +15,6 @@ from .display import LandscapeDisplay as LandscapeDisplay
 from .landscapes.landscape import landscape as landscape
 from .landscapes.models import Slice as Slice
 from .landscapes.stack import sample as sample
-from .limits import Limits as Limits
-from .limits import limits as limits
 from .measure.measure import Measure as Measure
 from .measure.sketch import archive as archive
 from .measure.sketch.sketch import Sketch as Sketch
@@ -24,8 +26,6 @@ from .runs.execute import run as run
 from .runs.spec import Spec as Spec
 from .runs.status import Status as Status
 from .runs.status import status as status
-from .study.run import Study as Study
-from .study.run import study as study
 from .training.run import train as train
 
 __version__: str

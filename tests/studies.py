@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import xarray as xr
 
-from sweep.limits import Limit, Limits
+from sweep.asymptotics.limits import Limit, Limits
 
 SIZES = (100, 316, 1000, 3162, 10_000, 31_623)
 

@@ -5,7 +5,7 @@ from math import nan
 import numpy as np
 import xarray as xr
 
-from sweep.limits import Limit, Limits
+from sweep.asymptotics.limits import Limit, Limits
 from sweep.optima.records import AccuracyOptimum, CrossEntropyOptimum, PopulationOptimum, Status
 
 SIZES = (316, 1000, 3162, 10000, 31623)

@@ -4,8 +4,8 @@ from matplotlib.image import imread
 
 import sweep
 from sweep import InputError, Sample, figures
+from sweep.asymptotics.published import illustrate
 from sweep.figures import planes
-from sweep.illustrate import illustrate
 from tests.problems import PROBLEMS
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sweep import illustrate as module
-from sweep.illustrate import illustrate
+from sweep.asymptotics import published as module
+from sweep.asymptotics.published import illustrate
 
 RESULTS = {k: illustrate(k) for k in (1, 2, 3)}
 

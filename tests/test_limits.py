@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep.limits import MEAN_HEIGHT, MEAN_SIZE, QUANTITIES, VARIANCE, limits
+from sweep.asymptotics.limits import MEAN_HEIGHT, MEAN_SIZE, QUANTITIES, VARIANCE, limits
 from sweep.populations import CATALOGUE, Mixture, Population, Quantile, Uniform, population
 from tests.formulas import FORMULAS, moved
 from tests.test_population_optimum import POPULATIONS, THEORY

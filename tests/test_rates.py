@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from sweep import InputError
+from sweep.asymptotics.fits import reach, smoothed, weighted
+from sweep.asymptotics.rates import LEGS, RATES, gap_fit, rates, summary
+from sweep.asymptotics.verdict import verdict
 from sweep.base.intervals import student
 from sweep.optima.records import Status
-from sweep.study.fits import reach, smoothed, weighted
-from sweep.study.rates import LEGS, RATES, gap_fit, rates, summary
-from sweep.study.verdict import verdict
 from tests.tables import W1, chi, limits, optimum, power, steady, table
 
 TRUE = {

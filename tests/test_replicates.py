@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sweep
+from sweep.asymptotics.replicates import optima
+from sweep.asymptotics.scan import STATUSES
 from sweep.populations import CATALOGUE, sampling
-from sweep.study.replicates import optima
-from sweep.study.scan import STATUSES
 
 STATUS = {status: code for code, status in enumerate(STATUSES)}
 

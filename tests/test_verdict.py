@@ -6,9 +6,9 @@ import pytest
 
 import sweep
 from sweep import InputError
+from sweep.asymptotics.fits import beyond
+from sweep.asymptotics.verdict import REFERENCES, population_answer, verdict
 from sweep.base.intervals import student
-from sweep.study.fits import beyond
-from sweep.study.verdict import REFERENCES, population_answer, verdict
 from tests.tables import (
     SIZES,
     chi,

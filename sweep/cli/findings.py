@@ -11,8 +11,8 @@ from sweep.cli.answers import print_answer
 from sweep.cli.words import filled, law_named, paragraph
 
 if TYPE_CHECKING:
-    from sweep.study.rates import GapFit, Rate
-    from sweep.study.run import Study
+    from sweep.asymptotics.rates import GapFit, Rate
+    from sweep.asymptotics.study import Study
 
 NAMES = {
     "cut_error_cross_entropy": "error of the CE cut",

@@ -15,7 +15,7 @@ from sweep.cli.outputs import make_directory, print_json
 from sweep.data.sample import ILLUSTRATIONS
 
 if TYPE_CHECKING:
-    from sweep.illustrate import Illustration
+    from sweep.asymptotics.published import Illustration
 
 PARTS = ("sample", "slices", "landscapes", "cells")
 """The figures of one illustration."""
@@ -32,7 +32,7 @@ def illustrate(
 ) -> None:
     """The three published illustrations: published numbers beside computed ones, and figures."""
     from sweep import figures
-    from sweep.illustrate import illustrate as compute
+    from sweep.asymptotics.published import illustrate as compute
 
     numbers = ILLUSTRATIONS if number is None else (number,)
     together = [out / "illustrations.png"] if number is None else []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 import sweep
+from sweep.asymptotics.verdict import EPSILON, REFERENCES, require_epsilon
 from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.ranges import size_title, sizes
@@ -21,12 +22,11 @@ from sweep.landscapes.landscape import BUDGET
 from sweep.landscapes.stack import spread
 from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
-from sweep.study.verdict import EPSILON, REFERENCES, require_epsilon
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.study.run import Study
+    from sweep.asymptotics.study import Study
 
 LONGEST = 200
 """Characters of a law's name that the name of a file has room for."""

@@ -15,7 +15,7 @@ from sweep.base.ranges import size_text
 from sweep.figures.style import BLUE, GREY, STYLE, VERMILION, legend_above
 
 if TYPE_CHECKING:
-    from sweep.study.run import Study
+    from sweep.asymptotics.study import Study
 
 ORDER = ("share", "inconclusive", "do_not_share")
 """Verdicts from above to below."""

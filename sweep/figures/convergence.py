@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sweep.asymptotics.limits import Limit
 from sweep.figures.style import ACCURACY_COLOUR, BLUE, CE_COLOUR, STYLE, log_log
-from sweep.limits import Limit
 
 if TYPE_CHECKING:
-    from sweep.study.rates import Rate
-    from sweep.study.run import Study
+    from sweep.asymptotics.rates import Rate
+    from sweep.asymptotics.study import Study
 
 SPAN = 1e7
 """Largest ratio that an axis shows; what is smaller stands at its lower end, hollow, as 0 does."""

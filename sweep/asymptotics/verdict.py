@@ -42,11 +42,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from sweep.base.errors import InputError
-from sweep.base.intervals import LEVEL
-from sweep.base.records import plain
-from sweep.optima.records import Optimum, PopulationOptimum
-from sweep.study.evidence import (
+from sweep.asymptotics.evidence import (
     POWERS,
     Evidence,
     RegretFit,
@@ -58,6 +54,10 @@ from sweep.study.evidence import (
     interval,
     start_of_decade,
 )
+from sweep.base.errors import InputError
+from sweep.base.intervals import LEVEL
+from sweep.base.records import plain
+from sweep.optima.records import Optimum, PopulationOptimum
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from sweep.asymptotics.fits import smoothed, weighted
+from sweep.asymptotics.limits import Limit, Limits
 from sweep.base.errors import InputError
 from sweep.base.records import plain
-from sweep.limits import Limit, Limits
 from sweep.optima.records import Optimum, Status
-from sweep.study.fits import smoothed, weighted
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from sweep.asymptotics.regimes import Crossing, Jump, Place, place_of
+from sweep.asymptotics.sandwich import Spread, sandwich
 from sweep.base.records import plain
 from sweep.measure.measure import Measure
 from sweep.optima.population_accuracy import TIE
 from sweep.optima.records import CrossEntropyOptimum, PopulationOptimum, Status
-from sweep.places import Crossing, Jump, Place, place_of
 from sweep.populations import Population
 from sweep.populations.quadrature import Quadrature
-from sweep.sandwich import Spread, sandwich
 
 VARIANCE = 0.26355964129961018578
 """Var Z, with Z = argmax(W(t) - t^2) Chernoff's variable and W a two-sided Brownian motion."""

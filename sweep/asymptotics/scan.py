@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from sweep.asymptotics.chunks import Piece, flat, over, take
 from sweep.optima.records import Status
 from sweep.populations.sampling import Layout, cumulative
-from sweep.study.pieces import Piece, flat, over, take
 
 STATUSES = tuple(Status)
 """Their order is that of the codes in a table."""

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from sweep.asymptotics import scan as accuracy
+from sweep.asymptotics.chunks import pieces
+from sweep.asymptotics.newton import minimise
+from sweep.asymptotics.scan import STATUSES
 from sweep.optima.records import Status
 from sweep.populations.sampling import Layout
-from sweep.study import scan as accuracy
-from sweep.study.descent import minimise
-from sweep.study.pieces import pieces
-from sweep.study.scan import STATUSES
 
 
 class Optima(NamedTuple):

@@ -18,6 +18,8 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from sweep.asymptotics.replicates import optima
+from sweep.asymptotics.scan import STATUSES
 from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import RESULT_LIMIT
@@ -30,8 +32,6 @@ from sweep.optima.optimum import optimum
 from sweep.optima.records import AccuracyOptimum, PopulationOptimum
 from sweep.populations import Population, sampling
 from sweep.populations.sampling import Layout
-from sweep.study.replicates import optima
-from sweep.study.scan import STATUSES
 
 if TYPE_CHECKING:
     import xarray as xr

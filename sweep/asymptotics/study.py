@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from sweep.asymptotics.limits import Limits, limits
+from sweep.asymptotics.rates import GapFit, Rate, gap_fit, summary
+from sweep.asymptotics.rates import rates as rates_of
+from sweep.asymptotics.verdict import EPSILON, REFERENCES, Verdict, require_epsilon, verdict
 from sweep.base.errors import InputError
 from sweep.base.progress import bar
 from sweep.base.ranges import sizes as sizes_of
 from sweep.base.ranges import whole
 from sweep.base.records import plain
 from sweep.landscapes.landscape import BUDGET
-from sweep.limits import Limits, limits
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
 from sweep.optima.records import PopulationOptimum
 from sweep.populations import Population
 from sweep.populations import population as law_of
-from sweep.study.rates import GapFit, Rate, gap_fit, summary
-from sweep.study.rates import rates as rates_of
-from sweep.study.verdict import EPSILON, REFERENCES, Verdict, require_epsilon, verdict
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -140,7 +140,7 @@ def study(
             only though rates are asked for, replicates < 2, epsilon is not between 0 and 1, or one
             sample does not fit into the memory budget.
     """
-    from sweep.study.table import Job, table  # which loads jax
+    from sweep.asymptotics.table import Job, table  # which loads jax
 
     law = law_of(population)
     numbers = tuple(int(n) for n in sizes_of(sizes, "sizes"))

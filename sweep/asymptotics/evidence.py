@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from sweep.asymptotics.fits import beyond, reach, smoothed, weighted
+from sweep.asymptotics.rates import RESOLUTION, require_possible, resolved
 from sweep.base.intervals import student
-from sweep.study.fits import beyond, reach, smoothed, weighted
-from sweep.study.rates import RESOLUTION, require_possible, resolved
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from sweep.asymptotics.chunks import Piece, over, take
 from sweep.populations.sampling import GROUP, PIECE, Layout
-from sweep.study.pieces import Piece, over, take
 
 GROUPS = ((2**13, GROUP), (2**8, 16))
 """From so many points on, so many neighbours are compressed to two."""

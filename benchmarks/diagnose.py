@@ -24,7 +24,7 @@ import sweep
 from sweep.base.storage import staged
 from sweep.bench.machine import Peak, machine
 from sweep.diagnosis.cases import Case, all_cases, labels
-from sweep.diagnosis.findings import CODES
+from sweep.diagnosis.findings.rules import CODES
 
 MIB = 2**20
 

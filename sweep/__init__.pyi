@@ -8,9 +8,9 @@ from .asymptotics.study import study as study
 from .base.errors import InputError as InputError
 from .data.sample import Batch as Batch
 from .data.sample import Sample as Sample
+from .diagnosis.diagnose import diagnose as diagnose
 from .diagnosis.report import Diagnosis as Diagnosis
 from .diagnosis.report import Finding as Finding
-from .diagnosis.run import diagnose as diagnose
 from .display import LandscapeDisplay as LandscapeDisplay
 from .landscapes.landscape import landscape as landscape
 from .landscapes.models import Slice as Slice

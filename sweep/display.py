@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.views import about
+from sweep.diagnosis.curves import about
 from sweep.landscapes.landscape import landscape
 from sweep.metrics.metrics import metric as known
 from sweep.optima.optimum import optimum

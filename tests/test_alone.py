@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from sweep.data.sample import Sample
-from sweep.diagnosis.alone import intercept_alone, slope_alone
+from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.measure.measure import Measure
 from tests.predicted import calibrated
 

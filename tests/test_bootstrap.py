@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from sweep.diagnosis import bootstrap as module
-from sweep.diagnosis.alone import intercept_alone, slope_alone
-from sweep.diagnosis.bootstrap import bootstrap
-from sweep.diagnosis.nodes import compress
-from sweep.diagnosis.refits import Refitter, Samples, Start
-from sweep.diagnosis.resample import draw, seeds
+from sweep.diagnosis.bootstrap import binary as module
+from sweep.diagnosis.bootstrap.binary import bootstrap
+from sweep.diagnosis.bootstrap.draws import draw, seeds
+from sweep.diagnosis.bootstrap.nodes import compress
+from sweep.diagnosis.bootstrap.refits import Refitter, Samples, Start
+from sweep.diagnosis.decomposition import split
+from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.diagnosis.scores import scores
-from sweep.diagnosis.split import split
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
 from tests.predicted import calibrated, predictions

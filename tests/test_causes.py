@@ -12,7 +12,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 import sweep
 from sweep.cli import main
-from sweep.diagnosis.findings import CODES
+from sweep.diagnosis.findings.rules import CODES
 from sweep.experiments.catalogue import CAUSES
 from sweep.experiments.causes import causes
 from sweep.experiments.effects import MARGIN, effect, tried, verdict

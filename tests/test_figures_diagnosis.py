@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweep import figures
-from sweep.diagnosis import views
+from sweep.diagnosis import curves
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import Finding, JudgedFit
 from tests.predicted import calibrated, diagnosed, predictions
@@ -54,7 +54,7 @@ def test_landscapes_show_the_classifier_the_optimum_and_the_cone(binary):
     for ax in panels:
         marks = {line.get_marker(): line.get_xydata()[0].tolist() for line in ax.lines}
         assert marks["o"] == [1, 0]
-        assert marks["*"] == list(views.optimal(diagnosis))
+        assert marks["*"] == list(curves.optimal(diagnosis))
         low, high, up = diagnosis.optimum.accuracy.cuts[0]
         a, b = ax.lines[0].get_data()
         slopes = np.unique(np.round(b[a > 0] / a[a > 0], 9))
@@ -82,7 +82,7 @@ def test_thresholds_run_upwards_and_mark_the_best(binary):
     assert sorted(words) == [0.01, 0.1, 0.5, 0.9, 0.99]
     np.testing.assert_allclose(1 / (1 + np.exp(-ax.get_xticks())), words)
     dotted = next(line for line in ax.lines if line.get_linestyle() == ":")
-    assert dotted.get_xdata()[0] == views.best_cut(diagnosis)
+    assert dotted.get_xdata()[0] == curves.best_cut(diagnosis)
     (other,) = (
         twin for twin in figure.axes if twin is not ax and twin.bbox.bounds == ax.bbox.bounds
     )
@@ -111,7 +111,7 @@ def test_losses_are_counted_by_class_with_the_worst_marked(binary):
     (ax,) = _axes(figure, "loss (nats)")
     assert ax.get_yscale() == "log"
     drawn = [patch.get_data().values for patch in ax.patches]
-    counts = views.loss_histogram(diagnosis).counts
+    counts = curves.loss_histogram(diagnosis).counts
     assert [values.tolist() for values in drawn] == [counts[k].tolist() for k in (0, 0, 1, 1)]
     marks = next(line for line in ax.lines if line.get_marker() == "v")
     assert marks.get_xdata().tolist() == [one.loss for one in diagnosis.worst[:5]]
@@ -131,13 +131,13 @@ def test_samples_that_dominate_are_the_ones_marked():
 def test_shares_and_reliability_are_drawn_before_and_after(binary):
     diagnosis, figure = binary
     (lorenz,) = _axes(figure, "share of the samples")
-    curve = views.lorenz(diagnosis)
+    curve = curves.lorenz(diagnosis)
     np.testing.assert_array_equal(lorenz.lines[1].get_xydata().T, [curve.samples, curve.loss])
     assert f"Gini {diagnosis.concentration.gini.value:.2f}" in lorenz.texts[0].get_text()
     (ax,) = _axes(figure, "probability of class 1")
     before, after = (
-        views.reliability(diagnosis),
-        views.reliability(diagnosis, *views.optimal(diagnosis)),
+        curves.reliability(diagnosis),
+        curves.reliability(diagnosis, *curves.optimal(diagnosis)),
     )
     lines = [line for line in ax.lines if line.get_marker() in ("o", "*")]
     for line, found in zip(lines, (before, after), strict=True):
@@ -149,7 +149,7 @@ def test_several_classes_have_a_landscape_over_the_slope(tmp_path):
     assert not _axes(figure, "threshold")
     (ax,) = _axes(figure, "slope a of softmax(a z)")
     line = next(line for line in ax.lines if len(line.get_xdata()) > 2)
-    found = views.along_slope(_several())
+    found = curves.along_slope(_several())
     np.testing.assert_array_equal(line.get_ydata(), found.cross_entropy)
     assert _axes(figure, "largest probability")
     assert "all classes" in _all_legend_texts(figure)

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 import sweep
 from sweep.diagnosis.cases import all_cases
-from sweep.diagnosis.findings import CODES
-from sweep.diagnosis.run import diagnose
+from sweep.diagnosis.diagnose import diagnose
+from sweep.diagnosis.findings.rules import CODES
 from tests.predicted import calibrated
 
 CASES = all_cases()

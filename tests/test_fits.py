@@ -9,8 +9,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 from sweep.base.errors import InputError
-from sweep.diagnosis.fits import judge, misplaced, platt_optimum
-from sweep.diagnosis.split import split
+from sweep.diagnosis.decomposition import split
+from sweep.diagnosis.foreign_fits import judge, misplaced, platt_optimum
 from tests.predicted import calibrated, predictions
 
 

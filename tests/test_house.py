@@ -7,18 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import sweep.distributions
 
 import sweep
 import sweep.bench
 import sweep.cli
 import sweep.diagnosis
-import sweep.distributions
 import sweep.figures
 import sweep.page
 import sweep.populations
 import sweep.runs
 import sweep.study
-from sweep.diagnosis.findings import CODES
+from sweep.diagnosis.findings.rules import CODES
 
 PACKAGE = Path(sweep.__file__).parent
 ROOT = PACKAGE.parent

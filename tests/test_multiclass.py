@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
-from sweep.diagnosis.multiclass import Rows, temperature_optimum
+from sweep.diagnosis.temperature import Rows, temperature_optimum
 from sweep.optima.records import Status
 from tests.predicted import predictions
 

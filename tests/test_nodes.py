@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.diagnosis.nodes import compress
+from sweep.diagnosis.bootstrap.nodes import compress
 from sweep.diagnosis.scores import losses, scores, shares
 from tests.predicted import calibrated, predictions
 

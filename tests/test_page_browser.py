@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from sweep import page
-from sweep.diagnosis import views
+from sweep.diagnosis import curves
 from tests.hard_predictions import HARD, MARKUP, NEVER
 from tests.predicted import calibrated, diagnosed, finding, mean_loss, predictions
 
@@ -146,7 +146,7 @@ def test_a_click_and_a_drag_choose_the_place(show, figure):
     tab = show()
     area = tab.locator(f"#figure-{figure} .nsewdrag").first
     area.scroll_into_view_if_needed()
-    box, plane = area.bounding_box(), views.plane(diagnosis_of("plain"))
+    box, plane = area.bounding_box(), curves.plane(diagnosis_of("plain"))
 
     def place(across, up):
         return along(plane.a.values, across), along(plane.b.values, up)
@@ -243,7 +243,7 @@ def test_reliability_is_that_of_the_diagnosis(show):
         tab.fill("#a", str(a))
         tab.fill("#b", str(b))
         frame(tab)
-        expected = views.reliability(diagnosis_of("weighted"), float(a), float(b))
+        expected = curves.reliability(diagnosis_of("weighted"), float(a), float(b))
         bins = drawn(tab, "reliability")[1]
         for key, name in (("x", "predicted"), ("y", "observed"), ("customdata", "count")):
             np.testing.assert_allclose(bins[key], getattr(expected, name), rtol=1e-9)
@@ -255,7 +255,7 @@ def test_reliability_is_that_of_the_diagnosis(show):
 
 def test_the_histogram_counts_every_sample_by_its_loss(show):
     tab = show()
-    expected = views.loss_histogram(diagnosis_of("plain"))
+    expected = curves.loss_histogram(diagnosis_of("plain"))
     for label, trace in enumerate(drawn(tab, "losses")):
         assert trace["customdata"][:-1] == expected.counts[label].tolist()
         np.testing.assert_allclose(trace["x"], expected.edges)

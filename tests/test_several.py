@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.diagnosis import several
-from sweep.diagnosis.multiclass import Rows, temperature_optimum
-from sweep.diagnosis.profile import Interval, coefficients, least
+from sweep.diagnosis.bootstrap import multiclass
+from sweep.diagnosis.bootstrap.loss_curve import Interval, coefficients, least
+from sweep.diagnosis.bootstrap.multiclass import Units, bootstrap_several
 from sweep.diagnosis.scores import scores
-from sweep.diagnosis.several import Units, bootstrap_several
+from sweep.diagnosis.temperature import Rows, temperature_optimum
 from sweep.optima.records import Status
 from tests.predicted import predictions
 
@@ -152,7 +152,7 @@ def test_groups_scatter_as_rows_do(weighted, monkeypatch):
     of = drawn(6000, 4, 3, weighted=weighted)
     found = temperature_optimum(of)
     rows = bootstrap_several(of, found, 1500, 0)
-    monkeypatch.setattr(several, "MOST", 2000)
+    monkeypatch.setattr(multiclass, "MOST", 2000)
     assert units(of).grouped
     groups = bootstrap_several(of, found, 1500, 0)
     for field in dataclasses.fields(rows):

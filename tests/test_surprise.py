@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from sweep.diagnosis.findings.unexpected_losses import AT_LEAST, FEW, surprise
 from sweep.diagnosis.scores import losses
-from sweep.diagnosis.surprise import AT_LEAST, FEW, surprise
 from tests.predicted import calibrated, predictions
 
 
@@ -14,7 +14,7 @@ def _surprise(z, y, weight=None):
 
 
 def test_what_is_promised_is_what_labels_drawn_from_the_probabilities_give():
-    from sweep.diagnosis.surprise import _promised
+    from sweep.diagnosis.findings.unexpected_losses import _promised
 
     rng = np.random.default_rng(0)
     for z in (rng.normal(0, 3, 400), rng.normal(0, 2, (400, 4))):

@@ -14,7 +14,7 @@ from sweep.cli.options import FigureFile, Force, Json, integer
 from sweep.cli.outputs import document, print_json, require_apart, together
 from sweep.data import history as histories
 from sweep.data import predictions as files
-from sweep.diagnosis.findings import CODES
+from sweep.diagnosis.findings.rules import CODES
 
 if TYPE_CHECKING:
     from sweep.diagnosis.report import Diagnosis

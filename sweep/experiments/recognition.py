@@ -41,7 +41,7 @@ def findings_of(
         logits: of it.
         curves: the training history from the first epoch on, by the names of `CURVES`.
     """
-    from sweep.diagnosis.run import diagnose
+    from sweep.diagnosis.diagnose import diagnose
 
     # Without intervals: no finding depends on them.
     given = of_both(logits.astype(np.float64))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweep.diagnosis.findings import CODES
+from sweep.diagnosis.findings.rules import CODES
 from sweep.experiments.catalogue import Cause
 from sweep.experiments.effects import VERDICTS, Tried
 from sweep.experiments.evaluation import RECORDED, Evaluation

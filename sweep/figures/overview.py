@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from sweep.diagnosis import views
+from sweep.diagnosis import curves
 from sweep.diagnosis.report import Diagnosis, Worst
 from sweep.figures.optima import optimum_legend
 from sweep.figures.planes import colour_bar
@@ -70,7 +70,7 @@ def _summary(found: Diagnosis) -> str:
 def _planes(part: SubFigure, found: Diagnosis) -> None:
     best, fit = found.optimum, _fit(found)
     assert isinstance(best, Optimum)
-    dataset = views.plane(found)
+    dataset = curves.plane(found)
     axes = part.subplots(1, 2)
     for ax, name in zip(axes, ("cross_entropy", "accuracy"), strict=True):
         image = draw_recalibrations(ax, dataset[name], best, fit)
@@ -90,32 +90,32 @@ def _lines(part: SubFigure, found: Diagnosis) -> None:
     two = found.predictions.binary
     axes = part.subplots(1, 2 if two else 1, squeeze=False)[0]
     if two:
-        line = views.along_intercept(found).squeeze("a")
+        line = curves.along_intercept(found).squeeze("a")
         marks = {
             0.0: UNCHANGED,
             -found.recalibration.intercept_alone: LEAST_LOSS,
-            views.best_cut(found): MOST_ACCURATE,
+            curves.best_cut(found): MOST_ACCURATE,
         }
         draw_line(axes[0], -line.b.values, line, marks)
         axes[0].set_xlabel(axis_label(line.threshold))
         label_probabilities(axes[0], float(line.b.max()))
-    line = views.along_slope(found).squeeze()
+    line = curves.along_slope(found).squeeze()
     marks = {1.0: UNCHANGED, found.recalibration.slope_alone: LEAST_LOSS}
     draw_line(axes[-1], line.a.values, line, marks)
     axes[-1].set_xlabel("slope a, at b = 0" if two else "slope a of softmax(a z)")
-    shown = two and math.isfinite(views.best_cut(found))
+    shown = two and math.isfinite(curves.best_cut(found))
     legend_above(part, line_legend(threshold=shown), columns=5)
 
 
 def _samples(part: SubFigure, found: Diagnosis) -> None:
     axes = part.subplots(1, 3)
-    draw_losses(axes[0], views.loss_histogram(found), found.classes, outliers(found))
-    draw_lorenz(axes[1], views.lorenz(found), found.concentration)
-    a, b = views.optimal(found)
+    draw_losses(axes[0], curves.loss_histogram(found), found.classes, outliers(found))
+    draw_lorenz(axes[1], curves.lorenz(found), found.concentration)
+    a, b = curves.optimal(found)
     bins = min(BINS, max(2, found.n // BINS))
-    after = views.reliability(found, a, b, bins) if math.isfinite(a) else None
+    after = curves.reliability(found, a, b, bins) if math.isfinite(a) else None
     two = found.predictions.binary
-    draw_reliability(axes[2], views.reliability(found, bins=bins), after, several=not two)
+    draw_reliability(axes[2], curves.reliability(found, bins=bins), after, several=not two)
     if two:
         axes[2].set_xlabel(f"probability of class {shortened(found.classes[1])}")
     for ax in (axes[0], axes[2]):

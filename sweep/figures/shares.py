@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from sweep.diagnosis.curves import Histogram, Lorenz, Reliability
 from sweep.diagnosis.report import Concentration, Worst
-from sweep.diagnosis.views import Histogram, Lorenz, Reliability
 from sweep.figures.samples import CLASS_COLOURS
 from sweep.figures.style import BLUE, CE_COLOUR, GREY
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from sweep.diagnosis.curves import optimal
 from sweep.diagnosis.report import Diagnosis
-from sweep.diagnosis.views import optimal
 from sweep.page.markup import Html, tag, together
 from sweep.page.words import number
 

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis import views
-from sweep.diagnosis.nodes import Nodes, compress
+from sweep.diagnosis import curves
+from sweep.diagnosis.bootstrap.nodes import Nodes, compress
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.metrics.metrics import softplus
 from sweep.page.markup import Html
@@ -60,7 +60,7 @@ class Drawn(NamedTuple):
 
 def drawn(diagnosis: Diagnosis) -> Drawn:
     """The numbers behind the figures, and how exact those are that the script computes."""
-    curve = views.lorenz(diagnosis)
+    curve = curves.lorenz(diagnosis)
     values: dict[str, Any] = {
         "n": diagnosis.n,
         "classes": list(diagnosis.classes),
@@ -69,7 +69,7 @@ def drawn(diagnosis: Diagnosis) -> Drawn:
     }
     if isinstance(diagnosis.optimum, TemperatureOptimum):
         return Drawn(values | _of_several(diagnosis, diagnosis.optimum), "")
-    plane = views.plane(diagnosis, CELLS)
+    plane = curves.plane(diagnosis, CELLS)
     nodes = compress(diagnosis.predictions, MOST)
     values |= {
         "nodes": _columns(nodes),
@@ -192,8 +192,8 @@ def _deviation(plane: xr.Dataset, nodes: Nodes) -> tuple[float, float]:
 
 
 def _of_several(diagnosis: Diagnosis, best: TemperatureOptimum) -> dict[str, Any]:
-    line = views.along_slope(diagnosis)
-    bars, names = views.loss_histogram(diagnosis), list(diagnosis.classes)
+    line = curves.along_slope(diagnosis)
+    bars, names = curves.loss_histogram(diagnosis), list(diagnosis.classes)
     counts = bars.counts
     if len(names) > APART:
         counts, names = np.sum(counts, axis=0, keepdims=True), ["all classes"]
@@ -204,7 +204,7 @@ def _of_several(diagnosis: Diagnosis, best: TemperatureOptimum) -> dict[str, Any
     return {
         "slope": _rounded(columns),
         "reliability": {
-            name: _bins(views.reliability(diagnosis, a))
+            name: _bins(curves.reliability(diagnosis, a))
             for name, a in places.items()
             if math.isfinite(a)
         },
@@ -213,7 +213,7 @@ def _of_several(diagnosis: Diagnosis, best: TemperatureOptimum) -> dict[str, Any
     }
 
 
-def _bins(found: views.Reliability) -> list[dict[str, float]]:
+def _bins(found: curves.Reliability) -> list[dict[str, float]]:
     """What is drawn of each bin."""
     columns = {field.name: _short(getattr(found, field.name)) for field in fields(found)}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

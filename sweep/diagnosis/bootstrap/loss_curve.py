@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.polynomial import chebyshev as series
 
-from sweep.diagnosis.multiclass import Rows
+from sweep.diagnosis.temperature import Rows
 from sweep.metrics.chebyshev import points
 
 REACH = 8.0

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.alone import At, least
+from sweep.diagnosis.one_parameter import At, least
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.optima.records import Status
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sweep.base.errors import InputError
-from sweep.diagnosis.confidence import blame, confidence, has_signal, is_flipped
-from sweep.diagnosis.evidence import Evidence
-from sweep.diagnosis.outliers import outliers
+from sweep.diagnosis.findings.calibration import blame, confidence, has_signal, is_flipped
+from sweep.diagnosis.findings.evidence import Evidence
+from sweep.diagnosis.findings.outliers import outliers
+from sweep.diagnosis.findings.signal import is_at_chance, is_constant, signal
 from sweep.diagnosis.report import Finding
-from sweep.diagnosis.signal import is_at_chance, is_constant, signal
 from sweep.diagnosis.thresholds import moved, walk
 
 CODES = {

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sized
 import numpy as np
 from jaxtyping import Float
 
-from sweep.diagnosis.nodes import Nodes
+from sweep.diagnosis.bootstrap.nodes import Nodes
 
 AT_ONCE = 2**19
 """Numbers drawn at once, 4 MiB, so that what is made of them stays in a cache."""

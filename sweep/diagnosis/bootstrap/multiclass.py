@@ -16,13 +16,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.bootstrap import Replicates, in_parts, shares
-from sweep.diagnosis.multiclass import Rows
-from sweep.diagnosis.profile import Interval, coefficients, least
-from sweep.diagnosis.refits import Row
+from sweep.diagnosis.bootstrap.binary import Replicates, in_parts, shares
+from sweep.diagnosis.bootstrap.draws import draw_rows, seeds
+from sweep.diagnosis.bootstrap.loss_curve import Interval, coefficients, least
+from sweep.diagnosis.bootstrap.refits import Row
 from sweep.diagnosis.report import TemperatureOptimum
-from sweep.diagnosis.resample import draw_rows, seeds
 from sweep.diagnosis.scores import class_shares, correct, entropy, losses, squared_errors
+from sweep.diagnosis.temperature import Rows
 from sweep.optima.records import Status
 
 MOST, FEWEST = 2**14, 2**10

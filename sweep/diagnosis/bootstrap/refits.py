@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sweep.base.errors import InputError
-from sweep.diagnosis.alone import intercept_alone, slope_alone
-from sweep.diagnosis.nodes import Nodes
+from sweep.diagnosis.bootstrap.nodes import Nodes
+from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.diagnosis.scores import entropy
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
@@ -57,13 +57,13 @@ class Samples:
     @classmethod
     def of(cls, weight: Float[np.ndarray, "r M"], at_once: int) -> Samples:
         """Sends weights of at most so many samples to the device."""
-        from sweep.diagnosis.descents import sent
+        from sweep.diagnosis.bootstrap.newton import sent
 
         return cls(weight, sent(weight, (at_once, _eighth(weight.shape[1]))))
 
     def sums(self, columns: Float[np.ndarray, "M c"]) -> Float[np.ndarray, "r c"]:
         """Sums of values at the nodes, by weight."""
-        from sweep.diagnosis.descents import sums
+        from sweep.diagnosis.bootstrap.newton import sums
 
         return sums(self.on_device, columns)[: len(self.weight)]
 
@@ -190,7 +190,7 @@ class Refitter:
         exact: Exact,
     ) -> tuple[Float[np.ndarray, "r 2"], Row]:
         """Parameters and loss of samples that have an optimum, nan of others."""
-        from sweep.diagnosis.descents import minimise
+        from sweep.diagnosis.bootstrap.newton import minimise
 
         theta, loss, converged = minimise(plane, near, samples.on_device, wanted)
         theta[~wanted], loss[~wanted] = np.nan, np.nan

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.alone import intercept_alone, slope_alone
-from sweep.diagnosis.multiclass import Rows, temperature_optimum
+from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, entropy, losses, mean
+from sweep.diagnosis.temperature import Rows, temperature_optimum
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import cross_entropy_optimum
 from sweep.optima.records import CrossEntropyOptimum, Status

@@ -16,11 +16,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.nodes import Nodes, compress
-from sweep.diagnosis.refits import Refitter, Row, Samples, Start
-from sweep.diagnosis.resample import at_once, draw, seeds
+from sweep.diagnosis.bootstrap.draws import at_once, draw, seeds
+from sweep.diagnosis.bootstrap.nodes import Nodes, compress
+from sweep.diagnosis.bootstrap.refits import Refitter, Row, Samples, Start
+from sweep.diagnosis.decomposition import Split
 from sweep.diagnosis.scores import entropy, worst_parts
-from sweep.diagnosis.split import Split
 from sweep.metrics.metrics import softplus
 
 THREADS = 2

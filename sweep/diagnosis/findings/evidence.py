@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from sweep.data.predictions import Predictions
+from sweep.diagnosis.decomposition import Split, split
+from sweep.diagnosis.findings.unexpected_losses import Surprise, surprise
 from sweep.diagnosis.report import Diagnosis
 from sweep.diagnosis.scores import effective
-from sweep.diagnosis.split import Split, split
-from sweep.diagnosis.surprise import Surprise, surprise
 
 
 @dataclass(frozen=True, eq=False)

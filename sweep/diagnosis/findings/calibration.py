@@ -12,9 +12,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sweep.diagnosis.evidence import Evidence
+from sweep.diagnosis.decomposition import SEPARATED, Split
+from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.report import Finding, Severity
-from sweep.diagnosis.split import SEPARATED, Split
 
 BOTH = 8.40
 """Likelihood ratio of slope and intercept together: the 1.5% of chi-squared with 2 degrees."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sweep.diagnosis.evidence import Evidence
+from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.report import Finding
 
 MOST = 0.5

@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike
 from sweep.base.errors import InputError
 from sweep.data.history import History
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.bootstrap import Replicates, bootstrap
+from sweep.diagnosis.bootstrap.binary import Replicates, bootstrap
+from sweep.diagnosis.bootstrap.multiclass import bootstrap_several
+from sweep.diagnosis.decomposition import Split, split
 from sweep.diagnosis.estimate import Estimate
-from sweep.diagnosis.evidence import Evidence
-from sweep.diagnosis.findings import findings, require_codes
-from sweep.diagnosis.fits import judge, misplaced
-from sweep.diagnosis.learning import learning_findings
-from sweep.diagnosis.multiclass import temperature_optimum
+from sweep.diagnosis.findings.evidence import Evidence
+from sweep.diagnosis.findings.rules import findings, require_codes
+from sweep.diagnosis.findings.training_history import learning_findings
+from sweep.diagnosis.foreign_fits import judge, misplaced
 from sweep.diagnosis.report import (
     Baselines,
     ClassReport,
@@ -39,8 +40,7 @@ from sweep.diagnosis.scores import (
     within_chance,
     worst_rows,
 )
-from sweep.diagnosis.several import bootstrap_several
-from sweep.diagnosis.split import Split, split
+from sweep.diagnosis.temperature import temperature_optimum
 from sweep.diagnosis.thresholds import threshold
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum, Status

@@ -18,10 +18,10 @@ import numpy as np
 from sweep.base.errors import InputError
 from sweep.data.predictions import Predictions
 from sweep.data.sample import Sample
-from sweep.diagnosis.multiclass import Rows
+from sweep.diagnosis.decomposition import Split
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
-from sweep.diagnosis.split import Split
+from sweep.diagnosis.temperature import Rows
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import softplus
 from sweep.optima.optimum import cross_entropy_optimum

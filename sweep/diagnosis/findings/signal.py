@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep.diagnosis.confidence import blame, is_flipped
-from sweep.diagnosis.evidence import Evidence
+from sweep.diagnosis.findings.calibration import blame, is_flipped
+from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.report import Finding
 from sweep.diagnosis.scores import (
     class_shares,

@@ -1,0 +1,3 @@
+from .diagnose import diagnose as diagnose
+from .report import Diagnosis as Diagnosis
+from .report import Finding as Finding

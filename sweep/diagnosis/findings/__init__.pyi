@@ -1,0 +1,2 @@
+from .rules import CODES as CODES
+from .rules import findings as findings

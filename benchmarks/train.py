@@ -28,7 +28,7 @@ import optax
 import sweep
 from sweep.base.storage import staged
 from sweep.bench.machine import machine
-from sweep.experiments.outlier import PUBLISHED
+from sweep.training.experiments.outlier import PUBLISHED
 from sweep.training.problems import PROBLEMS
 
 UNITS, RATE, EPSILON = 3, 0.05, 1e-7

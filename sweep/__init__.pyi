@@ -26,6 +26,6 @@ from .runs.execute import run as run
 from .runs.spec import Spec as Spec
 from .runs.status import Status as Status
 from .runs.status import status as status
-from .training.run import train as train
+from .training.train import train as train
 
 __version__: str

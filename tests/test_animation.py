@@ -12,7 +12,7 @@ from sweep import InputError, figures
 from sweep.base.ranges import size_title
 from sweep.figures import animation, movies
 from sweep.figures.movies import Movie
-from sweep.paths.run import paths
+from sweep.training.paths.run import paths
 
 SIZES = (20, 200, float("inf"))
 

@@ -13,12 +13,12 @@ from sklearn.metrics import balanced_accuracy_score
 import sweep
 from sweep.cli import main
 from sweep.diagnosis.findings.rules import CODES
-from sweep.experiments.catalogue import CAUSES
-from sweep.experiments.causes import causes
-from sweep.experiments.effects import MARGIN, effect, tried, verdict
-from sweep.experiments.evaluation import Evaluation, balanced_accuracy, evaluate
-from sweep.experiments.recognition import of_both
 from sweep.training.draws import Sizes, interaction, two_clouds
+from sweep.training.experiments.catalogue import CAUSES
+from sweep.training.experiments.causes import causes
+from sweep.training.experiments.effects import MARGIN, effect, tried, verdict
+from sweep.training.experiments.evaluation import Evaluation, balanced_accuracy, evaluate
+from sweep.training.experiments.recognition import of_both
 
 SEEDS = range(20)
 EPOCHS = 200

@@ -13,8 +13,8 @@ from sklearn.datasets import load_digits
 
 from sweep import InputError, figures
 from sweep.cli.train_digits import print_digits
-from sweep.experiments.digits import FIRST, digits
 from sweep.training import problems
+from sweep.training.experiments.digits import FIRST, digits
 from sweep.training.problems import PROBLEMS
 from sweep.training.statistics import Share
 
@@ -206,7 +206,7 @@ def test_what_is_wrong_is_said_in_one_sentence(refused, name):
 def test_the_help_tells_the_defaults_that_the_experiment_has():
     from sweep.cli.train import EXPERIMENTS
     from sweep.cli.train_digits import digits as command
-    from sweep.experiments.digits import EPOCHS, NETWORK, SEEDS
+    from sweep.training.experiments.digits import EPOCHS, NETWORK, SEEDS
 
     parameters = signature(command).parameters
     assert (parameters["seeds"].default, parameters["epochs"].default) == (SEEDS, EPOCHS)

@@ -15,9 +15,9 @@ from matplotlib.image import imread
 from statsmodels.stats.proportion import proportion_confint
 
 import sweep
-from sweep.experiments import outlier as experiment
-from sweep.experiments.outlier import outlier
-from sweep.experiments.outlier_statistics import CLAIMS, QUANTITIES
+from sweep.training.experiments import outlier as experiment
+from sweep.training.experiments.outlier import outlier
+from sweep.training.experiments.outlier_statistics import CLAIMS, QUANTITIES
 from sweep.training.problems import OUTLIER, PROBLEMS
 from sweep.training.statistics import Share, quantiles
 
@@ -327,7 +327,7 @@ def test_every_experiment_has_the_help_that_its_function_has(run):
 
 def test_the_help_names_every_cause():
     from sweep.cli.train import EXPERIMENTS
-    from sweep.experiments.catalogue import CAUSES
+    from sweep.training.experiments.catalogue import CAUSES
 
     words = EXPERIMENTS["causes"].replace(",", " ").replace(".", " ").split()
     assert [word for word in words if word in CAUSES] == list(CAUSES)

@@ -14,10 +14,10 @@ from sklearn.linear_model import LogisticRegression
 import sweep
 from sweep import InputError, Measure, Sample, figures
 from sweep.optima.records import Status
-from sweep.paths.growth import growth
-from sweep.paths.penalised import penalised
-from sweep.paths.run import paths
-from sweep.paths.trajectories import trajectories
+from sweep.training.paths.growth import growth
+from sweep.training.paths.penalised import penalised
+from sweep.training.paths.run import paths
+from sweep.training.paths.trajectories import trajectories
 from tests.problems import PROBLEMS
 
 FEW = Sample([-0.7, -0.4, -0.2, 0.1, 0.4, 0.8], [0, 0, 1, 1, 1, 1])

@@ -22,7 +22,7 @@ from sweep import InputError, figures
 from sweep.base.executors import Serial
 from sweep.runs import compute, networks, view
 from sweep.runs.kinds import work_of
-from sweep.training import products
+from sweep.training import deterministic
 from sweep.training.blocks import alike
 from sweep.training.ensemble import trained
 from sweep.training.hyperparameters import Hyperparameters
@@ -198,8 +198,8 @@ def test_deterministic_products_and_their_derivatives_are_those_of_numpy(k):
     expected = x @ w + b, weights @ w.T, x.T @ weights, weights.sum(0)
     with jax.enable_x64(True):
         of = tuple(map(jax.numpy.asarray, (x, w, b)))
-        total = jax.grad(lambda *of: (products.affine(*of) * weights).sum(), (0, 1, 2))
-        found, slopes = jax.jit(lambda *of: (products.affine(*of), total(*of)))(*of)
+        total = jax.grad(lambda *of: (deterministic.affine(*of) * weights).sum(), (0, 1, 2))
+        found, slopes = jax.jit(lambda *of: (deterministic.affine(*of), total(*of)))(*of)
         for one, other in zip((found, *slopes), expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sweep.cli.words import paragraph
-from sweep.paths.summary import OPTIMIZER_NAMES
+from sweep.training.paths.summary import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
-    from sweep.paths.run import Paths
-    from sweep.paths.summary import Path, Target
+    from sweep.training.paths.run import Paths
+    from sweep.training.paths.summary import Path, Target
 
 NOTHING = 1e-6
 """Accuracy that counts as none: of a law it is known to its rounding only."""

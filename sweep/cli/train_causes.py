@@ -16,8 +16,8 @@ from sweep.cli.words import filled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sweep.experiments.causes import Causes, Recognised
-    from sweep.experiments.effects import Effect, Tried
+    from sweep.training.experiments.causes import Causes, Recognised
+    from sweep.training.experiments.effects import Effect, Tried
     from sweep.training.statistics import Share
 
 FILES = ("causes.json", "causes.nc", "causes.png")
@@ -46,7 +46,7 @@ def causes(
     as_json: Json = False,
 ) -> None:
     """What makes loss and accuracy part, and what its remedies change."""
-    from sweep.experiments.causes import causes as experiment
+    from sweep.training.experiments.causes import causes as experiment
 
     perform(
         partial(experiment, names, seeds=seeds, epochs=epochs, progress=False if quiet else None),

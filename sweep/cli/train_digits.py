@@ -17,7 +17,7 @@ from sweep.landscapes.landscape import BUDGET
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.experiments.digits import Change, Digits
+    from sweep.training.experiments.digits import Change, Digits
     from sweep.training.statistics import Share
 
 FILES = ("digits.json", "digits.nc", "digits.png", "digits_predictions.csv", "digits_history.csv")
@@ -36,7 +36,7 @@ def digits(
     as_json: Json = False,
 ) -> None:
     """Loss and accuracy rise together, on images of digits."""
-    from sweep.experiments.digits import digits as experiment
+    from sweep.training.experiments.digits import digits as experiment
 
     files = [] if out is None else [out / name for name in FILES]
     found = perform(

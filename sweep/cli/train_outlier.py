@@ -13,7 +13,7 @@ from sweep.cli.words import counted, filled
 from sweep.landscapes.landscape import BUDGET
 
 if TYPE_CHECKING:
-    from sweep.experiments.outlier import Outlier, Quantity
+    from sweep.training.experiments.outlier import Outlier, Quantity
     from sweep.training.statistics import Share
 
 FILES = (
@@ -40,7 +40,7 @@ def outlier(
     as_json: Json = False,
 ) -> None:
     """One point makes the loss rise while accuracy holds, and how often."""
-    from sweep.experiments.outlier import outlier as experiment
+    from sweep.training.experiments.outlier import outlier as experiment
 
     perform(
         partial(

@@ -37,7 +37,7 @@ from sweep.landscapes.landscape import BUDGET
 from sweep.populations import Population
 
 if TYPE_CHECKING:
-    from sweep.paths.run import Paths
+    from sweep.training.paths.run import Paths
 
 FEW = ("uniform_logit(a=0.3,b=0.5)", 6, 7)
 """Law, size and seed of a sample of the second illustration's model, which a cut separates."""
@@ -144,7 +144,7 @@ def paths(
     written = files + ([] if animation is None else [animation])
     with folder(out, files, force=force):
         require_apart([data, validation], {"the animation": animation}, force=force)
-        from sweep.paths.run import paths as follow
+        from sweep.training.paths.run import paths as follow
 
         found = [follow(task.data, validation=task.validation, **options) for task in tasks]
         drawn, animated = found if files else [], None if animation is None else found[-1]

@@ -35,7 +35,7 @@ from sweep.optima.records import Optimum
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.paths.run import Paths
+    from sweep.training.paths.run import Paths
 
 RATE = 8
 """Frames of paths in a second."""

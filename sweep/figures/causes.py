@@ -17,8 +17,8 @@ from sweep.figures.bands import draw_bands
 from sweep.figures.style import BLUE, GREY, STYLE, VERMILION, legend_above
 
 if TYPE_CHECKING:
-    from sweep.experiments.causes import Causes, Recognised
-    from sweep.experiments.effects import Tried
+    from sweep.training.experiments.causes import Causes, Recognised
+    from sweep.training.experiments.effects import Tried
 
 HEIGHT = 1.3
 """Inches of a row."""

@@ -15,7 +15,7 @@ from sweep.figures.bands import draw_bands
 from sweep.figures.style import ACCURACY_COLOUR, BLUE, CE_COLOUR, STYLE, legend_above
 
 if TYPE_CHECKING:
-    from sweep.experiments.digits import Digits
+    from sweep.training.experiments.digits import Digits
 
 _MEAN: dict[str, Any] = {
     "color": "black",

@@ -27,7 +27,7 @@ from sweep.figures.style import (
 from sweep.training.problems import OUTLIER
 
 if TYPE_CHECKING:
-    from sweep.experiments.outlier import Outlier
+    from sweep.training.experiments.outlier import Outlier
 
 MARKS = {0: "o", 1: "^"}
 """Of the classes, which print the same in grey."""

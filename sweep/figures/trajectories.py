@@ -28,12 +28,12 @@ from sweep.figures.style import (
     legend_above,
 )
 from sweep.optima.records import Optimum
-from sweep.paths.summary import OPTIMIZER_NAMES
+from sweep.training.paths.summary import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.paths.run import Paths
+    from sweep.training.paths.run import Paths
 
 COLOURS = (SKY, ORANGE, PURPLE, VERMILION)
 """Of optimisers on landscapes, in their order."""

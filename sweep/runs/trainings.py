@@ -34,7 +34,7 @@ from sweep.training.hyperparameters import (
     written,
 )
 from sweep.training.problems import problem
-from sweep.training.run import LARGEST_SEED, MOST_EPOCHS
+from sweep.training.train import LARGEST_SEED, MOST_EPOCHS
 
 USUAL: dict[str, Any] = {"epochs": 300, "dtype": "float32", "block": 100}
 """What keys of `training` are if they are left out, hyperparameters apart."""

@@ -50,7 +50,7 @@ def trained(
     Raises:
         InputError: a batch is larger than the training set, or resampling lacks a class.
     """
-    from sweep.training.fit import train
+    from sweep.training.compile import train
     from sweep.training.loop import Program
 
     sets = stacked(problem, seeds)

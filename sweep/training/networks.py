@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from sweep.training.activations import Activation
-from sweep.training.products import affine
+from sweep.training.deterministic import affine
 
 Weights = Sequence[tuple[Any, Any]]
 """(W, b) of each layer, shapes (units in, units out) and (units out,), the output layer last."""

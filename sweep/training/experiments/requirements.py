@@ -8,7 +8,7 @@ from typing import Any
 from sweep.base.errors import InputError
 from sweep.base.ranges import whole
 from sweep.training.hyperparameters import Hyperparameters, combinations
-from sweep.training.run import LARGEST_SEED, MOST_EPOCHS
+from sweep.training.train import LARGEST_SEED, MOST_EPOCHS
 
 MOST_SEEDS = 100_000
 """What is recorded of more has no room: it takes 10 KiB of a network at least."""

@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweep.base.records import plain
-from sweep.experiments.outlier_statistics import CLAIMS, QUANTITIES, Statistics, Wrong, bands
-from sweep.experiments.recognition import codes, recognised
-from sweep.experiments.requirements import require_epochs, require_seeds, single
+from sweep.training.experiments.outlier_statistics import (
+    CLAIMS,
+    QUANTITIES,
+    Statistics,
+    Wrong,
+    bands,
+)
+from sweep.training.experiments.recognition import codes, recognised
+from sweep.training.experiments.requirements import require_epochs, require_seeds, single
 from sweep.training.hyperparameters import Hyperparameters, written
 from sweep.training.problems import PROBLEMS
-from sweep.training.run import BUDGET, train
 from sweep.training.split import Split
 from sweep.training.statistics import LEVELS, Share, quantiles
+from sweep.training.train import BUDGET, train
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sweep.experiments.catalogue import Cause, Direction, Remedy
-from sweep.experiments.evaluation import Evaluation
-from sweep.experiments.recognition import recognised
+from sweep.training.experiments.catalogue import Cause, Direction, Remedy
+from sweep.training.experiments.evaluation import Evaluation
+from sweep.training.experiments.recognition import recognised
 from sweep.training.statistics import Share, difference
 
 MARGIN = {"loss": 0.01, "accuracy": 0.005, "balanced_accuracy": 0.005}

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from sweep.experiments.catalogue import Cause
-from sweep.experiments.recognition import findings_of
 from sweep.metrics.metrics import Counting, metric
 from sweep.training.ensemble import stacked, trained
+from sweep.training.experiments.catalogue import Cause
+from sweep.training.experiments.recognition import findings_of
 from sweep.training.results import CURVES
 
 SHORTEST = 5

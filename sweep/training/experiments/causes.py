@@ -13,12 +13,12 @@ import numpy as np
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, bar
 from sweep.base.records import plain
-from sweep.experiments.catalogue import CAUSES, Cause
-from sweep.experiments.effects import Tried, tried
-from sweep.experiments.evaluation import Evaluation, evaluate
-from sweep.experiments.recognition import recognised
-from sweep.experiments.requirements import require_epochs, require_seeds
-from sweep.experiments.table import bands, tabulated
+from sweep.training.experiments.catalogue import CAUSES, Cause
+from sweep.training.experiments.effects import Tried, tried
+from sweep.training.experiments.evaluation import Evaluation, evaluate
+from sweep.training.experiments.recognition import recognised
+from sweep.training.experiments.requirements import require_epochs, require_seeds
+from sweep.training.experiments.table import bands, tabulated
 from sweep.training.statistics import Share
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep.base.records import plain
-from sweep.experiments.recognition import codes, recognised
-from sweep.experiments.requirements import require_epochs, require_seeds, single
+from sweep.training.experiments.recognition import codes, recognised
+from sweep.training.experiments.requirements import require_epochs, require_seeds, single
 from sweep.training.hyperparameters import written
 from sweep.training.problems import PROBLEMS
 from sweep.training.results import CURVES
-from sweep.training.run import BUDGET, train
 from sweep.training.statistics import Share, difference, mean, quantile_bands, quantiles
+from sweep.training.train import BUDGET, train
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -24,12 +24,12 @@ from sweep.landscapes.landscape import BUDGET, landscape
 from sweep.measure.measure import Measure, as_measure
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
-from sweep.paths.dataset import descended, labelled, metrics, steepest_of
-from sweep.paths.growth import Growth, growth
-from sweep.paths.penalised import penalised
-from sweep.paths.settings import Settings, settings
-from sweep.paths.summary import Path, Target, numbers
 from sweep.populations import Population
+from sweep.training.paths.dataset import descended, labelled, metrics, steepest_of
+from sweep.training.paths.growth import Growth, growth
+from sweep.training.paths.penalised import penalised
+from sweep.training.paths.settings import Settings, settings
+from sweep.training.paths.summary import Path, Target, numbers
 
 if TYPE_CHECKING:
     import xarray as xr

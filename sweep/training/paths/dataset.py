@@ -13,7 +13,7 @@ from sweep.base.progress import Step, ignore
 from sweep.measure.confusion import confusion
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import METRICS, Counting, Smooth
-from sweep.paths.settings import Settings
+from sweep.training.paths.settings import Settings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,7 +64,7 @@ def _of_one(
     step: Step,
 ) -> Float[np.ndarray, "r l s t 2"]:
     """(a, b) of all paths of one optimiser."""
-    from sweep.paths.trajectories import trajectories
+    from sweep.training.paths.trajectories import trajectories
 
     places = list(product(*map(range, settings.shape)))
     starts = np.array([settings.starts[s] for _, _, s in places])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweep.diagnosis.findings.rules import CODES
-from sweep.experiments.catalogue import Cause
-from sweep.experiments.effects import VERDICTS, Tried
-from sweep.experiments.evaluation import RECORDED, Evaluation
+from sweep.training.experiments.catalogue import Cause
+from sweep.training.experiments.effects import VERDICTS, Tried
+from sweep.training.experiments.evaluation import RECORDED, Evaluation
 from sweep.training.results import attributes
 from sweep.training.statistics import quantile_bands
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.paths.growth import Growth
+from sweep.training.paths.growth import Growth
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,0 +1,5 @@
+"""What makes loss and accuracy of networks disagree, and what the remedies change."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Where optimisers of (a, b) go on the landscapes of both metrics."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

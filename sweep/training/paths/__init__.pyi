@@ -1,0 +1,2 @@
+from .run import Paths as Paths
+from .run import paths as paths

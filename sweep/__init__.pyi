@@ -23,7 +23,7 @@ from .optima.records import Optimum as Optimum
 from .optima.records import PopulationOptimum as PopulationOptimum
 from .runs.execute import resume as resume
 from .runs.execute import run as run
-from .runs.spec import Spec as Spec
+from .runs.spec.spec import Spec as Spec
 from .runs.status import Status as Status
 from .runs.status import status as status
 from .training.train import train as train

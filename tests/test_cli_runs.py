@@ -14,7 +14,7 @@ from sweep.base.executors import Serial
 from sweep.cli import run as command
 from sweep.cli.status import print_status
 from sweep.cli.words import counted, duration, size
-from sweep.runs import view
+from sweep.runs import preview
 from sweep.runs.status import State, Status
 
 SPEC = 'population = ["W1"]\nn = [20, 50, inf]\na = "-2:2:9"\nb = "-1:1:5"\n'
@@ -107,7 +107,7 @@ def test_data_are_found_beside_the_spec_from_anywhere(run, tmp_path):
     results = xr.open_zarr(tmp_path / "r" / "results.zarr", chunks=None)
     assert results.accuracy.dims == ("data", "a", "b")
     assert results.data.values.tolist() == ["a.csv", "b.csv"]
-    assert [panel.title for panel in view.panels(tmp_path / "r")] == ["a.csv", "b.csv"]
+    assert [panel.title for panel in preview.panels(tmp_path / "r")] == ["a.csv", "b.csv"]
     (folder / "b.csv").write_text("u,y\n0,1\n1,0\n")
     code, _, err = run("resume", "r")
     assert code == 1
@@ -245,12 +245,12 @@ def test_times_and_sizes_in_words():
 
 
 def test_a_figure_shows_the_laws_at_one_size_or_the_first_at_many(monkeypatch):
-    monkeypatch.setattr(view, "SHOWN", 2)
+    monkeypatch.setattr(preview, "SHOWN", 2)
     laws = {"population": ["W1", "D1", "S1"], "seed": [7, 8]}
-    shown = view._shown(sweep.Spec(**laws))
+    shown = preview._shown(sweep.Spec(**laws))
     places = [(title, *place.values()) for title, place, _ in shown]
     assert places == [("W1", 0, 0, 0), ("S1", 2, 0, 0)]
-    shown = view._shown(sweep.Spec(**laws, n=[20, 30, 40, math.inf]))
+    shown = preview._shown(sweep.Spec(**laws, n=[20, 30, 40, math.inf]))
     places = [(title, *place.values()) for title, place, _ in shown]
     assert places == [("n = 20", 0, 0, 0), ("n = ∞", 0, 3, 0)]
     sample, law = (data for *_, data in shown)

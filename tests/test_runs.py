@@ -17,7 +17,8 @@ import sweep
 from sweep import InputError
 from sweep.base import devices, files, provenance
 from sweep.base.executors import Serial
-from sweep.runs import compute, journal, landscapes, results
+from sweep.runs import compute, journal, landscapes
+from sweep.runs import store as results
 from tests.swept import SPEC, TASKS, events, store
 
 

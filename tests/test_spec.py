@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sweep
-from sweep.runs import toml
-from sweep.runs.keys import KEYS
+from sweep.runs.spec import toml
+from sweep.runs.spec.schema import KEYS
 from tests.test_house import ROOT
 
 LAW = {"population": "W1"}

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import sweep
 from sweep import InputError, figures
 from sweep.base.executors import Serial
-from sweep.runs import compute, networks, view
+from sweep.runs import compute, networks, preview
 from sweep.runs.kinds import work_of
 from sweep.training import deterministic
 from sweep.training.blocks import alike
@@ -488,7 +488,7 @@ def test_networks_are_run_drawn_and_told_of_as_landscapes_are(run, tmp_path):
     code, out, err = run("status", "r")
     assert (code, err) == (0, "")
     assert out.startswith("r: finished, 4 of 4 tasks, 100%\n")
-    assert [one.title for one in view.curves(tmp_path / "r")] == [
+    assert [one.title for one in preview.curves(tmp_path / "r")] == [
         "outlier\nwidths 2, learning rate 0.01",
         "outlier\nwidths none, learning rate 0.01",
         "outlier\nwidths none, learning rate 0.1",

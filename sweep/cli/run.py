@@ -17,7 +17,7 @@ from sweep.cli.options import FigureFile, Quiet, Scheduler, Workers, engine
 from sweep.cli.outputs import draw, require_apart
 from sweep.cli.words import counted, filled, size
 from sweep.runs.directory import Directory
-from sweep.runs.spec import Spec
+from sweep.runs.spec.spec import Spec
 
 if TYPE_CHECKING:
     from sweep.base.executors import Engine
@@ -155,9 +155,9 @@ def _finish(found: Status, figure: Path | None, *, force: bool, as_json: bool) -
 def _draw(directory: Directory, figure: Path, *, force: bool) -> None:
     """Draws some of the landscapes, or curves of some of the networks."""
     from sweep import figures
-    from sweep.runs import view
+    from sweep.runs import preview
 
     if directory.read().to_spec().training is None:
-        draw(view.panels(directory.path), figure, force=force)
+        draw(preview.panels(directory.path), figure, force=force)
     else:
-        figures.write(figures.curves(view.curves(directory.path)), figure, force=force)
+        figures.write(figures.curves(preview.curves(directory.path)), figure, force=force)

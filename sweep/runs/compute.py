@@ -16,10 +16,10 @@ from sweep.base.errors import InputError
 from sweep.base.provenance import versions
 from sweep.runs.directory import Directory
 from sweep.runs.journal import Done
+from sweep.runs.kind import Work
 from sweep.runs.kinds import work_of
-from sweep.runs.results import Store
-from sweep.runs.spec import Spec
-from sweep.runs.work import Work
+from sweep.runs.spec.spec import Spec
+from sweep.runs.store import Store
 
 
 @dataclass(frozen=True)

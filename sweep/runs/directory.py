@@ -25,7 +25,7 @@ import xxhash
 
 from sweep.base import files
 from sweep.base.errors import InputError
-from sweep.runs.spec import Spec
+from sweep.runs.spec.spec import Spec
 
 FORMAT = 1
 """Version of the layout."""

@@ -27,12 +27,12 @@ from sweep.runs.directory import Begun, Directory, require_data
 from sweep.runs.events import Events, Watcher
 from sweep.runs.heartbeat import Beat, Heart
 from sweep.runs.journal import Done
+from sweep.runs.kind import Work
 from sweep.runs.kinds import work_of
 from sweep.runs.recovery import recover, settle
-from sweep.runs.results import Store
-from sweep.runs.spec import Spec
+from sweep.runs.spec.spec import Spec
 from sweep.runs.status import Status, status
-from sweep.runs.work import Work
+from sweep.runs.store import Store
 
 TABLES = 60.0
 """Seconds between two writings of the tables, which the journal has too."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sweep.runs.spec import Spec
-    from sweep.runs.work import Work
+    from sweep.runs.kind import Work
+    from sweep.runs.spec.spec import Spec
 
 
 def work_of(spec: Spec) -> Work:

@@ -24,9 +24,9 @@ from sweep.optima.optimum import optimum
 from sweep.populations import Population
 from sweep.runs import tables, tasks
 from sweep.runs.directory import fingerprint
-from sweep.runs.spec import Spec
+from sweep.runs.kind import Coordinate, Numbers, Place, Values, Variable
+from sweep.runs.spec.spec import Spec
 from sweep.runs.tasks import Task
-from sweep.runs.work import Coordinate, Numbers, Place, Values, Variable
 
 if TYPE_CHECKING:
     from sweep.landscapes.prepared import Prepared

@@ -19,9 +19,9 @@ from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
 from sweep.runs.directory import fingerprint
-from sweep.runs.spec import Spec
-from sweep.runs.trainings import Training
-from sweep.runs.work import Coordinate, Numbers, Place, Values, Variable
+from sweep.runs.kind import Coordinate, Numbers, Place, Values, Variable
+from sweep.runs.spec.networks import Training
+from sweep.runs.spec.spec import Spec
 from sweep.training.blocks import alike, side_by_side
 from sweep.training.ensemble import require_fitting, stacked, trained
 from sweep.training.files import from_file

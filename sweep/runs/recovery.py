@@ -11,7 +11,7 @@ from sweep.base.progress import bar
 from sweep.runs import journal
 from sweep.runs.directory import Begun, Directory
 from sweep.runs.journal import Done
-from sweep.runs.results import Store
+from sweep.runs.store import Store
 
 Log = Callable[..., Any]
 """Is told the name of an event and what is known of it."""

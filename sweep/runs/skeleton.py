@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sweep.runs.directory import Begun
-from sweep.runs.work import Variable, Work
+from sweep.runs.kind import Variable, Work
 
 LEVEL = 1
 """Of Zstandard: a higher one takes longer than many a landscape, and gains little."""

@@ -18,8 +18,8 @@ from sweep.runs import heartbeat, journal
 from sweep.runs.directory import Directory
 from sweep.runs.heartbeat import Beat
 from sweep.runs.journal import Done
+from sweep.runs.kind import Work
 from sweep.runs.kinds import work_of
-from sweep.runs.work import Work
 
 SILENCE = 15.0
 """Seconds without a heartbeat after which a process is taken to be stalled."""

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from sweep.base.ranges import size_text
-from sweep.runs.spec import Spec
+from sweep.runs.spec.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep.runs.spec import Spec
+from sweep.runs.spec.spec import Spec
 
 Place = tuple[int, ...]
 """Indices of a chunk, or of an element of a table, along each dimension."""

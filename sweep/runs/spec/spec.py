@@ -34,12 +34,12 @@ import xxhash
 
 from sweep.base.grid import Grid, axis
 from sweep.populations import Population, population
-from sweep.runs import canonical, toml
-from sweep.runs.keys import KEYS, SpecError, require_known, typed
-from sweep.runs.values import MOST_TASKS, about
+from sweep.runs.spec import landscapes, toml
+from sweep.runs.spec.schema import KEYS, SpecError, require_known, typed
+from sweep.runs.spec.values import MOST_TASKS, about
 
 if TYPE_CHECKING:
-    from sweep.runs.trainings import Training
+    from sweep.runs.spec.networks import Training
 
 AXIS = "-5:5:101"
 METRICS = ("cross_entropy", "accuracy")
@@ -129,11 +129,11 @@ class Spec:
         given = locals()
         checked = {key: typed(key, _plain(given[key])) for key in KEYS}
         if checked["training"] is None:
-            made = canonical.canonical(checked, Path(base))
+            made = landscapes.canonical(checked, Path(base))
         else:
-            from sweep.runs import trainings  # for which no other spec waits
+            from sweep.runs.spec import networks  # for which no other spec waits
 
-            made = trainings.canonical(checked, Path(base))
+            made = networks.canonical(checked, Path(base))
         for key, value in made.items():
             object.__setattr__(self, key, value)
         object.__setattr__(self, "base", Path(base))
@@ -174,9 +174,9 @@ class Spec:
         """
         require_known(values)
         if isinstance(values.get("training"), Mapping):
-            from sweep.runs import trainings
+            from sweep.runs.spec import networks
 
-            trainings.require_no_landscapes(values)
+            networks.require_no_landscapes(values)
         for key, value in values.items():
             if isinstance(value, (list, tuple)) and not value:
                 raise SpecError(f"{key} is empty; {KEYS[key].needed}", key)
@@ -253,9 +253,9 @@ class Spec:
         """Keys that make no difference here."""
         columns = {"x", "y"}
         if self.training is not None:
-            from sweep.runs import trainings
+            from sweep.runs.spec import networks
 
-            return {*trainings.LANDSCAPES, *(() if self.of_data else {"data", *columns})}
+            return {*networks.LANDSCAPES, *(() if self.of_data else {"data", *columns})}
         sampled = {"population", "n", "seed"} if self.of_data else {"data", *columns, "weight"}
         return {*sampled, "training"}
 

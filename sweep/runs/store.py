@@ -23,8 +23,8 @@ from jaxtyping import Shaped
 from sweep.base import files as disk
 from sweep.runs.directory import Begun
 from sweep.runs.journal import Chunk, Done
+from sweep.runs.kind import Place, Values, Variable, Work
 from sweep.runs.skeleton import encode, skeleton
-from sweep.runs.work import Place, Values, Variable, Work
 
 READERS = 8
 """Threads that read chunks to check them."""

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sweep.base.grid import RESULT_LIMIT
 from sweep.base.ranges import whole
-from sweep.runs.keys import TRAINING, SpecError, refused, require_known, typed
-from sweep.runs.values import (
+from sweep.runs.spec.schema import TRAINING, SpecError, refused, require_known, typed
+from sweep.runs.spec.values import (
     MOST_TASKS,
     about,
     column,

@@ -21,7 +21,7 @@ from sweep.optima.records import Optimum
 from sweep.populations import Population
 from sweep.runs.directory import Directory
 from sweep.runs.landscapes import columns
-from sweep.runs.spec import Spec
+from sweep.runs.spec.spec import Spec
 from sweep.training.statistics import quantile_bands
 
 if TYPE_CHECKING:

@@ -18,8 +18,17 @@ from sweep.landscapes.landscape import DTYPES, METHODS
 from sweep.landscapes.stack import require_drawable
 from sweep.metrics.metrics import metric
 from sweep.populations import population
-from sweep.runs.keys import SpecError, refused, shown
-from sweep.runs.values import about, column, files, known, listed, require_once, seeds, whole_number
+from sweep.runs.spec.schema import SpecError, refused, shown
+from sweep.runs.spec.values import (
+    about,
+    column,
+    files,
+    known,
+    listed,
+    require_once,
+    seeds,
+    whole_number,
+)
 
 
 def canonical(given: Mapping[str, Any], base: Path) -> dict[str, Any]:

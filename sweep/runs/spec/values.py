@@ -11,7 +11,7 @@ from typing import Any
 from sweep.base.errors import InputError
 from sweep.base.grid import axis
 from sweep.base.ranges import whole
-from sweep.runs.keys import SpecError, bare, refused, shown
+from sweep.runs.spec.schema import SpecError, bare, refused, shown
 
 MOST_TASKS = 10**7
 """Tasks of one run."""

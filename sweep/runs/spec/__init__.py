@@ -1,0 +1,5 @@
+"""What a run computes: a TOML file, checked before anything is computed."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,7 @@ from .data.sample import Sample as Sample
 from .diagnosis.diagnose import diagnose as diagnose
 from .diagnosis.report import Diagnosis as Diagnosis
 from .diagnosis.report import Finding as Finding
-from .display import LandscapeDisplay as LandscapeDisplay
+from .figures.display import LandscapeDisplay as LandscapeDisplay
 from .landscapes.landscape import landscape as landscape
 from .landscapes.models import Slice as Slice
 from .landscapes.stack import sample as sample

@@ -23,7 +23,7 @@ import numpy as np
 import sweep
 from sweep.base.storage import staged
 from sweep.bench.machine import Peak, machine
-from sweep.diagnosis.cases import Case, all_cases, labels
+from diagnosis_cases import Case, all_cases, labels
 from sweep.diagnosis.findings.rules import CODES
 
 MIB = 2**20

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import sweep
-from sweep.diagnosis.cases import all_cases
+from benchmarks.diagnosis_cases import all_cases
 from sweep.diagnosis.diagnose import diagnose
 from sweep.diagnosis.findings.rules import CODES
 from tests.predicted import calibrated

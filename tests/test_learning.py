@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from sweep.diagnosis import histories
+from benchmarks import diagnosis_histories as histories
 from sweep.diagnosis.findings.training_history import Curve, learning_findings
-from sweep.diagnosis.histories import CHANCE, history
+from benchmarks.diagnosis_histories import CHANCE, history
 
 EACH = {10: 60, 30: 60, 100: 20, 1000: 4}
 """Histories of each length, in epochs, that are drawn."""

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from diagnosis_cases import Case, all_cases, labels
 
 import sweep
 from sweep.base.storage import staged
 from sweep.bench.machine import Peak, machine
-from diagnosis_cases import Case, all_cases, labels
 from sweep.diagnosis.findings.rules import CODES
 
 MIB = 2**20

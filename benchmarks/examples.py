@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 import sweep
 from sweep import figures
 from sweep.base import storage
-from sweep.cli.diagnosed import print_diagnosis, print_findings
+from sweep.report.diagnosis import print_diagnosis, print_findings
 
 SEED = 0
 """Of the folds, the subsample and the labels that are made wrong."""

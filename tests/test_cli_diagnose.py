@@ -118,7 +118,7 @@ def test_figure_page_and_document_are_written_together(run, asked, files):
 
 
 def test_what_cannot_all_be_written_is_not_written_at_all(run, asked, files, monkeypatch):
-    from sweep import page
+    from sweep.report import page
 
     def fails(*_, **__):
         raise OSError(28, "No space left on device")

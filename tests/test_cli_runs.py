@@ -13,7 +13,7 @@ import sweep
 from sweep.base.executors import Serial
 from sweep.cli import run as command
 from sweep.cli.status import print_status
-from sweep.cli.words import counted, duration, size
+from sweep.report.text import counted, duration, size
 from sweep.runs import preview
 from sweep.runs.status import State, Status
 

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 from matplotlib.image import imread
 
-from sweep.cli.findings import _with_error
 from sweep.landscapes.stack import spread
+from sweep.report.study import _with_error
 
 COMMAND = [sys.executable, "-m", "sweep.cli", "study"]
 OPTIONS = ("--n=100:10000:3:log", "--replicates=50", "--seed=1")

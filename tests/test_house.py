@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 import sweep.distributions
+import sweep.page
+import sweep.study
 
 import sweep
 import sweep.bench
 import sweep.cli
 import sweep.diagnosis
 import sweep.figures
-import sweep.page
 import sweep.populations
 import sweep.runs
-import sweep.study
 from sweep.diagnosis.findings.rules import CODES
 
 PACKAGE = Path(sweep.__file__).parent

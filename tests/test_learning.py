@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
 from benchmarks import diagnosis_histories as histories
-from sweep.diagnosis.findings.training_history import Curve, learning_findings
 from benchmarks.diagnosis_histories import CHANCE, history
+from sweep.diagnosis.findings.training_history import Curve, learning_findings
 
 EACH = {10: 60, 30: 60, 100: 20, 1000: 4}
 """Histories of each length, in epochs, that are drawn."""

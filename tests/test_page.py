@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
-from sweep import page
 from sweep.base.errors import InputError
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import Exact, JudgedFit
-from sweep.page import payload
-from sweep.page.markup import Html, tag
-from sweep.page.words import anything, interval, number, percent
+from sweep.report import page
+from sweep.report.page import payload
+from sweep.report.page.markup import Html, tag
+from sweep.report.page.words import anything, interval, number, percent
 from tests.hard_predictions import HARD, MARKUP, NEVER, several
 from tests.predicted import calibrated, diagnosed, finding, mean_loss, predictions
 

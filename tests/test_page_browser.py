@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from sweep import page
 from sweep.diagnosis import curves
+from sweep.report import page
 from tests.hard_predictions import HARD, MARKUP, NEVER
 from tests.predicted import calibrated, diagnosed, finding, mean_loss, predictions
 

@@ -9,12 +9,12 @@ from cyclopts import Parameter
 
 import sweep
 from sweep.cli.app import UsageError, app
-from sweep.cli.diagnosed import print_diagnosis, print_findings
 from sweep.cli.options import FigureFile, Force, Json, integer
 from sweep.cli.outputs import document, print_json, require_apart, together
 from sweep.data import history as histories
 from sweep.data import predictions as files
 from sweep.diagnosis.findings.rules import CODES
+from sweep.report.diagnosis import print_diagnosis, print_findings
 
 if TYPE_CHECKING:
     from sweep.diagnosis.report import Diagnosis
@@ -150,7 +150,7 @@ def _require_outputs(
     force: bool,
 ) -> None:
     if html is not None:
-        from sweep import page
+        from sweep.report import page
 
         page.require_format(html)
     require_apart(inputs, {"the result": out, "the figure": figure, "the page": html}, force=force)
@@ -176,7 +176,7 @@ def _write(
 
             figures.write(figures.diagnosis(result), next(places))
         if html is not None:
-            from sweep import page
+            from sweep.report import page
 
             page.write(result, next(places), title=title)
     return written

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from sweep.base import storage
-from sweep.cli.answers import print_answer
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json
 from sweep.cli.outputs import make_directory, print_json
 from sweep.data.sample import ILLUSTRATIONS
+from sweep.report.optimum import print_answer
 
 if TYPE_CHECKING:
     from sweep.asymptotics.published import Illustration

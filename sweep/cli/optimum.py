@@ -8,7 +8,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import sweep
-from sweep.cli.answers import print_answer
 from sweep.cli.app import UsageError, app
 from sweep.cli.options import (
     DataFile,
@@ -26,6 +25,7 @@ from sweep.cli.outputs import print_json, require_outputs, write_document
 from sweep.cli.source import source
 from sweep.data.sample import Sample
 from sweep.measure.sketch.sketch import Sketch
+from sweep.report.optimum import print_answer
 
 
 @app.command

@@ -15,7 +15,7 @@ from sweep.base.errors import InputError
 from sweep.cli.app import app
 from sweep.cli.options import FigureFile, Quiet, Scheduler, Workers, engine
 from sweep.cli.outputs import draw, require_apart
-from sweep.cli.words import counted, filled, size
+from sweep.report.text import counted, filled, size
 from sweep.runs.directory import Directory
 from sweep.runs.spec.spec import Spec
 

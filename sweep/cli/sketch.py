@@ -29,11 +29,11 @@ from sweep.cli.options import (
     engine,
 )
 from sweep.cli.outputs import print_json, require_apart
-from sweep.cli.words import counted, filled, size
 from sweep.measure.sketch import archive
 from sweep.measure.sketch.hosts import Host, agreed, together
 from sweep.measure.sketch.schema import Terms, outward
 from sweep.measure.sketch.sketch import Sketch
+from sweep.report.text import counted, filled, size
 
 if TYPE_CHECKING:
     from sweep.data.shards import Shards

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import sweep
 from sweep.base.ranges import size_text, size_title, sizes
 from sweep.cli.app import UsageError
-from sweep.cli.words import counted, filled, law_named
 from sweep.data.sample import Sample, load
 from sweep.measure.sketch import archive
 from sweep.measure.sketch.sketch import Sketch
 from sweep.populations import Population, population
+from sweep.report.text import counted, filled, law_named
 
 COLUMNS = ("x", "y", None)
 """Names of the columns x, y and weight unless others are given; None is as in `sweep.data.load`."""

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from sweep.cli.app import app
 from sweep.cli.options import Json
 from sweep.cli.outputs import print_json
-from sweep.cli.words import counted, duration, filled, paragraph, size
+from sweep.report.text import counted, duration, filled, paragraph, size
 
 if TYPE_CHECKING:
     from sweep.runs.status import Status

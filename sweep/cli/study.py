@@ -15,13 +15,13 @@ from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.ranges import size_title, sizes
 from sweep.cli.app import app
-from sweep.cli.findings import print_references, print_study
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
 from sweep.cli.outputs import document, folder, print_json, together
 from sweep.landscapes.landscape import BUDGET
 from sweep.landscapes.stack import spread
 from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
+from sweep.report.study import print_references, print_study
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from sweep.cli.experiment import perform, shares
 from sweep.cli.options import Force, Json, Quiet
 from sweep.cli.train import Epochs, Folder, Seeds
-from sweep.cli.words import filled
+from sweep.report.text import filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

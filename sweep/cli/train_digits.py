@@ -11,8 +11,8 @@ import numpy as np
 from sweep.cli.experiment import perform, settings, shares
 from sweep.cli.options import Force, Json, Memory, Quiet, memory_budget
 from sweep.cli.train import Epochs, Folder, Network, Seeds
-from sweep.cli.words import counted, filled
 from sweep.landscapes.landscape import BUDGET
+from sweep.report.text import counted, filled
 
 if TYPE_CHECKING:
     import xarray as xr

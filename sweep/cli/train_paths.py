@@ -31,10 +31,10 @@ from sweep.cli.options import (
 from sweep.cli.outputs import folder, print_json, require_apart, together
 from sweep.cli.source import SketchFile, source
 from sweep.cli.train import Folder
-from sweep.cli.words import filled
 from sweep.data.sample import ILLUSTRATIONS, Sample, illustration, load
 from sweep.landscapes.landscape import BUDGET
 from sweep.populations import Population
+from sweep.report.text import filled
 
 if TYPE_CHECKING:
     from sweep.training.paths.run import Paths
@@ -256,7 +256,7 @@ def _write(
 
 
 def _print(tasks: Sequence[Task], found: Sequence[Paths], written: Sequence[Path]) -> None:
-    from sweep.cli.path_report import print_paths
+    from sweep.report.paths import print_paths
 
     for task, one in zip(tasks, found, strict=True):
         print(task.heading)

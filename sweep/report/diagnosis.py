@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from sweep.cli.answers import CUTS_SHOWN
-from sweep.cli.words import paragraph
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import (
     ClassReport,
@@ -16,7 +14,9 @@ from sweep.diagnosis.report import (
     TemperatureOptimum,
     Threshold,
 )
-from sweep.page.tables import best_exists
+from sweep.report.optimum import CUTS_SHOWN
+from sweep.report.page.tables import best_exists
+from sweep.report.text import paragraph
 
 WORST_SHOWN = 5
 """Samples with the largest loss that are printed; --json has more."""

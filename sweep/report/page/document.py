@@ -13,11 +13,11 @@ from pathlib import Path
 from sweep.base.errors import InputError
 from sweep.base.storage import staged
 from sweep.diagnosis.report import Diagnosis
-from sweep.page import figures, tables
-from sweep.page.findings import findings
-from sweep.page.markup import Html, together
-from sweep.page.payload import drawn, script_text
-from sweep.page.words import plural
+from sweep.report.page import figures, tables
+from sweep.report.page.findings import findings
+from sweep.report.page.markup import Html, together
+from sweep.report.page.payload import drawn, script_text
+from sweep.report.page.words import plural
 
 FORMATS = (".html", ".htm")
 """Suffixes of a page."""
@@ -92,7 +92,7 @@ def _about(diagnosis: Diagnosis) -> str:
 
 @cache
 def _shipped(name: str) -> Html:
-    return Html(resources.files("sweep.page").joinpath(name).read_text(encoding="utf-8"))
+    return Html(resources.files("sweep.report.page").joinpath(name).read_text(encoding="utf-8"))
 
 
 @cache

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sweep.base.ranges import size_text
-from sweep.cli.answers import print_answer
-from sweep.cli.words import filled, law_named, paragraph
+from sweep.report.optimum import print_answer
+from sweep.report.text import filled, law_named, paragraph
 
 if TYPE_CHECKING:
     from sweep.asymptotics.rates import GapFit, Rate

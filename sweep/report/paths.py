@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweep.cli.words import paragraph
+from sweep.report.text import paragraph
 from sweep.training.paths.summary import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from sweep.diagnosis.estimate import LEVEL, Estimate
 from sweep.diagnosis.report import Diagnosis, Exact, TemperatureOptimum, Threshold
-from sweep.page.markup import Html, table, tag, together
-from sweep.page.words import DASH, Form, interval, number, percent, plural
+from sweep.report.page.markup import Html, table, tag, together
+from sweep.report.page.words import DASH, Form, interval, number, percent, plural
 
 CUTS_SHOWN = 10
 """Intervals of best thresholds that are listed; `to_dict()` has them all."""

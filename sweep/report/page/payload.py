@@ -19,7 +19,7 @@ from sweep.diagnosis import curves
 from sweep.diagnosis.bootstrap.nodes import Nodes, compress
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.metrics.metrics import softplus
-from sweep.page.markup import Html
+from sweep.report.page.markup import Html
 
 if TYPE_CHECKING:
     import xarray as xr

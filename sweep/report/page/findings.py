@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sweep.diagnosis.report import Diagnosis, Finding, JudgedFit
-from sweep.page import words
-from sweep.page.markup import Html, tag, together
+from sweep.report.page import words
+from sweep.report.page.markup import Html, tag, together
 
 SEVERITY = {"critical": "Critical", "warning": "Warning", "info": "Note"}
 """What a severity is called on the page."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from sweep.cli.words import paragraph
 from sweep.optima.records import (
     AccuracyOptimum,
     CrossEntropyOptimum,
@@ -13,6 +12,7 @@ from sweep.optima.records import (
     PopulationOptimum,
     SketchOptimum,
 )
+from sweep.report.text import paragraph
 
 UNKNOWN = "They may or may not share an optimum"
 

@@ -1,0 +1,1 @@
+"""Whole reports: headline, sections, and the offline page."""

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from sweep.bench.machine import machine
+from sweep.benchmark.machine import machine
 
 COMMANDS = {
     "help": (["--help"], "illustrate"),

@@ -23,7 +23,7 @@ from diagnosis_cases import Case, all_cases, labels
 
 import sweep
 from sweep.base.storage import staged
-from sweep.bench.machine import Peak, machine
+from sweep.benchmark.machine import Peak, machine
 from sweep.diagnosis.findings.rules import CODES
 
 MIB = 2**20

@@ -32,7 +32,7 @@ from typing import Any
 import sweep
 from sweep.base import provenance
 from sweep.base.storage import staged
-from sweep.bench.machine import machine
+from sweep.benchmark.machine import machine
 from sweep.runs import compute, journal, tasks
 from sweep.runs.directory import Begun, Directory
 from sweep.runs.landscapes import Landscapes, tile

@@ -14,8 +14,8 @@ With `zarr` the landscape is written tile by tile, and no output is in memory:
 import json
 import sys
 
-from sweep.bench.machine import machine
-from sweep.bench.run import memory
+from sweep.benchmark.machine import machine
+from sweep.benchmark.run import memory
 from sweep.landscapes.landscape import BUDGET
 
 

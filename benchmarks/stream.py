@@ -338,7 +338,7 @@ def main() -> None:
     if asked.out is not None and asked.out.exists() and not asked.force:
         raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
     from sweep.base.storage import staged
-    from sweep.bench.machine import machine
+    from sweep.benchmark.machine import machine
 
     with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
         folder = Path(temporary)

@@ -31,7 +31,7 @@ import sweep
 from sweep.asymptotics.table import Job, table
 from sweep.base import devices
 from sweep.base.storage import staged
-from sweep.bench.machine import Peak, machine
+from sweep.benchmark.machine import Peak, machine
 from sweep.landscapes.landscape import BUDGET
 from sweep.populations import sampling
 

@@ -27,7 +27,7 @@ import optax
 
 import sweep
 from sweep.base.storage import staged
-from sweep.bench.machine import machine
+from sweep.benchmark.machine import machine
 from sweep.training.experiments.outlier import PUBLISHED
 from sweep.training.problems import PROBLEMS
 

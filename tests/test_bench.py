@@ -9,12 +9,12 @@ from matplotlib.image import imread
 
 import sweep
 from sweep import cli, figures
-from sweep.bench import contest, peers, race
-from sweep.bench import run as module
-from sweep.bench.peers import PEERS, Peer, Problem
-from sweep.bench.race import Mismatch
-from sweep.bench.run import PLANS, Plan, Square, bench
-from sweep.bench.scoreboard import scoreboard
+from sweep.benchmark import contest, peers, race
+from sweep.benchmark import run as module
+from sweep.benchmark.peers import PEERS, Peer, Problem
+from sweep.benchmark.race import Mismatch
+from sweep.benchmark.run import PLANS, Plan, Square, bench
+from sweep.benchmark.scoreboard import scoreboard
 from sweep.figures import timings
 from tests import oracle
 
@@ -339,6 +339,6 @@ def test_the_published_illustration_is_raced_on_its_own_grid():
 
 
 def test_every_contestant_has_its_look_in_the_figure():
-    from sweep.bench.contest import OURS
+    from sweep.benchmark.contest import OURS
 
     assert set(timings._PEER) == set(PEERS) | {one.name for one in OURS}

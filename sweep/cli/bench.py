@@ -31,9 +31,9 @@ def bench(
 
     A peer that is not installed is skipped; what takes too long is extrapolated, and marked.
     """
-    from sweep.bench.run import PLANS
-    from sweep.bench.run import bench as measure
-    from sweep.bench.scoreboard import scoreboard
+    from sweep.benchmark.run import PLANS
+    from sweep.benchmark.run import bench as measure
+    from sweep.benchmark.scoreboard import scoreboard
 
     if quick and full:
         raise UsageError("--quick and --full exclude each other")
@@ -62,7 +62,7 @@ def bench(
 
 
 def _peers(names: str | None) -> tuple[str, ...]:
-    from sweep.bench.peers import PEERS
+    from sweep.benchmark.peers import PEERS
 
     wanted = (
         tuple(PEERS)

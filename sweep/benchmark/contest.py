@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.bench.peers import PEERS, Peer, Problem, Values
-from sweep.bench.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
+from sweep.benchmark.peers import PEERS, Peer, Problem, Values
+from sweep.benchmark.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
 from sweep.data.sample import Sample, illustration
 from sweep.landscapes.landscape import landscape
 

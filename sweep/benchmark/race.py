@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.bench.peers import Peer, Problem, Size, Values
+from sweep.benchmark.peers import Peer, Problem, Size, Values
 
 T = TypeVar("T")
 

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sweep.base.records import plain
-from sweep.bench.contest import COMPRESSED, Contest, Report, problem, published, solve
-from sweep.bench.machine import Peak, machine
-from sweep.bench.peers import PEERS, Problem, Size, Values
-from sweep.bench.race import (
+from sweep.benchmark.contest import COMPRESSED, Contest, Report, problem, published, solve
+from sweep.benchmark.machine import Peak, machine
+from sweep.benchmark.peers import PEERS, Problem, Size, Values
+from sweep.benchmark.race import (
     CHECKED,
     TOLERANCE,
     Mismatch,
@@ -35,7 +35,14 @@ from sweep.bench.race import (
     stopwatch,
     truth,
 )
-from sweep.bench.targets import Target, against_sort, fastest_peer, milliseconds, per_point, words
+from sweep.benchmark.targets import (
+    Target,
+    against_sort,
+    fastest_peer,
+    milliseconds,
+    per_point,
+    words,
+)
 from sweep.data.sample import Sample
 from sweep.landscapes.landscape import landscape
 from sweep.measure.measure import Measure

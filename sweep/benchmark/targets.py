@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.bench.peers import PEERS, Size
-from sweep.bench.race import Timing
+from sweep.benchmark.peers import PEERS, Size
+from sweep.benchmark.race import Timing
 
 
 @dataclass(frozen=True)

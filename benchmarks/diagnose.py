@@ -1,6 +1,6 @@
 """How often findings are made of classifiers of which it is known what is the matter; and how fast.
 
-Every case of `sweep.diagnosis.cases` is drawn with several seeds at each of its sizes. A finding
+Every case of `diagnosis_cases` is drawn with several seeds at each of its sizes. A finding
 that holds too, of which the case says so, is no false one. Apart from that the whole diagnosis of
 many logits is timed, bootstrap included, warm and in the same run as reading their losses once.
 

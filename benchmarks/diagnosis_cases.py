@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import diagnosis_histories as histories
 import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.data.history import History
-from sweep.diagnosis import histories
 
 Drawn = Mapping[str, Any]
 """Arguments of `sweep.diagnose`."""

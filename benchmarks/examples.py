@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 import sweep
 from sweep import figures
 from sweep.base import storage
-from sweep.report.diagnosis import print_diagnosis, print_findings
+from sweep.report.diagnosis import findings_lines, numbers_lines
 
 SEED = 0
 """Of the folds, the subsample and the labels that are made wrong."""
@@ -158,8 +158,8 @@ def run(names: Sequence[str], out: Path | None, replicates: int, *, force: bool)
     for name in names:
         print(f"\n{textwrap.fill(EXAMPLES[name].words, 80)}")
         found = sweep.diagnose(**EXAMPLES[name].given(), replicates=replicates)
-        print_findings(found)
-        print_diagnosis(found)
+        print(*findings_lines(found), sep="\n")
+        print(*numbers_lines(found), sep="\n")
         if name in paths:
             figures.write(figures.diagnosis(found), paths[name], force=force)
 

@@ -191,7 +191,7 @@ class _Work(Generic[Item, Result]):
 
 
 def _differing(name: str, there: str, here: str) -> str:
-    """What of `sweep.runs.versions` a worker has, and what this process, in words."""
+    """What of `sweep.base.provenance` a worker has, and what this process, in words."""
     if name == "sources":
         return "other code of sweep than this process"
     return f"{name} {there} and this process {here}"

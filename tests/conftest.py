@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-import tests.checked  # noqa: F401  # the hook names it, but does not import it
+import tests.support.checked  # noqa: F401  # the hook names it, but does not import it
 
 # Before anything imports sweep: from here on every annotated signature in it is checked.
-HOOK = jaxtyping.install_import_hook("sweep", "tests.checked.checked")
+HOOK = jaxtyping.install_import_hook("sweep", "tests.support.checked.checked")
 
 matplotlib.use("agg")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -47,7 +47,7 @@ def pytest_configure(config):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-FIRST = ("test_study.py", "test_compressed.py", "test_house.py", "test_benchmarks.py")
+FIRST = ("test_study.py", "test_compressed.py", "test_house.py", "test_scripts.py")
 """The longest files: no worker begins one as the others end. What the first compiles, all have."""
 
 

@@ -24,7 +24,7 @@ from sweep.cli.options import engine
 from sweep.cluster import AHEAD, GROUP, Dask
 from sweep.data.shards import Shards
 from sweep.measure.sketch import builder, parallel
-from tests.parts import shard_files, sketch_terms
+from tests.support.parts import shard_files, sketch_terms
 
 
 @pytest.fixture(scope="module")

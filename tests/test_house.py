@@ -1,222 +1,192 @@
-"""What holds for the code as a whole: imports go one way, and nothing loads what it need not."""
+"""The rules of the house: which package may import which, and what must not be loaded early."""
 
 import ast
+import importlib
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import sweep.distributions
-import sweep.page
-import sweep.study
 
 import sweep
-import sweep.bench
-import sweep.cli
-import sweep.diagnosis
-import sweep.figures
-import sweep.populations
-import sweep.runs
 from sweep.diagnosis.findings.rules import CODES
+from tests.support.checkout import ROOT, loaded_after
 
 PACKAGE = Path(sweep.__file__).parent
-ROOT = PACKAGE.parent
+
+FLOORS = (
+    ("base",),
+    ("metrics", "data", "cluster"),
+    ("populations",),
+    ("measure",),
+    ("landscapes", "optima"),
+    ("asymptotics", "diagnosis"),
+    ("training",),
+    ("runs", "figures"),
+    ("report",),
+    ("benchmark",),
+    ("cli",),
+)
+"""Packages from the ground up; each imports only from lower floors."""
+
+FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def _listed(package):
-    """The modules of a package as its docstring lists them."""
-    return re.findall(r"^    (\w+) +\S", package.__doc__, re.MULTILINE)
+def _trees():
+    for path in FILES:
+        yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
-ORDER = _listed(sweep)
-PACKAGES = [
-    sys.modules[f"sweep.{name}"]
-    for name in (
-        "distributions",
-        "populations",
-        "runs",
-        "bench",
-        "study",
-        "diagnosis",
-        "figures",
-        "page",
-        "cli",
-    )
-]
-"""From where modules are, for `sweep.study` is the function."""
-INNER = {
-    (package.__name__.removeprefix("sweep."), module): _listed(package)
-    for package in PACKAGES
-    for module in _listed(package)
-}
-"""The modules of each package, by package and module."""
+def _package_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def _imported(path):
-    """Names of the package's modules that a module imports, wherever in its text."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _imports(tree):
+    """(module, name) of everything that a module imports from the package, wherever it does."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sweep":
-            inner = node.module.removeprefix("sweep").removeprefix(".")
-            yield from (f"{inner}.{a.name}".lstrip(".") for a in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (a.name[6:] for a in node.names if a.name.startswith("sweep."))
+            yield from ((node.module, alias.name) for alias in node.names)
 
 
-def _modules_of(package):
-    folder = Path(package.__file__).parent
-    return {path.stem for path in folder.glob("*.py")} | {
-        path.parent.name for path in folder.glob("*/__init__.py")
-    }
+def test_packages_are_those_of_the_list():
+    inside = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir()}
+    assert inside - {"__init__", "__main__", "__pycache__", "py", "README"} == set(FLOOR)
 
 
-def test_every_module_has_its_place():
-    assert _modules_of(sweep) - {"__init__"} == set(ORDER)
-    for package in PACKAGES:
-        assert _modules_of(package) - {"__init__", "__main__"} == set(_listed(package))
+def test_packages_import_only_from_lower_floors():
+    for path, tree in _trees():
+        here = _package_of(path)
+        for module, name in _imports(tree):
+            there = f"{module}.{name}".split(".")[1]
+            if here in FLOOR and there in FLOOR and there != here:
+                assert FLOOR[there] < FLOOR[here], f"{path}: {module} {name}"
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_imports_only_go_down_the_list(module):
-    allowed = set(ORDER[: ORDER.index(module)])
-    path = PACKAGE / module
-    for file in path.glob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
-        imported = {name.split(".")[0] for name in _imported(file)} & set(ORDER)
-        assert imported - {module} <= allowed, file
+def _defined(path):
+    """Names that a module or the face of a package defines."""
+    stub = path.with_suffix(".pyi")
+    for node in ast.parse((stub if stub.exists() else path).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = (n for target in targets for n in ast.walk(target))
+            yield from (n.id for n in names if isinstance(n, ast.Name))
+        elif isinstance(node, ast.ImportFrom) and path.stem == "__init__":
+            yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize(("package", "module"), INNER)
-def test_imports_of_a_package_go_down_its_list(package, module):
-    order = INNER[package, module]
-    path = PACKAGE / package / f"{module}.py"
-    inner = [name for name in _imported(path) if name.startswith(f"{package}.")]
-    assert {name.split(".")[1] for name in inner} <= set(order[: order.index(module)])
+def test_names_come_from_where_they_are_defined_or_from_a_face():
+    defined = {}
+    for path in FILES:
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        defined[".".join(p for p in parts if p != "__init__")] = set(_defined(path))
+    for path, tree in _trees():
+        for module, name in _imports(tree):
+            known = name in defined[module] or f"{module}.{name}" in defined
+            assert known or (module, name) == ("sweep", "__version__"), f"{path}: {module} {name}"
+
+
+def test_every_name_of_every_face_is_there():
+    for path in PACKAGE.rglob("__init__.pyi"):
+        parts = path.parent.relative_to(PACKAGE.parent).parts
+        face = importlib.import_module(".".join(parts))
+        listed = set(_defined(path.with_suffix(".py"))) - {"__version__"}
+        assert set(dir(face)) == listed
+        for name in listed:
+            getattr(face, name)
 
 
 def test_only_figures_imports_matplotlib_and_only_the_cli_prints():
-    for path in PACKAGE.rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        place = path.relative_to(PACKAGE).parts[0]
-        draws = "import matplotlib" in text or "from matplotlib" in text
-        assert place == "figures" or not draws, path
-        called = {
-            getattr(n.func, "id", "") for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)
-        }
-        assert place == "cli" or "print" not in called, path
-        assert "jax._src" not in text
+    for path, tree in _trees():
+        modules = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+        modules += [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+        draws = any(module.split(".")[0] == "matplotlib" for module in modules)
+        assert not draws or _package_of(path) == "figures", path
+        called = {getattr(n.func, "id", "") for n in ast.walk(tree) if isinstance(n, ast.Call)}
+        assert "print" not in called or _package_of(path) == "cli", path
+        assert "jax._src" not in path.read_text(encoding="utf-8"), path
 
 
-def _loaded_after(code):
-    """Top-level modules that a fresh interpreter has loaded after running some code."""
-    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.split())
+def test_imports_stand_at_the_top_or_say_why_not():
+    for path, tree in _trees():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Import | ast.ImportFrom):
+                        near = "".join(lines[node.lineno - 2 : node.end_lineno])
+                        assert "#" in near, f"{path}:{node.lineno}: an import without its reason"
 
 
-HEAVY = {"jax", "jaxlib", "scipy", "xarray", "pandas", "matplotlib", "plotly", "pyarrow", "zarr"}
-HEAVY |= {"netCDF4", "tomllib", "dask", "distributed"}
+def test_no_two_classes_share_a_name():
+    seen = {}
+    for path, tree in _trees():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                assert node.name not in seen, f"{node.name}: {path} and {seen[node.name]}"
+                seen[node.name] = path
+
+
+def test_tests_mirror_the_package():
+    for path in (ROOT / "tests").iterdir():
+        if path.is_dir() and path.name not in {"__pycache__", "reference", "support"}:
+            assert path.name in FLOOR
+
+
+HEAVY = {
+    "dask", "distributed", "jax", "jaxlib", "matplotlib", "netCDF4", "numpy", "pandas", "plotly",
+    "pyarrow", "scipy", "tomllib", "xarray", "zarr",
+}  # fmt: skip
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    assert not HEAVY & _loaded_after("import sweep")
-    assert "cyclopts" not in _loaded_after("import sweep")
+    assert not (HEAVY | {"cyclopts"}) & loaded_after("import sweep")
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_loads_nothing_heavy(option):
     code = (
         "import contextlib, io, sweep.cli\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
-        "    sweep.cli.main(['--help'])"
+        f"    sweep.cli.main([{option!r}])"
     )
-    loaded = _loaded_after(code)
+    loaded = loaded_after(code)
     assert not HEAVY & loaded
-    light = {"sweep.training", "sweep.training.run"}  # which `sweep` names; networks take longer
-    assert {name for name in loaded if name.startswith("sweep.training")} == light
-    assert not {"sweep.runs.networks", "sweep.runs.trainings", "sweep.experiments"} & loaded
+    assert {name.split(".")[1] for name in loaded if name.startswith("sweep.")} <= {"base", "cli"}
 
 
-def test_computing_loads_no_matplotlib_and_leaves_jax_as_it_is():
-    code = (
-        "import sweep, jax\n"
-        "before = jax.config.values.copy()\n"
-        "sample = sweep.data.illustration(1)\n"
-        "sweep.landscape(sample, '-1:1:3', '-1:1:3'), sweep.optimum(sample)\n"
-        "assert jax.config.values == before"
-    )
-    assert "matplotlib" not in _loaded_after(code)
+READMES = [path for path in sorted(ROOT.rglob("README.md")) if ".venv" not in path.parts]
 
 
-def test_functions_keep_their_names_when_modules_of_the_same_name_are_imported():
-    _loaded_after(
-        "import sweep, sweep.landscape, sweep.optimum, sweep.figures, sweep.cli\n"
-        "assert callable(sweep.landscape) and callable(sweep.optimum)"
-    )
-    _loaded_after(
-        "from sweep.figures import landscapes\nimport sweep\nassert callable(sweep.optimum)"
-    )
-
-
-def test_data_of_another_kind_are_refused_with_the_remedy():
-    _loaded_after(
-        "import sweep\n"
-        "for function in (sweep.optimum, sweep.landscape):\n"
-        "    try:\n"
-        "        function([1, 2, 3])\n"
-        "    except TypeError as error:\n"
-        "        assert 'data is a list; give sweep.Sample(x, y)' in str(error)\n"
-        "    else:\n"
-        "        raise AssertionError('accepted')"
-    )
-
-
-def test_a_spec_of_another_kind_is_refused_with_the_remedy():
-    _loaded_after(
-        "import sweep\n"
-        "try:\n"
-        "    sweep.run('spec.toml', 'out')\n"
-        "except TypeError as error:\n"
-        "    assert 'spec is a str; give sweep.Spec.read(path)' in str(error)\n"
-        "else:\n"
-        "    raise AssertionError('accepted')"
-    )
-
-
-def test_models_of_another_kind_are_refused_with_the_remedy():
-    _loaded_after(
-        "import sweep\n"
-        "bad = {\n"
-        "    'logit is a int; a function is needed': (3, 0.0, (1.0, 1.0)),\n"
-        "    'directions must be a tuple of two trees': (print, 0.0, 1.0),\n"
-        "}\n"
-        "for sentence, arguments in bad.items():\n"
-        "    try:\n"
-        "        sweep.Slice(*arguments)\n"
-        "    except sweep.InputError as error:\n"
-        "        assert sentence in str(error)\n"
-        "    else:\n"
-        "        raise AssertionError('accepted')\n"
-        "try:\n"
-        "    sweep.landscape(([1.0], [1]), model=lambda params, x: x)\n"
-        "except sweep.InputError as error:\n"
-        "    assert 'model is a function; give sweep.Slice' in str(error)\n"
-        "else:\n"
-        "    raise AssertionError('accepted')"
-    )
-
-
-def test_python_of_the_readme_runs():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 9
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+def test_python_of_the_readmes_runs(readme):
+    blocks = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
     # Each by itself, but in one process: they compile the same code.
-    _loaded_after("\n".join(f"exec({block!r}, {{'__name__': '__main__'}})" for block in blocks))
+    loaded_after("\n".join(f"exec({block!r}, {{'__name__': '__main__'}})" for block in blocks))
 
 
-def test_the_readme_has_the_laws_of_the_catalogue_and_whether_they_share():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([WMDS]\d) \| `(.*?)` \|.*\| (yes|no) \|", readme, re.MULTILINE)
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+def test_links_of_the_readmes_lead_somewhere(readme):
+    for target in re.findall(r"\]\(([^)#]+)", readme.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (readme.parent / target).exists(), target
+
+
+def test_the_readme_is_a_door():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def _everything_written():
+    return "\n".join(path.read_text(encoding="utf-8") for path in READMES)
+
+
+def test_the_readmes_have_the_laws_of_the_catalogue_and_whether_they_share():
+    rows = re.findall(
+        r"^\| ([WMDS]\d) \| `(.*?)` \|.*\| (yes|no) \|", _everything_written(), re.MULTILINE
+    )
     catalogue = sweep.populations.CATALOGUE
     assert [key for key, *_ in rows] == list(catalogue)
     for key, asked, shared in rows:
@@ -224,9 +194,8 @@ def test_the_readme_has_the_laws_of_the_catalogue_and_whether_they_share():
         assert (shared == "yes") is sweep.optimum(catalogue[key]).shared
 
 
-def test_the_readme_has_every_code_of_a_finding():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.split("| code | says |")[1].split("\n\n")[0]
+def test_the_readmes_have_every_code_of_a_finding():
+    table = _everything_written().split("| code | ")[1].split("\n\n")[0]
     codes = [code for line in table.splitlines() for code in re.findall("`([a-z_]+)`", line)]
     assert sorted(codes) == sorted(CODES)
 

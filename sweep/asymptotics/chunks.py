@@ -1,6 +1,7 @@
 """Samples on the device as pieces, and what is made of all pieces of each sample.
 
-The T samples of a batch lie side by side in C pieces of L points each, as `sweep.sampling.Layout`
+The T samples of a batch lie side by side in C pieces of L points each, as
+`sweep.populations.sampling.Layout`
 has it: small samples in one piece, a large one in many. Functions are written for a piece.
 """
 

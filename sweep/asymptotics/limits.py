@@ -101,7 +101,7 @@ class Limits:
         return next(limit for limit in self.limits if limit.quantity == quantity)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
         return plain(self)
 
 

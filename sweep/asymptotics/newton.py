@@ -2,8 +2,8 @@
 
 Neighbouring points are compressed to two, with their number, mean, variance and third moment. From
 the optimum of these Newton's method goes on with all the points, so that the gradient that is
-reported is that of the sample. What it does not reach is left to `sweep.newton`, which is slower
-and safer.
+reported is that of the sample. What it does not reach is left to `sweep.optima.newton`, which is
+slower and safer.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class At(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Optima of cross-entropy, each field of shape (T,); see `sweep.study.replicates.Optima`."""
+    """Optima of cross-entropy, each field of shape (T,); see `replicates.Optima`."""
 
     a: Float[Array, " T"]
     b: Float[Array, " T"]

@@ -195,7 +195,7 @@ class Rate:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
         return plain(self)
 
 
@@ -222,7 +222,7 @@ class GapFit:
     theory_n1: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
         return plain(self)
 
 
@@ -244,7 +244,7 @@ def rates(
     """A power of n for each quantity that the theory has one for.
 
     The slope is a weighted least squares fit of the log mean on log n; weights and standard errors
-    are as in `sweep.study.fits`.
+    are as in `sweep.asymptotics.fits`.
 
     Args:
         means: what `summary` returns.

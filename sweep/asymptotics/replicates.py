@@ -1,7 +1,7 @@
 """The optima of many samples at once, on the device.
 
-Samples come in ascending order of x, as `sweep.sampling` draws them. Everything is done for the T
-samples that lie side by side in an array, and for one batch of them after the other.
+Samples come in ascending order of x, as `sweep.populations.sampling` draws them. Everything is
+done for the T samples that lie side by side in an array, and for one batch of them after the other.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import RESULT_LIMIT
 from sweep.base.progress import Step
+from sweep.base.provenance import computed_by
 from sweep.data.sample import Sample
-from sweep.landscapes.prepare import versions
 from sweep.measure import confusion, cuts
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
@@ -315,5 +315,5 @@ def _labelled(job: Job, columns: Columns) -> xr.Dataset:
             "seed": job.seed,
             "device": devices.describe(),
         }
-        | versions(),
+        | computed_by(),
     )

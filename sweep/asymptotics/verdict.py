@@ -32,7 +32,7 @@ with g = 1 and g = 1/2, and the union of their 95% intervals. What theory leaves
   in the support. The sentence then says how rare a loss would have gone unseen.
 
 Intervals use Student's t with Satterthwaite's degrees of freedom, and standard errors as measured;
-their upper ends reach farther where the regrets are skewed, see `sweep.study.evidence`.
+their upper ends reach farther where the regrets are skewed, see `sweep.asymptotics.evidence`.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class Verdict:
     population: PopulationAnswer | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
         return plain(self)
 
 

@@ -12,28 +12,31 @@ from pathlib import Path
 
 import xxhash
 
+from sweep import __version__
 from sweep.base.errors import InputError
 
-PACKAGES = ("sweep", "jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs", "optax")
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs", "optax")
 """Distributions that compute results or write them."""
 
 SHOWING = (
-    "__init__", "cli", "figures", "page", "display", "bench", "study", "diagnosis", "illustrate",
-    "experiments", "paths", "engines", "progress", "clock", "workers", "cluster",
+    "__init__", "asymptotics", "base/executors", "base/progress", "base/provenance", "base/timing",
+    "base/workers", "benchmark", "cli", "cluster", "diagnosis", "figures", "report",
+    "runs/directory", "runs/events", "runs/execute", "runs/heartbeat", "runs/journal",
+    "runs/preview", "runs/recovery", "runs/status", "training/experiments", "training/paths",
 )  # fmt: skip
 """Modules and packages of this one that no result of a run depends on."""
-
-WRITING = (
-    "spec", "values", "canonical", "trainings", "tasks", "tables", "landscapes", "networks",
-    "skeleton", "results", "compute",
-)  # fmt: skip
-"""Modules of `sweep.runs` that results do depend on."""
 
 
 @cache
 def versions() -> dict[str, str]:
     """Of every distribution, and as `sources` a digest of the code of this one."""
-    return {name: version(name) for name in PACKAGES} | {"sources": _sources()}
+    others = {name: version(name) for name in PACKAGES}
+    return {"sweep": __version__} | others | {"sources": _sources()}
+
+
+def computed_by() -> dict[str, str]:
+    """Attributes of a result: {"sweep_version": ..., "jax_version": ...}."""
+    return {"sweep_version": __version__, "jax_version": version("jax")}
 
 
 def require_same(before: Mapping[str, str], path: Path) -> None:
@@ -77,10 +80,9 @@ def _sources() -> str:
     root = Path(__file__).parent.parent
     state = xxhash.xxh3_128()
     for path in sorted(root.rglob("*.py")):
-        place = path.relative_to(root).with_suffix("")
-        top, inner = place.parts[0], place.parts[1:]
-        if top in SHOWING or (top == "runs" and inner[0] not in WRITING):
+        place = path.relative_to(root).with_suffix("").as_posix()
+        if any(place == shown or place.startswith(f"{shown}/") for shown in SHOWING):
             continue
-        state.update(f"{place.as_posix()}\0".encode())
+        state.update(f"{place}\0".encode())
         state.update(path.read_bytes())
     return state.hexdigest()

@@ -107,7 +107,7 @@ def _stop(cluster: SpecCluster) -> None:
 
 def _preload(cores: Sequence[int]) -> str:
     """What a worker does before anything else."""
-    return f"import sweep.workers; sweep.workers.settle({list(cores)})"
+    return f"import sweep.base.workers; sweep.base.workers.settle({list(cores)})"
 
 
 def shares(workers: int) -> list[list[int]]:

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+import sweep
+from sweep.base import devices
+
 PACKAGES = (
-    "sweep", "jax", "jaxlib", "numpy", "xarray", "matplotlib", "scikit-learn", "numba", "torch",
+    "jax", "jaxlib", "numpy", "xarray", "matplotlib", "scikit-learn", "numba", "torch",
     "jax-grid-search", "optax", "keras",
 )  # fmt: skip
 """Distributions whose versions are recorded where they are installed."""
@@ -22,8 +25,6 @@ INTERVAL = 0.002
 
 def machine() -> dict[str, Any]:
     """The machine as a dict: cores, processor, SIMD features that NumPy uses, device, versions."""
-    from sweep.base import devices
-
     return {
         "cores": devices.cores(),
         "processor": _processor(),
@@ -33,7 +34,8 @@ def machine() -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "device": devices.describe(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": {"sweep": sweep.__version__}
+        | {name: found for name in PACKAGES if (found := _version(name))},
     }
 
 

@@ -2,7 +2,7 @@
 
 Three curves (time against n, time against cells, error against tolerance) and the targets, on the
 problem of `contest.problem` except where one of the published illustrations is named. Every output
-is checked before its time counts; see `sweep.bench.race`.
+is checked before its time counts; see `sweep.benchmark.race`.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Bench:
 
     Attributes:
         plan: what it measured.
-        machine: where: see `sweep.bench.machine.machine`.
+        machine: where: see `sweep.benchmark.machine.machine`.
         seconds: how long it took.
         peers: of each peer, how it goes about it and its very first runs, or why it was skipped.
         mismatches: sentences on outputs that were wrong; no time of such a peer is here.
@@ -190,7 +190,7 @@ def bench(
 
     Args:
         plan: one of `PLANS`, or another.
-        peers: names from `sweep.bench.peers.PEERS`.
+        peers: names from `sweep.benchmark.peers.PEERS`.
         report: told in a line what is being measured.
     """
     start = time.perf_counter()
@@ -336,7 +336,7 @@ def memory(
 def _memory_of_child(square: Square) -> dict[str, Any]:
     """`memory` in a process of its own, in which nothing has been freed before."""
     code = (
-        "import json, sys; from sweep.bench.run import memory;"
+        "import json, sys; from sweep.benchmark.run import memory;"
         f"sys.stdout.write(json.dumps(memory({square.n}, {square.edge})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -10,11 +10,11 @@ from cyclopts import Parameter
 import sweep
 from sweep.cli.app import UsageError, app
 from sweep.cli.options import FigureFile, Force, Json, integer
-from sweep.cli.outputs import document, print_json, require_apart, together
+from sweep.cli.outputs import document, print_json, print_lines, require_apart, together
 from sweep.data import history as histories
 from sweep.data import predictions as files
 from sweep.diagnosis.findings.rules import CODES
-from sweep.report.diagnosis import print_diagnosis, print_findings
+from sweep.report.diagnosis import findings_lines, numbers_lines
 
 if TYPE_CHECKING:
     from sweep.diagnosis.report import Diagnosis
@@ -108,9 +108,9 @@ def diagnose(
         print_json(result.to_dict())
         return
     print(f"{predictions}: {_samples(result)}")
-    print_findings(result)
+    print_lines(findings_lines(result))
     if not quiet:
-        print_diagnosis(result)
+        print_lines(numbers_lines(result))
     for path in written:
         print(f"written: {path}")
 

@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from sweep.base import storage
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json
-from sweep.cli.outputs import make_directory, print_json
+from sweep.cli.outputs import make_directory, print_json, print_lines
 from sweep.data.sample import ILLUSTRATIONS
-from sweep.report.optimum import print_answer
+from sweep.report.optimum import optimum_lines
 
 if TYPE_CHECKING:
     from sweep.asymptotics.published import Illustration
@@ -75,7 +75,7 @@ def _print_illustration(result: Illustration, written: list[Path]) -> None:
     for row in result.comparisons:
         computed = row.computed if row.agrees else f"{row.computed}  DIFFERS"
         print(f"  {row.quantity:42}{row.thread or '':7}{row.R or '':14}{computed}")
-    print_answer(result.optimum)
+    print_lines(optimum_lines(result.optimum))
     for path in written:
         print(f"  written: {path}")
     print()

@@ -34,10 +34,11 @@ from sweep.cli.options import (
     YName,
     memory_budget,
 )
-from sweep.cli.outputs import animate, draw, print_json, require_outputs
-from sweep.cli.panels import Panel, Task, print_landscape, titled, whole
+from sweep.cli.outputs import animate, draw, print_json, print_lines, require_outputs
+from sweep.cli.panels import Panel, Task, titled, whole
 from sweep.cli.source import File, Law, SketchFile, source
 from sweep.landscapes.landscape import BUDGET
+from sweep.report.landscape import landscape_lines
 
 
 @app.command
@@ -112,7 +113,9 @@ def landscape(
         print_json(shown)
     else:
         for panel in panels:
-            print_landscape(panel, ", " if isinstance(asked, File) else "\n  ")
+            between = ", " if isinstance(asked, File) else "\n  "
+            heading, on_disk = panel.part.heading, panel.on_disk
+            print_lines(landscape_lines(heading, panel.landscape, between, on_disk=on_disk))
         for path in (out, figure, animation):
             if path is not None:
                 print(f"  written: {path}")

@@ -21,11 +21,11 @@ from sweep.cli.options import (
     XName,
     YName,
 )
-from sweep.cli.outputs import print_json, require_outputs, write_document
+from sweep.cli.outputs import print_json, print_lines, require_outputs, write_document
 from sweep.cli.source import source
 from sweep.data.sample import Sample
 from sweep.measure.sketch.sketch import Sketch
-from sweep.report.optimum import print_answer
+from sweep.report.optimum import optimum_lines
 
 
 @app.command
@@ -65,4 +65,4 @@ def optimum(
         print_json(result.to_dict())
     else:
         print(part.heading)
-        print_answer(result)
+        print_lines(optimum_lines(result))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +147,12 @@ def write_document(path: Path, value: Any, *, force: bool) -> None:
     """Writes a record as a JSON document."""
     with storage.staged(path, force=force) as partial:
         partial.write_text(document(value) + "\n", encoding="utf-8")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Prints the lines of a report."""
+    for line in lines:
+        print(line)
 
 
 def print_json(value: Any) -> None:

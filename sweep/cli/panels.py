@@ -1,4 +1,4 @@
-"""Landscapes that a command computes, in memory or on disk: drawn, and in words."""
+"""Landscapes that a command computes, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -113,58 +113,3 @@ def _view(panel: Panel) -> xr.Dataset:
 
         shown = out_of_core.thinned(shown)
     return shown.drop_vars([name for name in shown.data_vars if shown[name].isnull().all()])
-
-
-def print_landscape(panel: Panel, between: str) -> None:
-    """Prints how a landscape was computed, and where its metrics are lowest and highest.
-
-    Args:
-        panel: the landscape.
-        between: stands between what it is of and the rest.
-    """
-    result = panel.landscape
-    cells = f"{result.sizes['a']} x {result.sizes['b']} cells"
-    print(f"{panel.part.heading}{between}{cells}{_method(result.attrs)}")
-    names = [str(name) for name in result.data_vars if name != "correct"]
-    width = max(len(name) for name in names)
-    for name in names:
-        ends = _ends_known(result[name]) if panel.on_disk else _ends(result[name])
-        for end, (value, a, b, cells) in ends.items():
-            among = f" and {cells - 1} more" if cells > 1 else ""
-            print(f"  {end:8}{name:{width}}  {value:.10g} at a = {a:g}, b = {b:g}{among}")
-    if "accuracy_lower" in names and not panel.on_disk:
-        known = int(result.accuracy.notnull().sum())
-        print(f"  accuracy is known in {known} of the cells, and in all others between two numbers")
-
-
-def _ends_known(metric: xr.DataArray) -> dict[str, tuple[float, float, float, int]]:
-    """What `_ends` finds, known since it was written."""
-    attrs, parts = metric.attrs, ("", "_a", "_b", "_cells")
-    return {
-        end: tuple(attrs[end + part] for part in parts)
-        for end in ("lowest", "highest")
-        if end in attrs
-    }
-
-
-def _ends(metric: xr.DataArray) -> dict[str, tuple[float, float, float, int]]:
-    """The lowest and the highest value, a and b of the first cell that has it, and of how many.
-
-    Nothing where all are nan, as of counts at no cut that a sketch counts at.
-    """
-    if metric.isnull().all():
-        return {}
-    found = {}
-    for end, index in {"lowest": metric.argmin(...), "highest": metric.argmax(...)}.items():
-        cell = metric[index]
-        ties = int((metric == cell).sum())
-        found[end] = cell.item(), cell.a.item(), cell.b.item(), ties
-    return found
-
-
-def _method(attrs: dict[str, Any]) -> str:
-    """How smooth metrics were computed, and how wrong they can be."""
-    if "method" not in attrs:
-        return ""
-    seen = f", {attrs['observed_error']:.0e} seen" if "observed_error" in attrs else ""
-    return f", {attrs['method']}: error at most {attrs['error_bound']:.0e}{seen}"

@@ -16,12 +16,12 @@ from sweep.base.errors import InputError
 from sweep.base.ranges import size_title, sizes
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
-from sweep.cli.outputs import document, folder, print_json, together
+from sweep.cli.outputs import document, folder, print_json, print_lines, together
 from sweep.landscapes.landscape import BUDGET
 from sweep.landscapes.stack import spread
 from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
-from sweep.report.study import print_references, print_study
+from sweep.report.study import reference_lines, study_lines
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,7 +89,7 @@ def study(
             )
             studies.append(found)
             if not as_json:
-                print_study(found)
+                print_lines(study_lines(found))
                 print(flush=True)
         content = {"studies": [one.to_dict() for one in studies], "written": [*map(str, files)]}
         if out is not None:
@@ -97,7 +97,7 @@ def study(
     if as_json:
         print_json(content)
         return
-    print_references(REFERENCES)
+    print_lines(reference_lines(REFERENCES))
     for path in files:
         print(f"written: {path}")
 

@@ -28,7 +28,7 @@ from sweep.cli.options import (
     integer,
     memory_budget,
 )
-from sweep.cli.outputs import folder, print_json, require_apart, together
+from sweep.cli.outputs import folder, print_json, print_lines, require_apart, together
 from sweep.cli.source import SketchFile, source
 from sweep.cli.train import Folder
 from sweep.data.sample import ILLUSTRATIONS, Sample, illustration, load
@@ -256,11 +256,11 @@ def _write(
 
 
 def _print(tasks: Sequence[Task], found: Sequence[Paths], written: Sequence[Path]) -> None:
-    from sweep.report.paths import print_paths
+    from sweep.report.paths import path_lines
 
     for task, one in zip(tasks, found, strict=True):
         print(task.heading)
-        print_paths(one)
+        print_lines(path_lines(one))
         print()
     for path in written:
         print(f"written: {path}")

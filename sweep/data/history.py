@@ -74,7 +74,7 @@ class History:
             return _made(_turned(content))
         raise InputError(
             f"the history is a {type(history).__name__}; a mapping of names such as loss and "
-            "val_loss to values by epoch is needed (sweep.history.load reads files)"
+            "val_loss to values by epoch is needed (sweep.data.history.load reads files)"
         )
 
     def __len__(self) -> int:

@@ -97,8 +97,8 @@ def diagnose(
         pos_label: the label that is class 1.
         classes: the labels of the k classes, in the order of the columns.
         clip: what probabilities are clipped to, as some losses do; None clips nothing, see
-            `sweep.predictions.Predictions`.
-        history: losses and accuracies by epoch, see `sweep.history.History.of`.
+            `sweep.data.predictions.Predictions`.
+        history: losses and accuracies by epoch, see `sweep.data.history.History.of`.
         fitted: (a, b) of a recalibration to be judged.
         platt: the same as (A, B) of scikit-learn's 1 / (1 + exp(A z + B)), which is (-A, -B).
         temperature: the same as T of sigmoid(z / T) or softmax(z / T).

@@ -1,6 +1,6 @@
 """The best slope alone and the best intercept alone: what each by itself would save of the loss.
 
-`sweep.newton` finds the best slope and intercept together.
+`sweep.optima.newton` finds the best slope and intercept together.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Threshold:
 
     Attributes:
         logits: maximal intervals (low, high, orientation) of optimal cuts of the logit, as in
-            `sweep.optimum.AccuracyOptimum.cuts`.
+            `sweep.optima.optimum.AccuracyOptimum.cuts`.
         probabilities: the same as thresholds of the predicted probability.
         constants: constant predictions that are as accurate.
         nearest: the best threshold nearest to 0.5, a probability; nan if only constants are best.
@@ -145,7 +145,8 @@ class Exact:
         count: samples that have one.
         wrong: those of them that gave probability 0 to what happened.
         taken_for: what 0 is taken for, so that there are finite numbers: see
-            `sweep.predictions.Predictions`; 1 is taken for 1 minus that. nan if there are none.
+            `sweep.data.predictions.Predictions`; 1 is taken for 1 minus that. nan if there are
+            none.
         loss: share of the total loss, a fraction, that the wrong ones have when so taken.
         cross_entropy: mean loss of the other samples, in nats; nan if there are none.
     """
@@ -288,7 +289,7 @@ class Diagnosis:
         return next((one for one in self.findings if one.code == code), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
         return {
             field.name: plain(getattr(self, field.name))
             for field in fields(self)

@@ -42,7 +42,7 @@ def diagnosis(found: Diagnosis) -> Figure:
     losses of the samples, their Lorenz curve, and reliability as it is and at the optimum.
 
     Args:
-        found: the diagnosis; `sweep.diagnosis.views` computes what is drawn.
+        found: the diagnosis; `sweep.diagnosis.curves` computes what is drawn.
     """
     two = found.predictions.binary
     heights = (3.3, 2.1, 2.35) if two else (2.3, 2.35)

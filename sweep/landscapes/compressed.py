@@ -1,9 +1,9 @@
 """Compressed evaluation: the cost of a cell does not depend on n, and the error is bounded.
 
-    plan      how to do it, and the bound (`sweep.plan`)
-    deposit   the data as moments on a lattice, in one pass (`sweep.deposits`)
+    plan      how to do it, and the bound (`sweep.measure.compression.plan`)
+    deposit   the data as moments on a lattice, in one pass (`sweep.measure.compression.deposit`)
     fold      moments to weights of a few Chebyshev nodes in each panel of each window; what lies
-              beyond a window to its mass and first moment (`sweep.fold`)
+              beyond a window to its mass and first moment (`sweep.measure.compression.fold`)
     evaluate  losses at the nodes, on a Chebyshev core of (a, b), interpolated to the grid
 
 Nothing in this module knows how many points there were.

@@ -112,7 +112,8 @@ def counting_bound(measure: Measure, metric: Counting) -> float:
     For a population, and for a sketch of weighted data, it is nan where a metric divides by a mass
     that may be as small as one likes.
 
-    Each mass has the relative error r of `sweep.cuts.rounding_bound`. A ratio part / whole, the
+    Each mass has the relative error r of `sweep.measure.cuts.rounding_bound`. A ratio part /
+    whole, the
     part among the whole, then has 2r of its value, and so has a mean of such ratios. Of the two
     terms of Matthews' correlation, which add up to at most 1, each has 4r.
     """

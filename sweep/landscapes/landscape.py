@@ -60,7 +60,7 @@ def landscape(
     """Metrics of p = sigmoid(a*x + b) in every cell of a grid of slopes a and intercepts b.
 
     The logit is z = fl(fl(a*x) + b) in float64, and class 1 is predicted iff z > 0. Counts are
-    exact in every cell, ties included (see `sweep.cuts`).
+    exact in every cell, ties included (see `sweep.measure.cuts`).
 
     With `model`, the same of p = sigmoid(logit(params, x)) on a slice through its parameters: a and
     b count along the two directions, z is what the model computes, and no bound on its rounding is
@@ -78,14 +78,16 @@ def landscape(
         a: slopes, P points: text such as "-5:5:101" (both ends included; ":log" for geometric
             spacing; "0,1,2.5" for a list), a number or an array.
         b: intercepts, Q points, likewise.
-        metrics: names from `sweep.losses.METRICS`, with parameters as in "focal(gamma=3)"; metrics
-            themselves, such as `sweep.losses.METRICS["focal"](3)`; and JAX functions
+        metrics: names from `sweep.metrics.metrics.METRICS`, with parameters as in
+        "focal(gamma=3)"; metrics
+            themselves, such as `sweep.metrics.metrics.METRICS["focal"](3)`; and JAX functions
             `metric(z, y)` of the logit and the label of one sample, which are averaged over the
             samples and named by their `__name__`.
         model: the model and its slice; None is the logistic model.
         tolerance: largest error accepted in a smooth metric, as a multiple of max(1, value).
         method: "direct" sums over every point in every cell, at a cost of cells x points;
-            "compressed" reads the points once (see `sweep.compressed`); "auto" takes the cheaper.
+            "compressed" reads the points once (see `sweep.landscapes.compressed`); "auto" takes
+            the cheaper.
             Either keeps the tolerance or refuses. A `Measure` keeps its compression for the next
             grid; a `Sample` does not.
         dtype: "float64" or "float32", in which the direct method computes losses, and a model. The
@@ -106,7 +108,8 @@ def landscape(
         what condition the bound holds; `method`; `error_bound`,
         on |error| / max(1, value), of each variable and the largest of all that are known; the
         seconds of each stage, with compilation apart; and for a compression the numbers of `bins`
-        and `nodes`, and `observed_error`, the largest error seen by `sweep.verify` in
+        and `nodes`, and `observed_error`, the largest error seen by
+        `sweep.landscapes.verification` in
         `checked_cells` cells against sums over `checked_points` points.
 
     Raises:

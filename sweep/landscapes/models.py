@@ -4,7 +4,7 @@ A model is any JAX function `logit(params, x)` of a tree of parameters and ONE s
 lays the grid of (a, b) through its parameters, as Li et al. (2018), Visualizing the Loss Landscape
 of Neural Nets, do: params(a, b) = origin + a * directions[0] + b * directions[1], leaf by leaf.
 A metric is any JAX function `metric(z, y)` of one logit and its label. Both are evaluated by
-`sweep.pairs`; only the checks here need jax, and load it when they are made.
+`sweep.landscapes.model_kernel`; only the checks here need jax, and load it when they are made.
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
+from sweep.base.provenance import computed_by
 from sweep.base.timing import Clock
 from sweep.data.sample import Batch, Sample
 from sweep.landscapes import model_kernel
@@ -247,7 +246,7 @@ def _provenance(data: Measure | Batch) -> dict[str, Any]:
         "sample_fingerprint": data.fingerprint,
         "device": devices.describe(),
         **_population(data),
-        **versions(),
+        **computed_by(),
     }
 
 
@@ -262,9 +261,3 @@ def _population(data: Measure | Batch) -> dict[str, Any]:
             "error_bound holds if the law has no undeclared feature narrower than the panels see"
         ),
     }
-
-
-@cache
-def versions() -> dict[str, str]:
-    """What computes, as attributes of a result: {"sweep_version": ..., "jax_version": ...}."""
-    return {name + "_version": version(name) for name in ("sweep", "jax")}

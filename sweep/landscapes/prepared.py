@@ -56,7 +56,7 @@ class Prepared:
         clock: counts the seconds.
         sources: of the metrics.
         bracketed: whether counting metrics come with what they lie between, as
-            `sweep.counts.bracketed` has them.
+            `sweep.landscapes.counting.bracketed` has them.
     """
 
     grid: Grid

@@ -94,7 +94,7 @@ def rounding_bound(measure: Measure) -> float:
     """Bound on the relative error of each confusion mass, however small; 0 for counts.
 
     That is for points. The masses of a population have an absolute error instead, see
-    `sweep.quadrature.Quadrature.rounding`.
+    `sweep.populations.quadrature.Quadrature.rounding`.
     """
     if measure.counted:
         return 0.0

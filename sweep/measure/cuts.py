@@ -4,7 +4,7 @@ The classifier at (a, b) predicts class 1 iff z = fl(fl(a*x) + b) > 0 in float64
 Rounding is monotone, so for a > 0 the predicted class 1 is {x >= t} with t the smallest float64
 whose logit is positive, and for a < 0 it is {x <= t} with t the largest. With t in hand one binary
 search in the sorted class counts what brute force over all points would count, ties included; see
-`sweep.confusion`.
+`sweep.measure.confusion`.
 
 All of this is host arithmetic on purpose: an accelerator's compiler may contract a*x + b into one
 rounding or flush subnormal numbers, and either would miscount ties.

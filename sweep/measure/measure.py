@@ -144,11 +144,11 @@ class Measure:
         Args:
             law: the population.
             slope: largest |a| for which losses of a*x + b will be integrated, per unit of x; None
-                takes `sweep.quadrature.STEEPEST` over the interquartile range of x.
+                takes `sweep.populations.quadrature.STEEPEST` over the interquartile range of x.
 
         Raises:
             InputError: the law is not valid, or cannot be integrated, or not for slopes as steep;
-                see `sweep.quadrature.Quadrature.of`.
+                see `sweep.populations.quadrature.Quadrature.of`.
         """
         law.require_valid()
         return cls.from_quadrature(Quadrature.of(law, slope))

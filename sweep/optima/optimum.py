@@ -9,10 +9,10 @@ data: the intervals of cuts that give the highest number of correct predictions,
 orientation, and the constant classifiers where they do as well.
 
 A population is its quadrature: the same Newton's method on the nodes, and a scan of its densities
-(`sweep.continuous`) in place of the points.
+(`sweep.optima.population_accuracy`) in place of the points.
 
 A sketch is two points in each bin for Newton's method, and a certificate of how far off that can be
-(`sweep.certificate`); of accuracy it knows bounds (`sweep.brackets`).
+(`sweep.optima.certificate`); of accuracy it knows bounds (`sweep.optima.accuracy_bounds`).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Stretch(NamedTuple):
 class BestIntervals:
     """Every classifier {x >= t} or {x <= t} of a population that gets the most mass right.
 
-    What `sweep.cuts.BestCuts` is for points.
+    What `sweep.measure.cuts.BestCuts` is for points.
 
     Attributes:
         measure: the population.
@@ -106,7 +106,7 @@ class BestIntervals:
 
     @property
     def support(self) -> tuple[float, float]:
-        """(lowest, highest) x, or where a tail of `sweep.panels.FAR` begins."""
+        """(lowest, highest) x, or where a tail of `sweep.populations.panels.FAR` begins."""
         return self.stretches[0].low, self.stretches[-1].high
 
     @property

@@ -43,11 +43,11 @@ class CrossEntropyOptimum:
         value: the least cross-entropy in nats, or its infimum where there is no finite optimum;
             nan for no points. Where |a x| is large, the rounding of (a, b) and of the logit makes a
             landscape at (a, b) differ from it, by up to about 1e-16 |a x|.
-        cut: where the predicted class changes, as in `sweep.cuts`; nan unless the status is
+        cut: where the predicted class changes, as in `sweep.measure.cuts`; nan unless the status is
             finite and a is not 0.
         orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
-        gradient: larger of the two derivatives there, in nats, as in `sweep.newton`; nan unless
-            the status is finite.
+        gradient: larger of the two derivatives there, in nats, as in `sweep.optima.newton`; nan
+            unless the status is finite.
         iterations: Newton steps taken.
         status: whether there is an optimum; str(status.value) is a sentence.
     """
@@ -131,7 +131,7 @@ class Optimum:
     distance: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
         return plain(self)
 
 
@@ -140,8 +140,8 @@ class PopulationOptimum(Optimum):
     """The optima of both metrics for a population, n = infinity.
 
     Cuts of highest accuracy are closed intervals, a point being (c, c, orientation), and `shared`
-    is decided to a tolerance on the cut, `sweep.continuous.CUT_TOLERANCE`, or by eta and the
-    accuracy lost where rounding hides the crossing (`BestIntervals.contains`).
+    is decided to a tolerance on the cut, `sweep.optima.population_accuracy.CUT_TOLERANCE`, or by
+    eta and the accuracy lost where rounding hides the crossing (`BestIntervals.contains`).
 
     Attributes:
         law: name of the population.

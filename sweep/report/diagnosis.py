@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import (
@@ -31,41 +31,41 @@ Row = tuple[str, Estimate | float]
 """What a number is, and the number; nan is a dash."""
 
 
-def print_findings(diagnosis: Diagnosis) -> None:
+def findings_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """What is the matter, and what to do, the gravest first."""
     for finding in diagnosis.findings:
-        _print_finding(finding)
+        yield from _finding_lines(finding)
     if diagnosis.fit is not None:
         fit = diagnosis.fit
-        print(f"\nFIT   a = {_number(fit.a)}, b = {_number(fit.b)}: {_words(fit.verdict)}")
-        print(paragraph(fit.sentence))
+        yield f"\nFIT   a = {_number(fit.a)}, b = {_number(fit.b)}: {_words(fit.verdict)}"
+        yield paragraph(fit.sentence)
     if diagnosis.ignored:
-        print(f"\nNot reported: {', '.join(diagnosis.ignored)}.")
+        yield f"\nNot reported: {', '.join(diagnosis.ignored)}."
 
 
-def print_diagnosis(diagnosis: Diagnosis) -> None:
+def numbers_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """The numbers behind the findings, with their intervals."""
     of = f"{diagnosis.replicates} bootstrap samples, seed {diagnosis.seed}"
-    print(f"\nNumbers{f', with 95% intervals ({of})' if diagnosis.replicates else ''}")
+    yield f"\nNumbers{f', with 95% intervals ({of})' if diagnosis.replicates else ''}"
     reasons: list[str] = []
-    _print_rows(_scores(diagnosis), reasons)
-    _print_recalibration(diagnosis, reasons)
+    yield from _rows_lines(_scores(diagnosis), reasons)
+    yield from _recalibration_lines(diagnosis, reasons)
     if diagnosis.threshold is not None:
-        _print_threshold(diagnosis.threshold, diagnosis.classes, reasons)
-    _print_concentration(diagnosis, reasons)
-    _print_classes(diagnosis.by_class)
-    _print_worst(diagnosis)
+        yield from _threshold_lines(diagnosis.threshold, diagnosis.classes, reasons)
+    yield from _concentration_lines(diagnosis, reasons)
+    yield from _classes_lines(diagnosis.by_class)
+    yield from _worst_lines(diagnosis)
     if reasons:
-        print()
+        yield ""
     for mark, reason in enumerate(reasons, 1):
-        print(paragraph(f"({mark}) No interval: {reason}."))
+        yield paragraph(f"({mark}) No interval: {reason}.")
 
 
-def _print_finding(finding: Finding) -> None:
-    print(f"\n{finding.severity.upper()}  {finding.code}")
-    print(paragraph(_printable(finding.sentence)))
+def _finding_lines(finding: Finding) -> Iterator[str]:
+    yield f"\n{finding.severity.upper()}  {finding.code}"
+    yield paragraph(_printable(finding.sentence))
     if finding.advice:
-        print(paragraph(_printable(f"What to do: {finding.advice}")))
+        yield paragraph(_printable(f"What to do: {finding.advice}"))
 
 
 def _scores(diagnosis: Diagnosis) -> list[Row]:
@@ -80,13 +80,13 @@ def _scores(diagnosis: Diagnosis) -> list[Row]:
     ]
 
 
-def _print_recalibration(diagnosis: Diagnosis, reasons: list[str]) -> None:
+def _recalibration_lines(diagnosis: Diagnosis, reasons: list[str]) -> Iterator[str]:
     split = diagnosis.recalibration
     several = isinstance(diagnosis.optimum, TemperatureOptimum)
-    print(f"\nRecalibrated by {'softmax(a z)' if several else 'sigmoid(a z + b)'}")
+    yield f"\nRecalibrated by {'softmax(a z)' if several else 'sigmoid(a z + b)'}"
     if diagnosis.optimum_status.name != "finite":
-        print(paragraph(best_exists(diagnosis)))
-    _print_rows(_several(split) if several else _two(split), reasons)
+        yield paragraph(best_exists(diagnosis))
+    yield from _rows_lines(_several(split) if several else _two(split), reasons)
 
 
 def _several(split: Recalibration) -> list[Row]:
@@ -108,23 +108,25 @@ def _two(split: Recalibration) -> list[Row]:
     ]
 
 
-def _print_threshold(threshold: Threshold, classes: Sequence[str], reasons: list[str]) -> None:
+def _threshold_lines(
+    threshold: Threshold, classes: Sequence[str], reasons: list[str]
+) -> Iterator[str]:
     one = _label(classes[1], 30)
-    print(f"\nThe most accurate thresholds of the probability of class {one}")
+    yield f"\nThe most accurate thresholds of the probability of class {one}"
     shown = list(zip(threshold.probabilities, threshold.logits, strict=True))
     for probability, logit in shown[:CUTS_SHOWN]:
-        print(f"    {_interval(probability, logit)} this class {_side(probability[2])}")
+        yield f"    {_interval(probability, logit)} this class {_side(probability[2])}"
     if len(shown) > CUTS_SHOWN:
-        print(f"    and {len(shown) - CUTS_SHOWN} more intervals (--json has them all)")
+        yield f"    and {len(shown) - CUTS_SHOWN} more intervals (--json has them all)"
     for constant in threshold.constants:
-        print(f"    predicting class {_label(classes[constant], 30)} everywhere")
+        yield f"    predicting class {_label(classes[constant], 30)} everywhere"
     rows: list[Row] = [
         ("nearest to 0.5", threshold.nearest),
         ("accuracy there", threshold.accuracy),
         ("gained, on these same samples", threshold.gain),
         ("gained, cross-validated", threshold.cross_validated_gain),
     ]
-    _print_rows(rows, reasons)
+    yield from _rows_lines(rows, reasons)
 
 
 def _interval(probability: tuple[float, float, int], logit: tuple[float, float, int]) -> str:
@@ -148,9 +150,9 @@ def _side(orientation: int) -> str:
     return "above" if orientation > 0 else "below"
 
 
-def _print_concentration(diagnosis: Diagnosis, reasons: list[str]) -> None:
+def _concentration_lines(diagnosis: Diagnosis, reasons: list[str]) -> Iterator[str]:
     few = diagnosis.concentration
-    print("\nShares of the loss")
+    yield "\nShares of the loss"
     rows: list[Row] = [
         ("in the worst sample", few.worst_1),
         ("in the worst 5 samples", few.worst_5),
@@ -158,8 +160,8 @@ def _print_concentration(diagnosis: Diagnosis, reasons: list[str]) -> None:
         ("in the worst 10% of samples", few.worst_10_percent),
         ("Gini coefficient", few.gini),
     ]
-    _print_rows(rows, reasons)
-    print(f"  {few.half:,} of {diagnosis.n:,} samples have half of the loss.")
+    yield from _rows_lines(rows, reasons)
+    yield f"  {few.half:,} of {diagnosis.n:,} samples have half of the loss."
     exact = diagnosis.exact
     if exact.count:
         said = (
@@ -169,42 +171,42 @@ def _print_concentration(diagnosis: Diagnosis, reasons: list[str]) -> None:
         )
         if not math.isnan(exact.cross_entropy):
             said += f"Without all of these cross-entropy is {exact.cross_entropy:.4g} nats."
-        print(paragraph(said.strip()))
+        yield paragraph(said.strip())
 
 
-def _print_classes(classes: Sequence[ClassReport]) -> None:
+def _classes_lines(classes: Sequence[ClassReport]) -> Iterator[str]:
     worst = sorted(classes, key=lambda one: -_orderable(one.cross_entropy.value))
     shown = set(map(id, worst[:CLASSES_SHOWN]))
-    print("\nBy class")
-    print(f"  {'':16}{'n':>11}{'share':>8}{'cross-entropy, nats':>23}{'accuracy':>20}")
+    yield "\nBy class"
+    yield f"  {'':16}{'n':>11}{'share':>8}{'cross-entropy, nats':>23}{'accuracy':>20}"
     for one in classes:
         if id(one) in shown:
             loss, right = one.cross_entropy, one.accuracy
-            print(
+            yield (
                 f"  {_label(one.label, 15):16}{one.n:>11,}{100 * one.share:>7.3g}%"
                 f"{_with_interval(loss, '.3g', 22):>23}{_with_interval(right, '.3f', 19):>20}"
             )
     if len(classes) > CLASSES_SHOWN:
-        print(f"  and {len(classes) - CLASSES_SHOWN} classes of less loss (--json has them all)")
+        yield f"  and {len(classes) - CLASSES_SHOWN} classes of less loss (--json has them all)"
 
 
-def _print_worst(diagnosis: Diagnosis) -> None:
-    print("\nThe samples with the largest loss (rows counted from 0)")
-    print(f"{'row':>10}  {'label':16}{'predicted':16}{'p(label)':>11}{'loss':>10}{'share':>9}")
+def _worst_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    yield "\nThe samples with the largest loss (rows counted from 0)"
+    yield f"{'row':>10}  {'label':16}{'predicted':16}{'p(label)':>11}{'loss':>10}{'share':>9}"
     for one in diagnosis.worst[:WORST_SHOWN]:
-        print(
+        yield (
             f"{one.row:>10}  {_label(one.label, 15):16}{_label(one.predicted, 15):16}"
             f"{one.probability:>11.3g}{one.loss:>10.4g}{100 * one.share:>8.3g}%"
         )
 
 
-def _print_rows(rows: Iterable[Row], reasons: list[str]) -> None:
+def _rows_lines(rows: Iterable[Row], reasons: list[str]) -> Iterator[str]:
     """Numbers with their intervals, or the mark of the reason why they have none."""
     for name, number in rows:
         if not isinstance(number, Estimate):
-            print(f"  {name:{NAME}}{_number(number):>12}")
+            yield f"  {name:{NAME}}{_number(number):>12}"
             continue
-        print(f"  {name:{NAME}}{_number(number.value):>12}  {_ends(number, reasons)}".rstrip())
+        yield f"  {name:{NAME}}{_number(number.value):>12}  {_ends(number, reasons)}".rstrip()
 
 
 def _ends(estimate: Estimate, reasons: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sweep.optima.records import (
     AccuracyOptimum,
@@ -20,32 +20,32 @@ CUTS_SHOWN = 10
 """Intervals of optimal cuts that are printed; --json has them all."""
 
 
-def print_answer(result: Optimum) -> None:
+def optimum_lines(result: Optimum) -> Iterator[str]:
     """Both optima, and whether they are one."""
     status, population = result.cross_entropy.status, isinstance(result, PopulationOptimum)
-    print(paragraph(status.value))
+    yield paragraph(status.value)
     if status.name == "finite":
-        _print_least(result.cross_entropy, _rounded if population else _exact)
+        yield from _least_lines(result.cross_entropy, _rounded if population else _exact)
     if isinstance(result, SketchOptimum):
-        _print_bounds(result)
+        yield from _bounds_lines(result)
         return
-    _print_highest(result)
+    yield from _highest_lines(result)
     if isinstance(result, PopulationOptimum):
-        print(f"  of any classifier    {result.bayes_accuracy:.12g} (Bayes)")
+        yield f"  of any classifier    {result.bayes_accuracy:.12g} (Bayes)"
         if math.isfinite(result.eta_excess):
             excess = _rounded(result.eta_excess)
-            print(f"  P(y=1|x) less 1/2    {excess} at the cut of cross-entropy")
+            yield f"  P(y=1|x) less 1/2    {excess} at the cut of cross-entropy"
     if result.shared is None:
-        print("  So whether the two share an optimum cannot be said.")
+        yield "  So whether the two share an optimum cannot be said."
     elif result.shared:
-        print("  They share an optimum: the one of cross-entropy has the highest accuracy.")
+        yield "  They share an optimum: the one of cross-entropy has the highest accuracy."
     else:
-        print("  They do not share an optimum: at the least cross-entropy")
-        print(f"    accuracy is lower by {result.regret:.6g}, and")
+        yield "  They do not share an optimum: at the least cross-entropy"
+        yield f"    accuracy is lower by {result.regret:.6g}, and"
         if math.isinf(result.distance):
-            print("    no best cut has class 1 on the same side.")
+            yield "    no best cut has class 1 on the same side."
         else:
-            print(f"    the cut is {result.distance:.6g} away from the nearest best one.")
+            yield f"    the cut is {result.distance:.6g} away from the nearest best one."
 
 
 def _exact(number: float) -> str:
@@ -57,54 +57,56 @@ def _rounded(number: float) -> str:
     return f"{round(number, 13) + 0.0:.12g}"
 
 
-def _print_least(ce: CrossEntropyOptimum, clean: Callable[[float], str]) -> None:
-    print(f"  least cross-entropy  {ce.value:.12g} nats")
-    print(f"  at                   a = {clean(ce.a)}, b = {clean(ce.b)}")
+def _least_lines(ce: CrossEntropyOptimum, clean: Callable[[float], str]) -> Iterator[str]:
+    yield f"  least cross-entropy  {ce.value:.12g} nats"
+    yield f"  at                   a = {clean(ce.a)}, b = {clean(ce.b)}"
     side = {1: "class 1 above", -1: "class 1 below", 0: "no cut: a = 0"}[ce.orientation]
-    print(f"  its cut              {clean(ce.cut)} ({side})" if ce.orientation else f"  {side}")
+    yield f"  its cut              {clean(ce.cut)} ({side})" if ce.orientation else f"  {side}"
 
 
-def _print_highest(result: Optimum) -> None:
+def _highest_lines(result: Optimum) -> Iterator[str]:
     accuracy = result.accuracy
     population = isinstance(result, PopulationOptimum)
     correct = "" if population else f" ({accuracy.correct:.12g} correct)"
-    print(f"  highest accuracy     {accuracy.value:.12g}{correct}, for:")
-    _print_places(accuracy, _closed if population else _interval)
+    yield f"  highest accuracy     {accuracy.value:.12g}{correct}, for:"
+    yield from _places_lines(accuracy, _closed if population else _interval)
 
 
-def _print_places(accuracy: AccuracyOptimum, words: Callable[[float, float, int], str]) -> None:
+def _places_lines(
+    accuracy: AccuracyOptimum, words: Callable[[float, float, int], str]
+) -> Iterator[str]:
     """The cuts and the constant predictions."""
     for low, high, orientation in accuracy.cuts[:CUTS_SHOWN]:
-        print(f"    {words(low, high, orientation)}")
+        yield f"    {words(low, high, orientation)}"
     if len(accuracy.cuts) > CUTS_SHOWN:
-        print(f"    and {len(accuracy.cuts) - CUTS_SHOWN} more intervals (--json has them all)")
+        yield f"    and {len(accuracy.cuts) - CUTS_SHOWN} more intervals (--json has them all)"
     for constant in accuracy.constants:
-        print(f"    predicting class {constant} everywhere")
+        yield f"    predicting class {constant} everywhere"
 
 
-def _print_bounds(result: SketchOptimum) -> None:
+def _bounds_lines(result: SketchOptimum) -> Iterator[str]:
     """What a sketch knows of the most accurate, and of how wrong it is."""
     errors, accuracy = result.errors, result.accuracy
     status = result.cross_entropy.status.name
     if status == "finite":
         cut = f", cut {errors.cut:.1e}" if math.isfinite(errors.cut) else ""
         text = f"{errors.value:.1e} nats, a {errors.a:.1e}, b {errors.b:.1e}{cut}"
-        print(f"  errors at most       {text}")
+        yield f"  errors at most       {text}"
     lower, upper = f"{accuracy.value:.12g}", f"{accuracy.upper:.12g}"
     if lower == upper:
-        print(f"  highest accuracy     {lower} ({accuracy.correct:.12g} correct), within:")
+        yield f"  highest accuracy     {lower} ({accuracy.correct:.12g} correct), within:"
     else:
-        print(f"  highest accuracy     {lower} to {upper}, within:")
-    _print_places(accuracy, _interval)
+        yield f"  highest accuracy     {lower} to {upper}, within:"
+    yield from _places_lines(accuracy, _interval)
     if status != "finite":
-        print("  So whether the two share an optimum cannot be said.")
+        yield "  So whether the two share an optimum cannot be said."
     elif result.shared:
-        print("  They share an optimum: the one of cross-entropy has the highest accuracy.")
+        yield "  They share an optimum: the one of cross-entropy has the highest accuracy."
     else:
         low, high = (f"{regret:.6g}" for regret in result.regret_bounds)
         sure = "They do not share an optimum" if result.shared is False else UNKNOWN
-        print(f"  {sure}: at the least cross-entropy")
-        print(f"    accuracy is lower by {low if low == high else f'{low} to {high}'}.")
+        yield f"  {sure}: at the least cross-entropy"
+        yield f"    accuracy is lower by {low if low == high else f'{low} to {high}'}."
 
 
 def _closed(low: float, high: float, orientation: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sweep.report.text import paragraph
@@ -26,14 +26,14 @@ LONGEST = 8
 """Characters of a coordinate."""
 
 
-def print_paths(result: Paths) -> None:
+def path_lines(result: Paths) -> Iterator[str]:
     """Prints every path, and what they show."""
-    print(paragraph(result.optimum.cross_entropy.status.value))
-    print(HEAD)
+    yield paragraph(result.optimum.cross_entropy.status.value)
+    yield HEAD
     for path in result.paths:
-        print(_row(path))
+        yield _row(path)
     for target in result.targets:
-        _print_ends(result, target)
+        yield from _ends_lines(result, target)
 
 
 def _row(path: Path) -> str:
@@ -49,12 +49,12 @@ def _short(number: float) -> str:
     return next(text for k in (3, 2, 1) if len(text := f"{number:.{k}g}") <= LONGEST or k == 1)
 
 
-def _print_ends(result: Paths, target: Target) -> None:
+def _ends_lines(result: Paths, target: Target) -> Iterator[str]:
     """What becomes of the paths with one penalty, by optimiser."""
-    print(f"  l2 = {target.l2:g}: {_known(result, target)}")
+    yield f"  l2 = {target.l2:g}: {_known(result, target)}"
     for name in dict.fromkeys(path.optimizer for path in result.paths):
         of = [p for p in result.paths if (p.optimizer, p.l2) == (name, target.l2)]
-        print(paragraph(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_said(target, of))}."))
+        yield paragraph(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_said(target, of))}.")
 
 
 def _known(result: Paths, target: Target) -> str:

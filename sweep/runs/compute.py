@@ -31,8 +31,8 @@ class Job:
         text: canonical text of its spec.
         base: directory that files of data are relative to.
         data: fingerprints of the files.
-        device: that computes, see `sweep.devices.describe`.
-        sources: digest of the code that does, see `sweep.runs.versions`.
+        device: that computes, see `sweep.base.devices.describe`.
+        sources: digest of the code that does, see `sweep.base.provenance`.
     """
 
     path: Path

@@ -45,8 +45,8 @@ class Begun:
         spec: canonical text of its spec.
         fingerprint: of the spec.
         base: directory that files of data are relative to, absolute.
-        versions: see `sweep.runs.versions`.
-        device: see `sweep.devices.describe`.
+        versions: see `sweep.base.provenance`.
+        device: see `sweep.base.devices.describe`.
         data: fingerprint of each file of data, in the order of the spec.
         format: version of the layout.
     """

@@ -36,7 +36,8 @@ class Panel(NamedTuple):
 
     Attributes:
         title: tells it from the others.
-        landscape: its metrics, at most `sweep.outofcore.VIEW` points along a and along b.
+        landscape: its metrics, at most `sweep.landscapes.out_of_core.VIEW` points along a and
+        along b.
         optimum: its optima.
     """
 

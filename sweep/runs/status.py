@@ -71,7 +71,7 @@ class Status:
     host: str | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.records.plain`."""
+        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
         return plain(self)
 
 

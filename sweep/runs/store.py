@@ -1,7 +1,7 @@
 """The store of a run: Zarr v3, which plain `xarray.open_zarr` reads, whole at every moment.
 
 Of which variables it consists, and which chunks of them a task writes, the kind of work says, see
-`sweep.runs.work`. What is not computed yet is NaN.
+`sweep.runs.kind`. What is not computed yet is NaN.
 
 Zarr makes the metadata and the coordinates (see `sweep.runs.skeleton`). Chunks are encoded and
 written here, each in one file that appears whole and whose checksum is known before: the same

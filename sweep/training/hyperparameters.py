@@ -38,7 +38,7 @@ class Hyperparameters:
     Attributes:
         widths: units of each hidden layer; () is the logistic model.
         activation: of the hidden units, of `sweep.training.activations.ACTIVATIONS`.
-        loss: what is minimised, a smooth metric of `sweep.losses` without a penalty.
+        loss: what is minimised, a smooth metric of `sweep.metrics.metrics` without a penalty.
         optimizer: of `sweep.training.optimizers.OPTIMIZERS`.
         learning_rate: at the start.
         schedule: its course, of `sweep.training.optimizers.SCHEDULES`.

@@ -37,7 +37,7 @@ class Program:
         used: numbers that are not 0 in every network, the learning rate apart.
         epochs: how many.
         dtype: of all numbers, "float32" or "float64".
-        deterministic: whether bits must not depend on threads, see `sweep.training.products`.
+        deterministic: whether bits must not depend on threads, see `sweep.training.deterministic`.
     """
 
     sizes: tuple[int, ...]

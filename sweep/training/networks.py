@@ -51,7 +51,7 @@ def logits(
         x: inputs.
         activation: of the hidden units.
         kept: what the outputs of each hidden layer are multiplied by, for dropout; or nothing.
-        deterministic: whether bits must not depend on threads, see `sweep.training.products`.
+        deterministic: whether bits must not depend on threads, see `sweep.training.deterministic`.
     """
     apply = affine if deterministic else _affine
     *hidden, (w, b) = weights

@@ -45,7 +45,7 @@ def bootstrap_several(
 
     Args:
         predictions: of several classes.
-        found: `sweep.diagnosis.multiclass.temperature_optimum` of them.
+        found: `sweep.diagnosis.temperature.temperature_optimum` of them.
         replicates: samples to draw, at least 1.
         seed: of the draws.
     """

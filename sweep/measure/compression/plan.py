@@ -10,7 +10,7 @@ lattice hold all of x in the end, and a slope takes the largest one with |a| R <
 what is near. In the logit all windows look alike: panels of one half-width, with as many nodes.
 
 **What can be wrong** is added up in `Plan.bound`: interpolation in the bins, in the panels and from
-the core to the grid (`sweep.chebyshev`), the straight lines far out, and rounding.
+the core to the grid (`sweep.metrics.chebyshev`), the straight lines far out, and rounding.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 A sketch is made for `Terms`: a grid of (a, b), a range of x and a tolerance. It keeps, for each
 class, the moments of its points in the bins of a lattice that is fine enough for the slopes of the
-grid (`sweep.lattice`), the number of its points between neighbouring cuts of the grid, and its
+grid (`sweep.measure.compression.lattice`), the number of its points between neighbouring cuts of
+the grid, and its
 extremes. So smooth metrics are known everywhere to the tolerance, counting metrics exactly in the
 cells of the grid and between two numbers elsewhere, and whether the classes are separated exactly.
 
-All that is summed is summed by `sweep.sums`: merging is associative and commutative to the last
+All that is summed is summed by `sweep.measure.sketch.exact_sums`: merging is associative and
+commutative to the last
 bit. Each part is known by a fingerprint of its rows, so that none is counted twice.
 """
 

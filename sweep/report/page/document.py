@@ -97,8 +97,7 @@ def _shipped(name: str) -> Html:
 
 @cache
 def _plotly() -> Html:
-    # plotly takes long to load: what writes a page pays for it, `import sweep.page` does not.
-    from plotly.offline import get_plotlyjs
+    from plotly.offline import get_plotlyjs  # loads slowly: only whoever writes a page waits
 
     return Html(get_plotlyjs())
 

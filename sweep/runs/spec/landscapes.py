@@ -1,7 +1,7 @@
 """The canonical values of a spec of landscapes: the same for all the ways to write the same.
 
-The values come in with the types of `sweep.runs.keys`; here they get their meaning, or are refused
-by a sentence that begins with the key.
+The values come in with the types of `sweep.runs.spec.schema`; here they get their meaning, or are
+refused by a sentence that begins with the key.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _laws(asked: Sequence[str]) -> tuple[str, ...]:
 
 
 def _sizes(asked: Any) -> tuple[int | float, ...]:
-    """As of `sweep.sizes`, and the population alone if none is given."""
+    """As of `sweep.base.ranges`, and the population alone if none is given."""
     if asked in ((), []):
         return (math.inf,)
     with about("n"):

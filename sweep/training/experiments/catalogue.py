@@ -1,8 +1,8 @@
 """Causes that people name for a loss and an accuracy that part, with the remedies they name.
 
 What is said of a remedy is as those say it who recommend it: whether it holds here is for
-`sweep.experiments.effects` to say. Strengths of causes were chosen, so that they are recognised, on
-seeds 0 to 99, and are tried on others.
+`sweep.training.experiments.effects` to say. Strengths of causes were chosen, so that they are
+recognised, on seeds 0 to 99, and are tried on others.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Causes:
         causes: without a remedy.
         remedies: of all causes, in their order.
         table: all that was recorded, dims (run, seed, epoch), and the effects of the remedies,
-            dims (run, metric): see `sweep.experiments.table`.
+            dims (run, metric): see `sweep.training.experiments.table`.
         bands: quantiles over the networks of every curve, dims (level, run, epoch).
     """
 
@@ -115,7 +115,7 @@ def causes(
     with the same weights where their shapes are the same.
 
     Args:
-        names: of causes, of `sweep.experiments.catalogue.CAUSES`; none is all of them.
+        names: of causes, of `sweep.training.experiments.catalogue.CAUSES`; none is all of them.
         seeds: how many, from `FIRST_SEED`.
         epochs: how many.
         progress: whether to show a bar on stderr; None shows it on a terminal only.

@@ -47,7 +47,7 @@ def tabulated(
         numbers: the seeds.
 
     Returns:
-        The curves of `sweep.experiments.evaluation.RECORDED` with dims (run, seed, epoch);
+        The curves of `sweep.training.experiments.evaluation.RECORDED` with dims (run, seed, epoch);
         `judged`, what networks are judged by, with dims (run, seed, metric), at `judged_epoch`;
         whether each finding was made, `found`, with dims (run, seed, code); and of each remedy the
         `difference` it makes, with the ends `low` and `high` of its 95% interval, what is `said` of

@@ -3,7 +3,7 @@
 They descend cross-entropy, from several starts, with and without a penalty. What that does to
 accuracy is recorded on the way: it has no gradient to follow. Where there is a finite optimum they
 are held against it; where there is none, what (a, b) gains as the steps grow e-fold is held against
-theory (`sweep.paths.growth`).
+theory (`sweep.training.paths.growth`).
 """
 
 from __future__ import annotations
@@ -115,11 +115,11 @@ def paths(
 
     Args:
         data: a sample, a law for n = infinity, or a measure of either.
-        starts: (a, b) that paths begin at; None is `sweep.paths.settings.CORNERS` in
+        starts: (a, b) that paths begin at; None is `sweep.training.paths.settings.CORNERS` in
             units of the data.
         optimizers: of `sweep.training.optimizers.OPTIMIZERS`.
         learning_rate: of all steps; several become a dimension; None is
-            `sweep.paths.settings.default_rate`.
+            `sweep.training.paths.settings.default_rate`.
         l2: penalties.
         steps: of each path; None is 100 000, or 10 000 for more than 1000 points.
         validation: data that are not descended on, whose metrics are recorded too.

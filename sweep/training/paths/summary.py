@@ -98,7 +98,7 @@ def numbers(dataset: xr.Dataset, targets: Sequence[Target]) -> tuple[Path, ...]:
     """Every path of a dataset in numbers.
 
     Args:
-        dataset: as in `sweep.paths.run.Paths`.
+        dataset: as in `sweep.training.paths.run.Paths`.
         targets: of each penalty.
     """
     by_penalty = {one.l2: one for one in targets}

@@ -1,5 +1,0 @@
-"""`python -m sweep.cli` is `sweep`."""
-
-from sweep.cli import main
-
-main()

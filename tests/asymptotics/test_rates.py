@@ -1,0 +1,301 @@
+import json
+
+import numpy as np
+import pytest
+
+from sweep import InputError
+from sweep.asymptotics.fits import reach, smoothed, weighted
+from sweep.asymptotics.rates import LEGS, RATES, gap_fit, rates, summary
+from sweep.asymptotics.verdict import verdict
+from sweep.base.intervals import student
+from sweep.optima.records import Status
+from tests.support.tables import W1, chi, limits, optimum, power, steady, table
+
+TRUE = {
+    "cut_error_cross_entropy": (-1 / 2, 1.6599),
+    "cut_error_accuracy": (-1 / 3, 1.3104),
+    "regret_cross_entropy": (-1.0, 0.541),
+    "regret_accuracy": (-2 / 3, 0.332),
+}
+"""Quantity -> exponent and constant of the tables of `tests.support.tables`."""
+
+TABLES = 300
+
+CENTRED, SCALED = 0.3, 0.15
+"""How far the mean and the standard deviation of so many z-scores may be from 0 and 1.
+
+Three and a half of their own standard errors, 0.06 and 0.04, and for the mean 0.1 more: means of
+200 squares of normal numbers are skewed still. Weights from the standard errors as measured instead
+of smoothed ones would put it at -0.5 for such constants.
+"""
+
+
+def _z_scores(estimates):
+    """Estimates as (value, error, truth) -> z-scores."""
+    value, error, true = np.array(estimates, float).T
+    return (value - true) / error
+
+
+def _assert_honest(scores):
+    assert abs(np.mean(scores)) < CENTRED
+    assert abs(np.std(scores) - 1) < SCALED
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Rates and gap fits of many studies of one law."""
+    tables = (table(replicates=200, seed=seed) for seed in range(TABLES))
+    means = [summary(one) for one in tables]
+    return [(rates(m, limits()), gap_fit(m, limits())) for m in means]
+
+
+@pytest.mark.parametrize("quantity", TRUE)
+def test_standard_errors_of_slopes_are_honest(measured, quantity):
+    found = [next(r for r in of if r.quantity == quantity) for of, _ in measured]
+    exponent, _ = TRUE[quantity]
+    _assert_honest(_z_scores([(r.slope, r.slope_error, exponent) for r in found]))
+
+
+@pytest.mark.parametrize("quantity", TRUE)
+def test_standard_errors_of_constants_are_honest(measured, quantity):
+    found = [next(r for r in of if r.quantity == quantity) for of, _ in measured]
+    _, constant = TRUE[quantity]
+    _assert_honest(_z_scores([(r.constant, r.constant_error, constant) for r in found]))
+
+
+def test_standard_errors_of_both_terms_of_the_gap_are_honest(measured):
+    fits = [fit for _, fit in measured]
+    _assert_honest(_z_scores([(f.n23, f.n23_error, 0.9962) for f in fits]))
+    _assert_honest(_z_scores([(f.n1, f.n1_error, -1.041) for f in fits]))
+
+
+def test_exact_powers_are_found_exactly():
+    exact = {q: power(constant, exponent, steady) for q, (exponent, constant) in TRUE.items()}
+    for rate in rates(summary(table(**exact)), limits())[:4]:
+        exponent, constant = TRUE[rate.quantity]
+        assert rate.slope == pytest.approx(exponent, rel=1e-12)
+        assert rate.constant == pytest.approx(constant, rel=1e-12)
+        assert rate.slope_error < 1e-12 * abs(rate.slope)
+        assert rate.constant_error < 1e-12 * rate.constant
+        assert rate.theory_constant == constant
+
+
+def test_slope_of_the_gap_shows_its_second_order():
+    means = summary(table(sizes=(1000, 3162, 10**4, 10**5, 10**6), replicates=4000))
+    (gap,) = (rate for rate in rates(means, limits()) if rate.quantity == "gap")
+    assert abs(gap.slope + 0.653) < 4 * gap.slope_error + 0.003
+    assert gap.exponent == -2 / 3
+
+
+def test_theory_stands_beside_what_was_measured():
+    means = summary(table())
+    fit = gap_fit(means, limits())
+    assert (fit.theory_n23, fit.theory_n1, fit.sizes) == (0.9962, -1.041, (1000, 31623))
+    without = gap_fit(means)
+    assert (without.theory_n23, without.theory_n1) == (None, None)
+    assert (without.n23, without.n1) == (fit.n23, fit.n1)
+    assert all(rate.constant is rate.exponent is None for rate in rates(means))
+    assert all(rate.slope < 0 for rate in rates(means))
+
+
+def test_where_theory_has_no_power_there_is_no_constant_but_a_slope():
+    means = summary(table())
+    found = rates(means, limits(regret_cross_entropy=(None, None, None, "It vanishes faster.")))
+    assert [rate.quantity for rate in found] == list(RATES)
+    assert (found[2].exponent, found[2].constant, found[2].theory_constant) == (None, None, None)
+    assert found[2].slope < 0
+    assert found[2].note == "It vanishes faster."
+
+
+def test_gap_is_fitted_by_its_two_terms_only_where_theory_has_them():
+    means = summary(table())
+    assert gap_fit(means, limits(gap=(-0.5, 0.25))) is None
+    assert gap_fit(means, limits(gap=(0.0, 0.0014))) is None
+    assert gap_fit(means, limits(gap=(None, None))) is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "following"), [("regret_cross_entropy", -1.0), ("gap", -2 / 3), ("gap", -1 / 2)]
+)
+def test_a_limit_is_told_from_what_still_falls(quantity, following):
+    scores, theory = [], limits(**{quantity: (0.0, 1e-3, None, "", following)})
+    for seed in range(TABLES):
+        one = table(
+            seed=seed, **{quantity: lambda rng, n, r: 1e-3 + chi(rng, 0.5 * n**following, r)}
+        )
+        (rate,) = (r for r in rates(summary(one), theory) if r.exponent == 0)
+        assert rate.slope < 0
+        scores.append((rate.constant, rate.constant_error, rate.theory_constant))
+    _assert_honest(_z_scores(scores))
+
+
+def test_a_limit_is_not_fitted_where_its_approach_is_not_known():
+    found = rates(summary(table()), limits(gap=(0.0, 1e-3, None, "Theory.")))
+    (gap,) = (rate for rate in found if rate.quantity == "gap")
+    assert gap.constant is gap.constant_error is None
+    assert gap.theory_constant == 1e-3
+    assert gap.note.startswith("No limit was fitted: ")
+    assert gap.note.endswith(" Theory.")
+
+
+def test_zero_and_rounding_take_away_the_slope_and_say_so():
+    for least in (0.0, 1e-16, -1e-16):
+        law = {
+            "regret_cross_entropy": lambda rng, n, r, least=least: np.full(
+                r, least if n == 10000 else 1 / n
+            )
+        }
+        rate = rates(summary(table(**law)), limits())[2]
+        assert rate.slope is rate.slope_error is None
+        assert rate.note == "No slope: the mean at n = 10000 is 0."
+        assert 0.5 < rate.constant < 1
+
+
+def test_all_zeros_break_nothing():
+    zero = dict.fromkeys(W1, lambda rng, n, replicates: np.zeros(replicates))
+    means = summary(table(**zero), optimum())
+    for rate in rates(means, limits()):
+        assert (rate.slope, rate.constant, rate.constant_error) == (None, 0.0, 0.0)
+    assert gap_fit(means).n23 == 0
+    assert means["mean"].sel(quantity="shared").values.tolist() == [1.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "used"),
+    [((1000,), (1000, 1000)), ((100, 3162), (100, 3162)), ((10, 100, 1000), (10, 1000))],
+)
+def test_few_sizes_are_all_used(sizes, used):
+    means = summary(table(sizes=sizes))
+    found = rates(means, limits())
+    assert all(rate.sizes == used for rate in found)
+    assert all((rate.slope is None) == (len(sizes) == 1) for rate in found)
+    assert (gap_fit(means) is None) == (len(sizes) == 1)
+    if len(sizes) == 1:
+        assert "at two sizes or more" in found[0].note
+
+
+def test_sizes_below_the_smallest_are_left_out():
+    means = summary(table())
+    assert {rate.sizes for rate in rates(means)} == {(1000, 31623)}
+    assert {rate.sizes for rate in rates(means, smallest=100)} == {(316, 31623)}
+    assert {rate.sizes for rate in rates(means, smallest=10**6)} == {(316, 31623)}
+
+
+def test_one_replicate_has_means_but_no_rates():
+    means = summary(table(replicates=1))
+    assert np.all(np.isfinite(means["mean"]))
+    assert np.all(np.isnan(means["standard_error"]))
+    assert all(rate.slope is None and rate.sizes is None for rate in rates(means, limits()))
+    assert gap_fit(means) is None
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, -2e-9, 1.5])
+@pytest.mark.parametrize("name", ["regret_cross_entropy", "regret_accuracy"])
+def test_impossible_regrets_are_refused_by_n_and_replicate(name, value):
+    one = table(replicates=5)
+    one[name][2, 3] = value
+    with pytest.raises(InputError, match=f"{name} is .* at n = 3162, replicate 3; a loss"):
+        summary(one)
+    with pytest.raises(InputError, match="at n = 3162, replicate 3; a loss"):
+        verdict(one)
+
+
+@pytest.mark.parametrize("n", [0, -5])
+def test_impossible_sizes_are_refused(n):
+    one = table().assign_coords(n=[n, 100, 1000, 10**4, 10**5])
+    for refuses in (summary, verdict):
+        with pytest.raises(InputError, match=f"the table has n = {n}; a sample has 1 point"):
+            refuses(one)
+
+
+# --- means by n ---------------------------------------------------------------------------------
+
+
+def test_summary_is_that_of_numpy():
+    one = table(replicates=7)
+    means = summary(one)
+    for name in ("gap", "regret_accuracy", "distance"):
+        values = one[name].values
+        of = means.sel(quantity=name)
+        np.testing.assert_allclose(of["mean"], values.mean(1), rtol=1e-14)
+        np.testing.assert_allclose(of["standard_error"], values.std(1, ddof=1) / 7**0.5)
+        np.testing.assert_allclose(of["median"], np.median(values, 1))
+        assert of["count"].values.tolist() == [7] * 5
+
+
+def test_replicates_without_an_optimum_are_left_out_and_counted():
+    one = table(replicates=10, separated=lambda n: {316: 3, 1000: 10}.get(n, 0))
+    means = summary(one, optimum())
+    for name in ("regret_cross_entropy", "gap", "shared", "accuracy_excess", LEGS[2]):
+        assert means["count"].sel(quantity=name).values.tolist() == [7, 0, 10, 10, 10]
+    assert means["count"].sel(quantity="regret_accuracy").values.tolist() == [10] * 5
+    assert np.isnan(means["mean"].sel(quantity="gap", n=1000))
+    assert means["status"].values.tolist() == [status.name for status in Status]
+    assert means["status_count"].values[:2, :2].tolist() == [[7, 3], [0, 10]]
+    assert np.all(means["status_count"].sum("status") == 10)
+    (regret,) = (r for r in rates(means, limits()) if r.quantity == "regret_cross_entropy")
+    assert regret.sizes == (3162, 31623)
+    assert regret.slope < 0
+
+
+def test_an_infinite_distance_is_left_out_of_the_mean():
+    one = table(replicates=10)
+    one["distance"][0, 0] = np.inf
+    means = summary(one)
+    assert means["count"].sel(quantity="distance").values.tolist() == [9, 10, 10, 10, 10]
+    assert np.all(np.isfinite(means["mean"].sel(quantity="distance")))
+
+
+def test_what_the_sample_has_less_what_the_population_has():
+    one = table(replicates=10)
+    means = summary(one, optimum(accuracy=0.62))
+    expected = 0.625 - 0.62 + one["regret_cross_entropy"].values.mean(1)
+    np.testing.assert_allclose(means["mean"].sel(quantity="accuracy_excess"), expected)
+    expected = 0.63 - 0.62 + one["regret_accuracy"].values.mean(1)
+    np.testing.assert_allclose(means["mean"].sel(quantity="best_accuracy_excess"), expected)
+    np.testing.assert_allclose(means["mean"].sel(quantity="cross_entropy_excess"), 0.65 - 0.654)
+    assert not set(LEGS) & set(summary(one)["quantity"].values)
+
+
+def test_order_of_sizes_and_dimensions_does_not_matter():
+    one = table()
+    shuffled = one.isel(n=[3, 0, 4, 1, 2]).transpose("replicate", "n")
+    assert summary(shuffled).identical(summary(one))
+
+
+def test_records_are_json():
+    means = summary(table(replicates=1))
+    for record in (*rates(means, limits()), gap_fit(summary(table()), limits())):
+        assert json.loads(json.dumps(record.to_dict())) == record.to_dict()
+
+
+# --- lines through means ------------------------------------------------------------------------
+
+
+def test_weighted_is_least_squares_of_any_scale():
+    rng = np.random.default_rng(0)
+    n = np.array([1e2, 1e3, 1e4, 1e6, 1e12])
+    design, values, error = np.stack([np.ones(5), 1 / n], axis=1), rng.random(5), 1e-9 * n**-0.3
+    expected = np.polynomial.polynomial.polyfit(1 / n, values, 1, w=1 / error)
+    np.testing.assert_allclose(weighted(design, error) @ values, expected, rtol=1e-8)
+    np.testing.assert_allclose(weighted(design, error) @ design, np.eye(2), atol=1e-6)
+
+
+def test_smoothed_errors_follow_a_power():
+    n = np.array([10, 100, 1000, 10**4])
+    np.testing.assert_allclose(smoothed(n, 3.0 * n**-0.5), 3.0 * n**-0.5)
+    np.testing.assert_allclose(smoothed(n, np.where(n == 100, 0, 3.0 * n**-0.5)), 3.0 * n**-0.5)
+    for few in (np.zeros(4), np.array([0, 0, 0, 1.0])):
+        np.testing.assert_array_equal(smoothed(n, few), np.ones(4))
+    wild = smoothed(n, np.array([1.0, 1e-30, 1e-30, 0.0]))
+    assert np.min(wild) == pytest.approx(1e-6 * np.max(wild))
+
+
+def test_reach_is_that_of_student_and_welch():
+    assert student(1e9) == pytest.approx(1.959964, abs=1e-6)
+    assert student(9) == pytest.approx(2.262157, abs=1e-6)
+    ones, ten = np.ones(2), np.full(2, 10)
+    assert reach(ones, np.array([0.0, 2.0]), ten) == pytest.approx(2 * student(9))
+    assert reach(ones, np.array([3.0, 3.0]), ten) == pytest.approx(18**0.5 * student(18))
+    assert reach(ones, np.array([1e-200, 1e-200]), ten) >= 0
+    assert reach(ones, np.zeros(2), ten) == 0

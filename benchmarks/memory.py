@@ -16,14 +16,14 @@ import sys
 
 from sweep.benchmark.machine import machine
 from sweep.benchmark.run import memory
-from sweep.landscapes.landscape import BUDGET
+from sweep.base.memory import MEMORY_BUDGET
 
 
 def main() -> None:
     """Measures one landscape and prints what it took."""
     edge, points, budget, method, place = (
         *sys.argv[1:],
-        *("300", "100000", str(BUDGET // 2**20), "direct", "memory")[len(sys.argv) - 1 :],
+        *("300", "100000", str(MEMORY_BUDGET // 2**20), "direct", "memory")[len(sys.argv) - 1 :],
     )
     size, streamed = int(budget) * 2**20, {"memory": False, "zarr": True}[place]
     found = memory(int(points), int(edge), method, streamed=streamed, memory_budget=size)

@@ -32,7 +32,7 @@ from sweep.asymptotics.table import Job, table
 from sweep.base import devices
 from sweep.base.storage import staged
 from sweep.benchmark.machine import Peak, machine
-from sweep.landscapes.landscape import BUDGET
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.populations import sampling
 
 LAWS = "W1,W4,W5,D3"
@@ -60,7 +60,7 @@ class Subject:
 
     def rows(self, n: int, replicates: int, seed: int) -> xr.Dataset:
         """The table of a study of one size."""
-        job = Job(self.law, (n,), replicates, seed, BUDGET)
+        job = Job(self.law, (n,), replicates, seed, MEMORY_BUDGET)
         return table(job, self.best, self.measure, lambda points: None)
 
 
@@ -148,7 +148,7 @@ def memory(n: int, replicates: int) -> dict[str, Any]:
         "replicates": replicates,
         "peak_MiB": peak.highest / MIB,
         "beyond_MiB": (peak.highest - peak.before) / MIB,
-        "budget_MiB": BUDGET / MIB,
+        "budget_MiB": MEMORY_BUDGET / MIB,
     }
 
 

@@ -15,11 +15,11 @@ from sweep.asymptotics.rates import GapFit, Rate, gap_fit, summary
 from sweep.asymptotics.rates import rates as rates_of
 from sweep.asymptotics.verdict import EPSILON, REFERENCES, Verdict, require_epsilon, verdict
 from sweep.base.errors import InputError
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.progress import bar
 from sweep.base.ranges import sizes as sizes_of
 from sweep.base.ranges import whole
 from sweep.base.records import plain
-from sweep.landscapes.landscape import BUDGET
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
 from sweep.optima.records import PopulationOptimum
@@ -114,7 +114,7 @@ def study(
     *,
     epsilon: float = EPSILON,
     rates: bool = True,
-    memory_budget: int = BUDGET,
+    memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
 ) -> Study:
     """Whether the two metrics share an optimum, by samples of a population as n grows.

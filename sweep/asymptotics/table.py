@@ -22,7 +22,7 @@ from sweep.asymptotics.replicates import optima
 from sweep.asymptotics.scan import STATUSES
 from sweep.base import devices
 from sweep.base.errors import InputError
-from sweep.base.grid import RESULT_LIMIT
+from sweep.base.memory import RESULT_LIMIT
 from sweep.base.progress import Step
 from sweep.base.provenance import computed_by
 from sweep.data.sample import Sample

@@ -18,9 +18,10 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
+from sweep.base.memory import RESULT_LIMIT
 
-RESULT_LIMIT = 4 * 2**30
-"""Bytes that the variables of one landscape may take in memory."""
+DEFAULT_AXIS = "-5:5:101"
+"""Slopes and intercepts where none are given."""
 
 
 class AxisError(InputError):

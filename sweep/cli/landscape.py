@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from sweep.base import storage
-from sweep.base.grid import axis
+from sweep.base.grid import DEFAULT_AXIS, axis
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.cli.app import UsageError, app
 from sweep.cli.grids import (
     InterceptsOrOwn,
@@ -37,7 +38,6 @@ from sweep.cli.options import (
 from sweep.cli.outputs import animate, draw, print_json, print_lines, require_outputs
 from sweep.cli.panels import Panel, Task, titled, whole
 from sweep.cli.source import File, Law, SketchFile, source
-from sweep.landscapes.landscape import BUDGET
 from sweep.report.landscape import landscape_lines
 
 
@@ -66,7 +66,7 @@ def landscape(
     dtype: Annotated[
         Literal["float64", "float32"], Parameter(help="Precision of smooth metrics.")
     ] = "float64",
-    memory: Memory = BUDGET // 2**20,
+    memory: Memory = MEMORY_BUDGET // 2**20,
     x: XName = "x",
     y: YName = "y",
     weight: WeightName = None,
@@ -161,8 +161,8 @@ def _options(
     require_metrics(metrics or ())
     require_tolerance(1.0 if tolerance is None else tolerance)
     own = {
-        "a": axis("-5:5:101"),
-        "b": axis("-5:5:101"),
+        "a": axis(DEFAULT_AXIS),
+        "b": axis(DEFAULT_AXIS),
         "metrics": ("cross_entropy", "accuracy"),
         "tolerance": 1e-9,
     }

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from sweep.base.errors import InputError
 from sweep.base.executors import Engine, Serial
-from sweep.base.grid import Grid, axis
+from sweep.base.grid import DEFAULT_AXIS, Grid, axis
 from sweep.base.progress import bar
 from sweep.cli.app import UsageError, app
 from sweep.cli.grids import Intercepts, Metrics, Slopes, require_metrics, require_tolerance
@@ -50,8 +50,8 @@ SketchFile = Annotated[Path, Parameter(name=("--out", "-o"), help="Write the ske
 def sketch(
     *shards: Annotated[Path, Parameter(help="Parquet, CSV, NPY or NPZ files, together a sample.")],
     out: SketchFile,
-    a: Slopes = "-5:5:101",
-    b: Intercepts = "-5:5:101",
+    a: Slopes = DEFAULT_AXIS,
+    b: Intercepts = DEFAULT_AXIS,
     metric: Metrics = ("cross_entropy", "accuracy"),
     tolerance: Annotated[
         float, Parameter(help="Largest error of smooth metrics, as a multiple of max(1, value).")

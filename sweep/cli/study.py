@@ -13,11 +13,11 @@ import sweep
 from sweep.asymptotics.verdict import EPSILON, REFERENCES, require_epsilon
 from sweep.base import storage
 from sweep.base.errors import InputError
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.ranges import size_title, sizes
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
 from sweep.cli.outputs import document, folder, print_json, print_lines, together
-from sweep.landscapes.landscape import BUDGET
 from sweep.landscapes.stack import spread
 from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
@@ -54,7 +54,7 @@ def study(
     rates: Annotated[
         bool, Parameter(negative="--no-rates", help="Fit powers of n; needs several sizes.")
     ] = True,
-    memory: Memory = BUDGET // 2**20,
+    memory: Memory = MEMORY_BUDGET // 2**20,
     out: Annotated[
         Path | None, Parameter(help="Write study.json, tables (.nc) and figures here.")
     ] = None,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.cli.experiment import perform, settings, shares
 from sweep.cli.options import Force, Json, Memory, Quiet, memory_budget
 from sweep.cli.train import Epochs, Folder, Network, Seeds
-from sweep.landscapes.landscape import BUDGET
 from sweep.report.text import counted, filled
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def digits(
     seeds: Seeds = 50,
     epochs: Epochs = 1000,
     network: Network = Network(),  # noqa: B008 (frozen)
-    memory: Memory = BUDGET // 2**20,
+    memory: Memory = MEMORY_BUDGET // 2**20,
     out: Folder = None,
     force: Force = False,
     quiet: Quiet = False,

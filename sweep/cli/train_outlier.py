@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.cli.experiment import perform, settings, shares
 from sweep.cli.options import Force, Json, Memory, Quiet, memory_budget
 from sweep.cli.train import Epochs, Folder, Network, Seeds
-from sweep.landscapes.landscape import BUDGET
 from sweep.report.text import counted, filled
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def outlier(
     seeds: Seeds = 1000,
     epochs: Epochs = 300,
     network: Network = Network(),  # noqa: B008 (frozen)
-    memory: Memory = BUDGET // 2**20,
+    memory: Memory = MEMORY_BUDGET // 2**20,
     out: Folder = None,
     force: Force = False,
     quiet: Quiet = False,

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 import sweep
 from sweep.base import storage
 from sweep.base.errors import InputError
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -32,7 +33,6 @@ from sweep.cli.outputs import folder, print_json, print_lines, require_apart, to
 from sweep.cli.source import SketchFile, source
 from sweep.cli.train import Folder
 from sweep.data.sample import ILLUSTRATIONS, Sample, illustration, load
-from sweep.landscapes.landscape import BUDGET
 from sweep.populations import Population
 from sweep.report.text import filled
 
@@ -111,7 +111,7 @@ def paths(
             converter=integer, help="Of each path (default: 1e5, or 1e4 for more than 1000 points)."
         ),
     ] = None,
-    memory: Memory = BUDGET // 2**20,
+    memory: Memory = MEMORY_BUDGET // 2**20,
     x: XName = "x",
     y: YName = "y",
     weight: WeightName = None,

@@ -13,6 +13,7 @@ from jaxtyping import Shaped
 from sweep.base.devices import cores
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
+from sweep.base.rounding import UNIT
 from sweep.measure.confusion import brackets, confusion, rounding_bound
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting
@@ -117,12 +118,11 @@ def counting_bound(measure: Measure, metric: Counting) -> float:
     part among the whole, then has 2r of its value, and so has a mean of such ratios. Of the two
     terms of Matthews' correlation, which add up to at most 1, each has 4r.
     """
-    unit = float(np.finfo(np.float64).eps) / 2
     if measure.sketch is not None and not measure.counted and metric.divides_by == "predicted":
         return math.nan
     if measure.quadrature is not None:
         least = min(t for t in (measure.class0.total, measure.class1.total) if t > 0)
         divisor = {"all": measure.total, "class": least, "predicted": math.nan}[metric.divides_by]
         masses = 4 * measure.quadrature.rounding() / divisor
-        return metric.sensitivity * masses + metric.roundings * unit
-    return metric.sensitivity * rounding_bound(measure) + metric.roundings * unit
+        return metric.sensitivity * masses + metric.roundings * UNIT
+    return metric.sensitivity * rounding_bound(measure) + metric.roundings * UNIT

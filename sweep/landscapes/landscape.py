@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.families import Family
-from sweep.base.grid import Grid, axis
+from sweep.base.grid import DEFAULT_AXIS, Grid, axis
+from sweep.base.memory import LEAST_BUDGET, MEMORY_BUDGET
 from sweep.data.sample import Batch, Sample
 from sweep.landscapes.models import PerSample, Slice, as_batch, per_sample, require_slice
 from sweep.measure.measure import Measure
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     from sweep.landscapes.prepared import Prepared
     from sweep.landscapes.smooth import Part
 
-BUDGET = 512 * 2**20
-"""Default bytes of working memory, beyond input and output."""
-
-LEAST_BUDGET = 2**20
-"""Bytes of working memory without which nothing can be planned."""
-
 METHODS = ("auto", "direct", "compressed")
 DTYPES = ("float64", "float32")
 
@@ -44,15 +39,15 @@ Asked = str | Smooth | Counting | Family | Callable[..., Any]
 
 def landscape(
     data: Sample | Sketch | Measure | Population | Batch | tuple,
-    a: str | ArrayLike = "-5:5:101",
-    b: str | ArrayLike = "-5:5:101",
+    a: str | ArrayLike = DEFAULT_AXIS,
+    b: str | ArrayLike = DEFAULT_AXIS,
     metrics: Asked | Sequence[Asked] = ("cross_entropy", "accuracy"),
     *,
     model: Slice | None = None,
     tolerance: float = 1e-9,
     method: str = "auto",
     dtype: str = "float64",
-    memory_budget: int = BUDGET,
+    memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
     out: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -136,15 +131,15 @@ def landscape(
 
 def prepare(
     data: Sample | Sketch | Measure | Population | Batch | tuple,
-    a: str | ArrayLike = "-5:5:101",
-    b: str | ArrayLike = "-5:5:101",
+    a: str | ArrayLike = DEFAULT_AXIS,
+    b: str | ArrayLike = DEFAULT_AXIS,
     metrics: Asked | Sequence[Asked] = ("cross_entropy", "accuracy"),
     *,
     model: Slice | None = None,
     tolerance: float = 1e-9,
     method: str = "auto",
     dtype: str = "float64",
-    memory_budget: int = BUDGET,
+    memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = False,
 ) -> Prepared:
     """What `landscape` does before the first cell; any tile of the grid can then be had.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from sweep.base.errors import InputError
-from sweep.base.grid import RESULT_LIMIT
+from sweep.base.memory import RESULT_LIMIT
 from sweep.base.ranges import whole
 from sweep.data.sample import Sample
 from sweep.populations import Population

@@ -18,12 +18,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.base.errors import InputError
+from sweep.base.rounding import UNIT
 from sweep.landscapes import compressed, direct
 from sweep.landscapes.compressed import Surface
 from sweep.measure.compression.deposit import deposit
 from sweep.measure.compression.fold import Window, fold
 from sweep.measure.compression.lattice import CHUNK, TINY, Deposit
-from sweep.measure.compression.plan import UNIT, Plan
+from sweep.measure.compression.plan import Plan
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
 from sweep.metrics.metrics import Smooth

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from sweep.base.rounding import UNIT
 from sweep.measure.cuts import edge, edges
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
@@ -101,7 +102,7 @@ def rounding_bound(measure: Measure) -> float:
     if measure.sketch is not None:
         return measure.sketch.rounding_of_masses
     longest = max(len(measure.class0), len(measure.class1))
-    return float(np.finfo(np.float64).eps) * (2 * math.sqrt(longest) + 16)
+    return 2 * UNIT * (2 * math.sqrt(longest) + 16)
 
 
 def _predicted(

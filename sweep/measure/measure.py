@@ -25,7 +25,7 @@ from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
-from sweep.base.grid import Grid, axis
+from sweep.base.grid import DEFAULT_AXIS, Grid, axis
 from sweep.data.sample import Sample, digest
 from sweep.measure.points import Points, cumulative, pick
 from sweep.measure.sketch.binned_points import Binned
@@ -165,8 +165,8 @@ class Measure:
         cls,
         batches: Iterable[Any],
         *,
-        a: str | ArrayLike = "-5:5:101",
-        b: str | ArrayLike = "-5:5:101",
+        a: str | ArrayLike = DEFAULT_AXIS,
+        b: str | ArrayLike = DEFAULT_AXIS,
         metrics: Sequence[str] = ("cross_entropy", "accuracy"),
         tolerance: float = 1e-9,
         range: tuple[float, float] | None = None,  # noqa: A002 as in numpy.histogram

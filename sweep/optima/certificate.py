@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from sweep.base.rounding import UNIT
 from sweep.measure.compression.lattice import CHUNK, MOMENTS
-from sweep.measure.compression.plan import UNIT
 from sweep.measure.sketch.exact_sums import RESOLUTION
 from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics import chebyshev

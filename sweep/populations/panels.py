@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sweep.base.errors import InputError
+from sweep.base.rounding import UNIT
 from sweep.metrics.profile import HEIGHT
 from sweep.populations import Population
 from sweep.populations.distributions.mixtures import Mixture
@@ -65,9 +66,6 @@ HEAVY = 1e-6
 
 KNOTS = 32
 """Panels of equal mass to begin with."""
-
-UNIT = float(np.finfo(np.float64).eps) / 2
-"""Largest relative error of one rounding."""
 
 _GAUSS = np.polynomial.legendre.leggauss(NODES)
 T: Float[np.ndarray, " n"] = _GAUSS[0]

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep.base.errors import InputError
+from sweep.base.rounding import UNIT
 from sweep.metrics import chebyshev
 from sweep.metrics.profile import Profile
 from sweep.populations import Population
@@ -24,7 +25,6 @@ from sweep.populations.panels import (
     NEAR,
     NODES,
     TO_SERIES,
-    UNIT,
     WEIGHTS,
     Panels,
     T,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweep.base.errors import InputError
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.progress import bar
 from sweep.base.ranges import whole
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from sweep.training.hyperparameters import Hyperparameters, Setting
     from sweep.training.problems import Problem
     from sweep.training.split import Split
-
-BUDGET = 512 * 2**20
-"""Default bytes of working memory, beyond input and output."""
 
 MOST_EPOCHS = 10**6
 LARGEST_SEED = 2**32 - 1
@@ -35,7 +33,7 @@ def train(
     keep: Sequence[int] | None = None,
     weights: Any = None,
     dtype: str = "float32",
-    memory_budget: int = BUDGET,
+    memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
     **hyperparameters: Any,
 ) -> xr.Dataset:

@@ -25,6 +25,7 @@ from jaxtyping import Float, Int
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
+from sweep.base.rounding import UNIT
 from sweep.measure.compression.lattice import CHUNK, MOMENTS, Lattice
 from sweep.metrics import chebyshev
 from sweep.metrics.metrics import Loss
@@ -50,9 +51,6 @@ LOWEST = -400
 
 SMALLEST = 2.0**-60
 """Logit below which all logits count as one."""
-
-UNIT = float(np.finfo(np.float64).eps) / 2
-"""Largest relative error of one rounding."""
 
 
 class CompressionError(InputError):

@@ -27,6 +27,7 @@ from jaxtyping import Float, Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
+from sweep.base.rounding import UNIT
 from sweep.measure.compression.lattice import MOMENTS, Deposit
 from sweep.measure.compression.plan import CompressionError, plan
 from sweep.measure.points import cumulative
@@ -190,7 +191,7 @@ class Sketch:
             return 0.0
         intervals = len(self.terms.edges) + 1
         rounded = 2 * math.sqrt(intervals) + 64 + self.pieces
-        return float(np.finfo(np.float64).eps) * rounded + self._lost_of_masses * RESOLUTION
+        return 2 * UNIT * rounded + self._lost_of_masses * RESOLUTION
 
     @cached_property
     def _lost_of_masses(self) -> float:

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweep.base.grid import RESULT_LIMIT
+from sweep.base.grid import DEFAULT_AXIS
+from sweep.base.memory import RESULT_LIMIT
 from sweep.base.ranges import whole
 from sweep.runs.spec.schema import TRAINING, SpecError, refused, require_known, typed
 from sweep.runs.spec.values import (
@@ -48,8 +49,8 @@ CURVES = 7
 LANDSCAPES: dict[str, Any] = {
     "population": (),
     "n": (),
-    "a": "-5:5:101",
-    "b": "-5:5:101",
+    "a": DEFAULT_AXIS,
+    "b": DEFAULT_AXIS,
     "metrics": ("cross_entropy", "accuracy"),
     "tolerance": 1e-9,
     "method": "auto",

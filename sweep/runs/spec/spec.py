@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
-from sweep.base.grid import Grid, axis
+from sweep.base.grid import DEFAULT_AXIS, Grid, axis
 from sweep.populations import Population, population
 from sweep.runs.spec import landscapes, toml
 from sweep.runs.spec.schema import KEYS, SpecError, require_known, typed
@@ -41,7 +41,6 @@ from sweep.runs.spec.values import MOST_TASKS, about
 if TYPE_CHECKING:
     from sweep.runs.spec.networks import Training
 
-AXIS = "-5:5:101"
 METRICS = ("cross_entropy", "accuracy")
 _Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _Numbers = str | float | Sequence[Any] | np.ndarray
@@ -111,8 +110,8 @@ class Spec:
         data: _Names = (),
         n: _Numbers = (),
         seed: _Numbers = (),
-        a: _Numbers = AXIS,
-        b: _Numbers = AXIS,
+        a: _Numbers = DEFAULT_AXIS,
+        b: _Numbers = DEFAULT_AXIS,
         metrics: _Metric | Sequence[_Metric] = METRICS,
         tolerance: float = 1e-9,
         method: str = "auto",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.records import plain
 from sweep.training.experiments.recognition import codes, recognised
 from sweep.training.experiments.requirements import require_epochs, require_seeds, single
@@ -24,7 +25,7 @@ from sweep.training.hyperparameters import written
 from sweep.training.problems import PROBLEMS
 from sweep.training.results import CURVES
 from sweep.training.statistics import Share, difference, mean, quantile_bands, quantiles
-from sweep.training.train import BUDGET, train
+from sweep.training.train import train
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -132,7 +133,7 @@ def digits(
     seeds: int | Sequence[int] = SEEDS,
     epochs: int = EPOCHS,
     dtype: str = "float32",
-    memory_budget: int = BUDGET,
+    memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
     **hyperparameters: Any,
 ) -> Digits:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.records import plain
 from sweep.training.experiments.outlier_statistics import (
     CLAIMS,
@@ -27,7 +28,7 @@ from sweep.training.hyperparameters import Hyperparameters, written
 from sweep.training.problems import PROBLEMS
 from sweep.training.split import Split
 from sweep.training.statistics import LEVELS, Share, quantiles
-from sweep.training.train import BUDGET, train
+from sweep.training.train import train
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -171,7 +172,7 @@ def outlier(
     seeds: int | Sequence[int] = 1000,
     epochs: int = EPOCHS,
     dtype: str = "float32",
-    memory_budget: int = BUDGET,
+    memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
     **hyperparameters: Any,
 ) -> Outlier:

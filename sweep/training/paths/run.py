@@ -17,10 +17,11 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep.base.errors import InputError
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.progress import bar
 from sweep.base.records import plain
 from sweep.data.sample import Sample
-from sweep.landscapes.landscape import BUDGET, landscape
+from sweep.landscapes.landscape import landscape
 from sweep.measure.measure import Measure, as_measure
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
@@ -105,7 +106,7 @@ def paths(
     l2: Sequence[float] = L2,
     steps: int | None = None,
     validation: Data | None = None,
-    memory_budget: int = BUDGET,
+    memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
 ) -> Paths:
     """The paths of optimisers of p = sigmoid(a*x + b), on the landscapes of both metrics.

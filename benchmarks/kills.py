@@ -34,7 +34,7 @@ from sweep.base import provenance
 from sweep.base.storage import staged
 from sweep.benchmark.machine import machine
 from sweep.runs import compute, journal, tasks
-from sweep.runs.directory import Begun, Directory
+from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.landscapes import Landscapes, tile
 
 LAWS = ["W1", "D1"]
@@ -55,7 +55,7 @@ def work(out: Path, text: str, log: Path) -> None:
     compute_task = compute.work
     begun = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def logged(job: compute.Job, index: int) -> Any:
+    def logged(job: compute.RunJob, index: int) -> Any:
         os.write(begun, f"{index}\n".encode())
         return compute_task(job, index)
 
@@ -204,7 +204,7 @@ def status_seconds(count: int, folder: Path, like: Path, repeats: int = 3) -> di
     spec = sweep.Spec(population=LAWS, n=1000, seed=seeds)
     directory = Directory(folder / "status")
     directory.path.mkdir()
-    begun = Begun(spec.to_toml(), spec.fingerprint, "/", provenance.versions(), "cpu", ())
+    begun = RunRecord(spec.to_toml(), spec.fingerprint, "/", provenance.versions(), "cpu", ())
     directory.begin(begun)
     done = list(journal.read(Directory(like).journal).done.values())
     lines = (dataclasses.replace(done[k % len(done)], task=k) for k in range(tasks.count(spec)))

@@ -14,9 +14,9 @@ With `zarr` the landscape is written tile by tile, and no output is in memory:
 import json
 import sys
 
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.benchmark.machine import machine
 from sweep.benchmark.run import memory
-from sweep.base.memory import MEMORY_BUDGET
 
 
 def main() -> None:

@@ -150,12 +150,12 @@ def _asked(folder: Path, edge: int) -> tuple[Any, Any]:
     """The shards, and the terms of a sketch of them."""
     from sweep.base.grid import Grid, axis
     from sweep.data.shards import Shards
-    from sweep.measure.sketch.schema import Terms
+    from sweep.measure.sketch.schema import Schema
 
     shards, ab = Shards.of(shards_of(folder)), axis(f"{SPAN}:{edge}")
     ends = shards.ends()
     assert ends is not None
-    return shards, Terms.of(Grid(ab, ab), ends, tolerance=CLOSE)
+    return shards, Schema.of(Grid(ab, ab), ends, tolerance=CLOSE)
 
 
 @contextmanager

@@ -28,11 +28,11 @@ import numpy as np
 import xarray as xr
 
 import sweep
-from sweep.asymptotics.table import Job, table
+from sweep.asymptotics.table import StudyJob, table
 from sweep.base import devices
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.storage import staged
 from sweep.benchmark.machine import Peak, machine
-from sweep.base.memory import MEMORY_BUDGET
 from sweep.populations import sampling
 
 LAWS = "W1,W4,W5,D3"
@@ -60,7 +60,7 @@ class Subject:
 
     def rows(self, n: int, replicates: int, seed: int) -> xr.Dataset:
         """The table of a study of one size."""
-        job = Job(self.law, (n,), replicates, seed, MEMORY_BUDGET)
+        job = StudyJob(self.law, (n,), replicates, seed, MEMORY_BUDGET)
         return table(job, self.best, self.measure, lambda points: None)
 
 
@@ -117,7 +117,7 @@ def measured(name: str, n: int, points: int, repeats: int) -> dict[str, Any]:
     """One line: a law at one size, samples of about so many points in all."""
     subject = Subject(name)
     require_equal(subject, n)
-    together = sampling.Layout.of(n).together
+    together = sampling.SampleLayout.of(n).together
     replicates = max(2, round(points / n / together)) * together
     subject.rows(n, replicates, 0)  # which compiles
     total = replicates * n

@@ -1,7 +1,7 @@
 """Samples on the device as pieces, and what is made of all pieces of each sample.
 
 The T samples of a batch lie side by side in C pieces of L points each, as
-`sweep.populations.sampling.Layout`
+`sweep.populations.sampling.SampleLayout`
 has it: small samples in one piece, a large one in many. Functions are written for a piece.
 """
 
@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from sweep.populations.sampling import Layout
+from sweep.populations.sampling import SampleLayout
 
 
-class Piece(NamedTuple):
+class SampleChunk(NamedTuple):
     """A piece of T samples.
 
     Attributes:
@@ -41,12 +41,12 @@ class Piece(NamedTuple):
         return jnp.concatenate([self.x[:, 1:], self.following[:, None]], -1)
 
 
-def pieces(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: Layout) -> Piece:
+def pieces(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: SampleLayout) -> SampleChunk:
     """All pieces, along the first axis of each field."""
     place = jnp.arange(layout.pieces * layout.length, dtype=jnp.int32)
     place = place.reshape(layout.pieces, 1, layout.length)
     following = jnp.concatenate([x[1:, :, 0], x[-1:, :, -1]])
-    return Piece(x, y, place < layout.n, place, following)
+    return SampleChunk(x, y, place < layout.n, place, following)
 
 
 def over(function: Callable[[Any], Any], every: Any) -> Any:

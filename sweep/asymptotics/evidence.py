@@ -54,7 +54,7 @@ class RegretFit:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class RegretEvidence:
     """Mean regrets by n, each known to lie between two numbers and with a standard error.
 
     Attributes:
@@ -82,7 +82,7 @@ class Evidence:
     orientation: float | None
 
 
-def evidence_of(table: xr.Dataset, worst: float) -> Evidence:
+def evidence_of(table: xr.Dataset, worst: float) -> RegretEvidence:
     """The evidence of a study's table.
 
     Args:
@@ -101,7 +101,7 @@ def evidence_of(table: xr.Dataset, worst: float) -> Evidence:
     present = regret.shape[1] - np.sum(unknown, axis=1)
     mean = np.full(len(regret), np.nan)
     np.divide(np.sum(least, axis=1), present, out=mean, where=present > 0)
-    return Evidence(
+    return RegretEvidence(
         n=table["n"].values,
         replicates=regret.shape[1],
         missing=np.sum(unknown, axis=1),
@@ -122,7 +122,7 @@ def _orientation(table: xr.Dataset, present: Bool[np.ndarray, " R"]) -> float | 
     return max(float(np.mean(sides == side)) for side in (1, -1)) if len(sides) else math.nan
 
 
-def fit(evidence: Evidence, power: float) -> RegretFit:
+def fit(evidence: RegretEvidence, power: float) -> RegretFit:
     """The mean regret as Delta + C n^-power by weighted least squares."""
     n = evidence.n.astype(float)
     middle, half = (evidence.low + evidence.high) / 2, (evidence.high - evidence.low) / 2
@@ -133,19 +133,21 @@ def fit(evidence: Evidence, power: float) -> RegretFit:
     return RegretFit(power, float(delta), interval(evidence, taken[0]), float(constant))
 
 
-def falling(evidence: Evidence, start: int) -> bool:
+def falling(evidence: RegretEvidence, start: int) -> bool:
     """Whether the mean drops over the last decade, or cannot be told from 0 at its end."""
     drop = at_size(evidence, start) - at_size(evidence, -1)
     return interval(evidence, at_size(evidence, -1))[0] <= 0 or interval(evidence, drop)[0] > 0
 
 
-def flat(evidence: Evidence, start: int) -> bool:
+def flat(evidence: RegretEvidence, start: int) -> bool:
     """Whether the mean drops by less than n^-FLAT over the last decade."""
     slowest = (evidence.n[start] / evidence.n[-1]) ** FLAT
     return interval(evidence, at_size(evidence, -1) - at_size(evidence, start, slowest))[0] > 0
 
 
-def interval(evidence: Evidence, coefficients: Float[np.ndarray, " N"]) -> tuple[float, float]:
+def interval(
+    evidence: RegretEvidence, coefficients: Float[np.ndarray, " N"]
+) -> tuple[float, float]:
     """Of a combination of the mean regrets, 95%; nan for one replicate."""
     if evidence.replicates < 2:
         return math.nan, math.nan
@@ -159,7 +161,7 @@ def interval(evidence: Evidence, coefficients: Float[np.ndarray, " N"]) -> tuple
     return float(np.sum(np.min(ends, axis=0))) - below, float(np.sum(np.max(ends, axis=0))) + above
 
 
-def _skewness(evidence: Evidence) -> Float[np.ndarray, " N"]:
+def _skewness(evidence: RegretEvidence) -> Float[np.ndarray, " N"]:
     """By how much the upper end of each mean lies beyond Student's: root of the squares' excess."""
     count = evidence.replicates
     plain = student(count - 1) * evidence.error
@@ -167,7 +169,7 @@ def _skewness(evidence: Evidence) -> Float[np.ndarray, " N"]:
     return np.sqrt(np.maximum(skewed**2 - plain**2, 0.0))
 
 
-def at_size(evidence: Evidence, index: int, value: float = 1.0) -> Float[np.ndarray, " N"]:
+def at_size(evidence: RegretEvidence, index: int, value: float = 1.0) -> Float[np.ndarray, " N"]:
     """Coefficients that are 0 but for one size."""
     return np.where(np.arange(len(evidence.n)) == index % len(evidence.n), value, 0.0)
 

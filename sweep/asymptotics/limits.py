@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sweep.asymptotics.regimes import Crossing, Jump, Place, place_of
-from sweep.asymptotics.sandwich import Spread, sandwich
+from sweep.asymptotics.regimes import Crossing, Jump, Regime, regime_of
+from sweep.asymptotics.sandwich import AsymptoticVariance, sandwich
 from sweep.base.records import plain
 from sweep.measure.measure import Measure
 from sweep.optima.population_accuracy import TIE
-from sweep.optima.records import CrossEntropyOptimum, PopulationOptimum, Status
+from sweep.optima.records import CrossEntropyOptimum, OptimumStatus, PopulationOptimum
 from sweep.populations import Population
 from sweep.populations.quadrature import Quadrature
 
@@ -119,7 +119,7 @@ def limits(data: Population | Measure, best: PopulationOptimum) -> Limits:
     quadrature = _quadrature(data, best.cross_entropy)
     measure = Measure.from_quadrature(quadrature)
     spread = sandwich(measure, best)
-    place = place_of(measure, quadrature, best)
+    place = regime_of(measure, quadrature, best)
     made = (formula(place, spread, best) for formula in _FORMULAS)
     at = place.crossing
     return Limits(
@@ -144,7 +144,7 @@ def _quadrature(data: Population | Measure, ce: CrossEntropyOptimum) -> Quadratu
         if data.quadrature.covers(ce.a, ce.b):
             return data.quadrature
         data = data.quadrature.law
-    finite = ce.status is Status.finite
+    finite = ce.status is OptimumStatus.finite
     return Quadrature.near(data, ce.a, ce.b) if finite else Quadrature.about(data)
 
 
@@ -171,7 +171,9 @@ _NOT_SHARED = "The optima are not shared, so the regret of the population remain
 _ROUNDING = "The optima are not shared, but the regret of the population is less than rounding."
 
 
-def _cut_error_cross_entropy(place: Place, spread: Spread, best: PopulationOptimum) -> _Found:
+def _cut_error_cross_entropy(
+    place: Regime, spread: AsymptoticVariance, best: PopulationOptimum
+) -> _Found:
     if best.shared is None:
         return _Found(None, None, None, _NO_OPTIMUM)
     if not math.isfinite(best.cross_entropy.cut):
@@ -181,18 +183,20 @@ def _cut_error_cross_entropy(place: Place, spread: Spread, best: PopulationOptim
     return _Found(-1 / 2, math.sqrt(2 * spread.cut / math.pi), None, _DELTA)
 
 
-def _cut_error_accuracy(place: Place, spread: Spread, best: PopulationOptimum) -> _Found:
+def _cut_error_accuracy(
+    place: Regime, spread: AsymptoticVariance, best: PopulationOptimum
+) -> _Found:
     def crossing(at: Crossing) -> float:
         return MEAN_SIZE * (at.density * at.slope**2) ** (-1 / 3)
 
     return _of_accuracy(place, -1 / 3, crossing)
 
 
-def _regret_accuracy(place: Place, spread: Spread, best: PopulationOptimum) -> _Found:
+def _regret_accuracy(place: Regime, spread: AsymptoticVariance, best: PopulationOptimum) -> _Found:
     return _of_accuracy(place, -2 / 3, lambda at: VARIANCE * _height(at))
 
 
-def _of_accuracy(place: Place, exponent: float, constant: Callable[[Crossing], float]) -> _Found:
+def _of_accuracy(place: Regime, exponent: float, constant: Callable[[Crossing], float]) -> _Found:
     if place.crossing is not None:
         return _Found(exponent, constant(place.crossing), None, _KIM_POLLARD)
     if place.several:
@@ -204,7 +208,9 @@ def _of_accuracy(place: Place, exponent: float, constant: Callable[[Crossing], f
     return _Found(None, None, None, place.note)
 
 
-def _regret_cross_entropy(place: Place, spread: Spread, best: PopulationOptimum) -> _Found:
+def _regret_cross_entropy(
+    place: Regime, spread: AsymptoticVariance, best: PopulationOptimum
+) -> _Found:
     if best.shared is None:
         return _Found(None, None, None, _NO_OPTIMUM)
     if not best.shared:
@@ -218,7 +224,7 @@ def _regret_cross_entropy(place: Place, spread: Spread, best: PopulationOptimum)
     return _Found(-1.0 if place.several else None, None, None, place.note)
 
 
-def _gap(place: Place, spread: Spread, best: PopulationOptimum) -> _Found:
+def _gap(place: Regime, spread: AsymptoticVariance, best: PopulationOptimum) -> _Found:
     if best.shared is None:
         return _Found(None, None, None, _NO_OPTIMUM)
     if not best.shared:
@@ -245,7 +251,7 @@ def _remaining(best: PopulationOptimum, next_exponent: float | None) -> _Found:
     return _Found(0.0, best.regret, None, _NOT_SHARED, next_exponent)
 
 
-def _fluctuation(place: Place) -> float | None:
+def _fluctuation(place: Regime) -> float | None:
     """The power of n with which the accuracy of a sample's best cut exceeds the population's."""
     if place.crossing is not None:
         return -2 / 3
@@ -254,7 +260,7 @@ def _fluctuation(place: Place) -> float | None:
     return -1 / 2 if place.several else None
 
 
-def _shared(place: Place, spread: Spread, best: PopulationOptimum) -> _Found:
+def _shared(place: Regime, spread: AsymptoticVariance, best: PopulationOptimum) -> _Found:
     if best.shared is None:
         return _Found(None, None, None, _NO_OPTIMUM)
     if best.bayes_accuracy <= 1 / 2 + TIE:
@@ -285,6 +291,6 @@ def _height(at: Crossing) -> float:
     return (at.density / at.slope) ** (1 / 3)
 
 
-def _at_jump(jump: Jump, spread: Spread) -> float:
+def _at_jump(jump: Jump, spread: AsymptoticVariance) -> float:
     """Mean regret at a normal cut: accuracy falls as a straight line on either side."""
     return math.sqrt(spread.cut / (2 * math.pi)) * jump.step

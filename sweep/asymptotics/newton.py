@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from sweep.asymptotics.chunks import Piece, over, take
-from sweep.populations.sampling import GROUP, PIECE, Layout
+from sweep.asymptotics.chunks import SampleChunk, over, take
+from sweep.populations.sampling import GROUP, PIECE, SampleLayout
 
 GROUPS = ((2**13, GROUP), (2**8, 16))
 """From so many points on, so many neighbours are compressed to two."""
@@ -38,7 +38,7 @@ LOWEST = -700.0
 """Logits below are taken for this one, whose loss is as good as 0, so that nothing overflows."""
 
 
-class At(NamedTuple):
+class BatchDerivatives(NamedTuple):
     """Mean cross-entropy of T samples at their (slope, level), and its derivatives."""
 
     slope: Float[Array, " T"]
@@ -61,7 +61,7 @@ class At(NamedTuple):
         return -(self.gradient[0] * by_slope + self.gradient[1] * by_level)
 
 
-class Found(NamedTuple):
+class BatchOptima(NamedTuple):
     """Optima of cross-entropy, each field of shape (T,); see `replicates.Optima`."""
 
     a: Float[Array, " T"]
@@ -71,30 +71,30 @@ class Found(NamedTuple):
     converged: Bool[Array, " T"]
 
 
-class Nodes(NamedTuple):
+class BatchNodes(NamedTuple):
     """Weighted points, relative to the centre of their sample."""
 
     u: Float[Array, "R T m"]
     weight: Float[Array, "R T m"]
 
 
-Sums = Callable[[Float[Array, " T"], Float[Array, " T"]], At]
+Sums = Callable[[Float[Array, " T"], Float[Array, " T"]], BatchDerivatives]
 """(slope, level) -> cross-entropy there."""
 
 
-def minimise(every: Piece, ones: Int[Array, " T"], layout: Layout) -> Found:
+def minimise(every: SampleChunk, ones: Int[Array, " T"], layout: SampleLayout) -> BatchOptima:
     """Where the cross-entropy of each sample is least; nonsense where it has no finite optimum."""
     n = layout.n
     centre = take(every.x, jnp.full_like(ones, n // 2))[:, None]
 
-    def labels(piece: Piece) -> Float[Array, " T"]:
+    def labels(piece: SampleChunk) -> Float[Array, " T"]:
         return jnp.sum(jnp.where(piece.y & piece.inside, piece.x - centre, 0.0), -1)
 
     share = ones.astype(centre.dtype) / n
     means = jnp.sum(over(labels, every), 0) / n, share
 
-    def of_points(slope: Float[Array, " T"], level: Float[Array, " T"]) -> At:
-        def of_piece(piece: Piece) -> tuple[Array, ...]:
+    def of_points(slope: Float[Array, " T"], level: Float[Array, " T"]) -> BatchDerivatives:
+        def of_piece(piece: SampleChunk) -> tuple[Array, ...]:
             terms = _terms(piece.x - centre, slope, level, piece.inside)
             return tuple(jnp.sum(term, -1) for term in terms)
 
@@ -105,8 +105,8 @@ def minimise(every: Piece, ones: Int[Array, " T"], layout: Layout) -> Found:
     group = next((group for least, group in GROUPS if n >= least), 1)
     nodes = _compressed(every, centre, group)
 
-    def of_nodes(slope: Float[Array, " T"], level: Float[Array, " T"]) -> At:
-        def of_row(row: Nodes) -> tuple[Array, ...]:
+    def of_nodes(slope: Float[Array, " T"], level: Float[Array, " T"]) -> BatchDerivatives:
+        def of_row(row: BatchNodes) -> tuple[Array, ...]:
             terms = _terms(row.u, slope, level, jnp.ones_like(row.u, bool))
             return tuple(jnp.sum(row.weight * term, -1) for term in terms)
 
@@ -119,13 +119,13 @@ def minimise(every: Piece, ones: Int[Array, " T"], layout: Layout) -> Found:
     spread = jnp.sum(jnp.abs(nodes.u) * nodes.weight, (0, 2)) / n
     by_slope, by_level = jnp.abs(at.gradient[0]) / spread, jnp.abs(at.gradient[1])
     b = at.level - at.slope * centre[:, 0]
-    return Found(at.slope, b, at.loss, jnp.maximum(by_slope, by_level), converged)
+    return BatchOptima(at.slope, b, at.loss, jnp.maximum(by_slope, by_level), converged)
 
 
-def _compressed(every: Piece, centre: Float[Array, "T 1"], group: int) -> Nodes:
+def _compressed(every: SampleChunk, centre: Float[Array, "T 1"], group: int) -> BatchNodes:
     """The samples with each group of neighbours replaced by two nodes, in rows of few pieces."""
 
-    def of_piece(piece: Piece) -> tuple[Array, Array]:
+    def of_piece(piece: SampleChunk) -> tuple[Array, Array]:
         return _gauss(piece.x - centre, piece.inside.astype(centre.dtype), group)
 
     u, weight = (jnp.moveaxis(v, 0, 1) for v in over(of_piece, every))
@@ -134,7 +134,7 @@ def _compressed(every: Piece, centre: Float[Array, "T 1"], group: int) -> Nodes:
     rows = -(-u.size // PIECE)
     spare = ((0, 0), (0, -u.shape[-1] % rows))
     u, weight = (jnp.pad(v, spare).reshape(samples, rows, -1) for v in (u, weight))
-    return Nodes(jnp.swapaxes(u, 0, 1), jnp.swapaxes(weight, 0, 1))
+    return BatchNodes(jnp.swapaxes(u, 0, 1), jnp.swapaxes(weight, 0, 1))
 
 
 def _gauss(
@@ -178,12 +178,12 @@ def _at(
     level: Float[Array, " T"],
     means: list[Float[Array, " T"]],
     ones: tuple[Float[Array, " T"], Float[Array, " T"]],
-) -> At:
+) -> BatchDerivatives:
     """What means of `_terms` are, with the labels' share of the loss taken off."""
     loss, by_slope, by_level, h11, h10, h00 = means
     loss = loss - slope * ones[0] - level * ones[1]
     gradient = by_slope - ones[0], by_level - ones[1]
-    return At(slope, level, loss, gradient, (h11, h10, h00))
+    return BatchDerivatives(slope, level, loss, gradient, (h11, h10, h00))
 
 
 class _State(NamedTuple):
@@ -196,7 +196,7 @@ class _State(NamedTuple):
         steps: tried so far.
     """
 
-    at: At
+    at: BatchDerivatives
     fraction: Float[Array, " T"]
     converged: Bool[Array, " T"]
     steps: Int[Array, ""]
@@ -204,7 +204,7 @@ class _State(NamedTuple):
 
 def _newton(
     sums: Sums, slope: Float[Array, " T"], level: Float[Array, " T"]
-) -> tuple[At, Bool[Array, " T"]]:
+) -> tuple[BatchDerivatives, Bool[Array, " T"]]:
     """Newton's method, a step halved while the loss rises; where it ends, and whether well."""
 
     def unfinished(state: _State) -> Bool[Array, ""]:
@@ -225,7 +225,9 @@ def _newton(
 
     # A first step of 0 from where the loss is infinite: so the sums are compiled only once.
     zero, one = jnp.zeros_like(slope), jnp.ones_like(slope)
-    start = At(slope, level, jnp.full_like(slope, jnp.inf), (zero, zero), (one, zero, one))
+    start = BatchDerivatives(
+        slope, level, jnp.full_like(slope, jnp.inf), (zero, zero), (one, zero, one)
+    )
     state = _State(start, one, jnp.zeros_like(slope, bool), jnp.int32(0))
     state = lax.while_loop(unfinished, following, state)
     return state.at, state.converged

@@ -17,7 +17,7 @@ from sweep.asymptotics.fits import smoothed, weighted
 from sweep.asymptotics.limits import Limit, Limits
 from sweep.base.errors import InputError
 from sweep.base.records import plain
-from sweep.optima.records import Optimum, Status
+from sweep.optima.records import Optimum, OptimumStatus
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -87,7 +87,7 @@ def summary(table: xr.Dataset, optimum: Optimum | None = None) -> xr.Dataset:
         coords={
             "n": table["n"].values,
             "quantity": list(columns),
-            "status": [status.name for status in Status],
+            "status": [status.name for status in OptimumStatus],
         },
         attrs={"replicates": table.sizes["replicate"]},
     )
@@ -158,7 +158,7 @@ def _moments(values: Float[np.ndarray, "N R"]) -> dict[str, Shaped[np.ndarray, "
 
 
 def _status_counts(status: Shaped[np.ndarray, "N R"]) -> Int[np.ndarray, "N S"]:
-    return np.stack([np.sum(status == k, axis=1) for k in range(len(Status))], axis=1)
+    return np.stack([np.sum(status == k, axis=1) for k in range(len(OptimumStatus))], axis=1)
 
 
 # --- powers of n --------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ SMOOTH = 1e-6
 """Relative difference of two sides of a cut within which a function has no jump or kink there."""
 
 
-class Side(NamedTuple):
+class OneSidedLimits(NamedTuple):
     """Density of x, eta and its derivative on one side of a cut."""
 
     density: float
@@ -51,7 +51,7 @@ class Flat(NamedTuple):
     odds: tuple[float, float]
 
 
-class Place(NamedTuple):
+class Regime(NamedTuple):
     """What the accuracy optimum is: one of three, or a sentence why it is none of them.
 
     Attributes:
@@ -69,7 +69,7 @@ class Place(NamedTuple):
     note: str = ""
 
 
-def place_of(measure: Measure, quadrature: Quadrature, best: PopulationOptimum) -> Place:
+def regime_of(measure: Measure, quadrature: Quadrature, best: PopulationOptimum) -> Regime:
     """The place of a population.
 
     Args:
@@ -82,14 +82,14 @@ def place_of(measure: Measure, quadrature: Quadrature, best: PopulationOptimum) 
         smooth = not constants and all(
             low == high and _point(quadrature, low).crossing is not None for low, high, _ in cuts
         )
-        return Place(several=smooth, note="Accuracy is highest at several cuts.")
+        return Regime(several=smooth, note="Accuracy is highest at several cuts.")
     if constants:
         return _constant(quadrature, best, constants[0])
     ((low, high, orientation),) = cuts
     if low == high:
         return _point(quadrature, low)
     if _mass(measure, low, high) > TIE:
-        return Place(note="P(y = 1 | x) is 1/2 on a whole interval of the most accurate cuts.")
+        return Regime(note="P(y = 1 | x) is 1/2 on a whole interval of the most accurate cuts.")
     # What is below the low end is won by a point of class 1 if class 1 is above the cut.
     wins = (1, 0) if orientation > 0 else (0, 1)
     outside = _side(quadrature, low, -1), _side(quadrature, high, +1)
@@ -102,32 +102,34 @@ def _mass(measure: Measure, low: float, high: float) -> float:
     return float(sum(part[0] for part in parts) / measure.total)
 
 
-def _constant(quadrature: Quadrature, best: PopulationOptimum, label: int) -> Place:
+def _constant(quadrature: Quadrature, best: PopulationOptimum, label: int) -> Regime:
     """A constant prediction: the cut leaves the set where it enters the support."""
     if not all(math.isfinite(end) for end in quadrature.law.support):
-        return Place(note="A constant is the most accurate, and x has no last value.")
+        return Regime(note="A constant is the most accurate, and x has no last value.")
     low, high = best.accuracy.support
     inside = _side(quadrature, low, +1), _side(quadrature, high, -1)
     return _flat(quadrature, inside, (1 - label, 1 - label))
 
 
-def _flat(quadrature: Quadrature, sides: tuple[Side, Side], wins: tuple[int, int]) -> Place:
+def _flat(
+    quadrature: Quadrature, sides: tuple[OneSidedLimits, OneSidedLimits], wins: tuple[int, int]
+) -> Regime:
     """A set of cuts that a sample's cut leaves at either end, towards sides won by a label."""
     if not all(side.density * quadrature.spread > SMOOTH for side in sides):
-        return Place(note="The density of x falls to 0 where the set of the best cuts ends.")
+        return Regime(note="The density of x falls to 0 where the set of the best cuts ends.")
     lower, upper = (_odds(side, of=label) for side, label in zip(sides, wins, strict=True))
     if not (lower < 1 - SMOOTH and upper < 1 - SMOOTH):
-        return Place(note="The set of the most accurate cuts ends where eta is 1/2.")
-    return Place(flat=Flat((lower, upper)))
+        return Regime(note="The set of the most accurate cuts ends where eta is 1/2.")
+    return Regime(flat=Flat((lower, upper)))
 
 
-def _odds(side: Side, of: int) -> float:
-    """Odds of a label."""
+def _odds(side: OneSidedLimits, of: int) -> float:
+    """Logits of a label."""
     wins = side.eta if of == 1 else 1 - side.eta
     return wins / (1 - wins) if wins < 1 else math.inf
 
 
-def _point(quadrature: Quadrature, cut: float) -> Place:
+def _point(quadrature: Quadrature, cut: float) -> Regime:
     """The one cut at which accuracy is highest."""
     left, right = (_Beside.of(quadrature, cut, side) for side in (-1, 1))
     if _jumps(left, right, "eta", 1.0):
@@ -135,26 +137,26 @@ def _point(quadrature: Quadrature, cut: float) -> Place:
     one, other = left.near, right.near
     flattest = min(abs(one.slope), abs(other.slope)) * quadrature.spread
     if not (min(one.density, other.density) > 0 and flattest > SMOOTH):
-        return Place(note="P(y = 1 | x) does not cross 1/2 with a slope at the most accurate cut.")
+        return Regime(note="P(y = 1 | x) does not cross 1/2 with a slope at the most accurate cut.")
     density, slope = (one.density + other.density) / 2, (one.slope + other.slope) / 2
     if _jumps(left, right, "density", density) or _jumps(left, right, "slope", abs(slope)):
-        return Place(note="The law has a jump or a kink at the most accurate cut.")
-    return Place(crossing=Crossing(cut, density, abs(slope)))
+        return Regime(note="The law has a jump or a kink at the most accurate cut.")
+    return Regime(crossing=Crossing(cut, density, abs(slope)))
 
 
-def _jump(left: Side, right: Side) -> Place:
+def _jump(left: OneSidedLimits, right: OneSidedLimits) -> Regime:
     """The one cut at which accuracy is highest, where eta jumps."""
     wrong = [abs(2 * side.eta - 1) * side.density for side in (left, right)]
     if min(wrong) > SMOOTH * max(left.density, right.density):
-        return Place(jump=Jump(sum(wrong)))
-    return Place(note="P(y = 1 | x) jumps to 1/2 at the most accurate cut.")
+        return Regime(jump=Jump(sum(wrong)))
+    return Regime(note="P(y = 1 | x) jumps to 1/2 at the most accurate cut.")
 
 
 class _Beside(NamedTuple):
     """The law on one side of a cut, and twice as far away: how fast it changes there."""
 
-    near: Side
-    far: Side
+    near: OneSidedLimits
+    far: OneSidedLimits
 
     @classmethod
     def of(cls, quadrature: Quadrature, cut: float, side: int) -> _Beside:
@@ -173,10 +175,10 @@ def _jumps(left: _Beside, right: _Beside, name: str, scale: float) -> bool:
     return apart > SMOOTH * scale + 4 * (left.change(name) + right.change(name))
 
 
-def _side(quadrature: Quadrature, cut: float, side: int) -> Side:
+def _side(quadrature: Quadrature, cut: float, side: int) -> OneSidedLimits:
     """The law on one side, so far away as cuts are told apart, or a multiple of that."""
     at = cut + side * CUT_TOLERANCE * quadrature.spread
     (f0, slope0), (f1, slope1) = quadrature.densities(at).tolist()
     if not f0 + f1 > 0:
-        return Side(0.0, math.nan, math.nan)
-    return Side(f0 + f1, f1 / (f0 + f1), (slope1 * f0 - f1 * slope0) / (f0 + f1) ** 2)
+        return OneSidedLimits(0.0, math.nan, math.nan)
+    return OneSidedLimits(f0 + f1, f1 / (f0 + f1), (slope1 * f0 - f1 * slope0) / (f0 + f1) ** 2)

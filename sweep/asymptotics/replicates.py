@@ -18,8 +18,8 @@ from sweep.asymptotics import scan as accuracy
 from sweep.asymptotics.chunks import pieces
 from sweep.asymptotics.newton import minimise
 from sweep.asymptotics.scan import STATUSES
-from sweep.optima.records import Status
-from sweep.populations.sampling import Layout
+from sweep.optima.records import OptimumStatus
+from sweep.populations.sampling import SampleLayout
 
 
 class Optima(NamedTuple):
@@ -59,17 +59,17 @@ class Optima(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=2)
-def optima(x: Float[Array, "B C T L"], y: Bool[Array, "B C T L"], layout: Layout) -> Optima:
+def optima(x: Float[Array, "B C T L"], y: Bool[Array, "B C T L"], layout: SampleLayout) -> Optima:
     """The optima of samples in float64, x ascending in each."""
     return lax.map(lambda batch: _of_batch(batch[0], batch[1], layout), (x, y))
 
 
-def _of_batch(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: Layout) -> Optima:
+def _of_batch(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: SampleLayout) -> Optima:
     every = pieces(x, y, layout)
     scan = accuracy.scan(every, layout)
     best = accuracy.best(every, scan, layout)
     status = accuracy.status(every, scan, best, layout)
-    finite = status == STATUSES.index(Status.finite)
+    finite = status == STATUSES.index(OptimumStatus.finite)
     found = minimise(every, scan.ones, layout)
 
     def known(value: Float[Array, " T"]) -> Float[Array, " T"]:

@@ -14,7 +14,7 @@ from sweep.measure.measure import Measure
 from sweep.optima.records import PopulationOptimum
 
 
-class Spread(NamedTuple):
+class AsymptoticVariance(NamedTuple):
     """n times the variances of the cross-entropy optimum; nan where there is none.
 
     Attributes:
@@ -30,11 +30,11 @@ class Spread(NamedTuple):
     inverse: float
 
 
-def sandwich(measure: Measure, best: PopulationOptimum) -> Spread:
+def sandwich(measure: Measure, best: PopulationOptimum) -> AsymptoticVariance:
     """H^-1 J H^-1, with x in units of its spread about the pivot, where H is diagonal."""
     ce = best.cross_entropy
     if not math.isfinite(ce.a):
-        return Spread(math.nan, math.nan, math.nan, math.nan)
+        return AsymptoticVariance(math.nan, math.nan, math.nan, math.nan)
     zero, one = measure.class0, measure.class1
     x = np.concatenate([zero.x, one.x])
     mass = np.concatenate([zero.masses, one.masses])
@@ -53,7 +53,7 @@ def sandwich(measure: Measure, best: PopulationOptimum) -> Spread:
         return by_slope**2 * slopes + 2 * by_slope * by_level * mixed + by_level**2 * levels
 
     away = (ce.cut - pivot) / scale
-    return Spread(
+    return AsymptoticVariance(
         a=along(1, 0) / scale**2,
         b=along(-pivot / scale, 1),
         cut=along(away, 1) / ce.a**2 if math.isfinite(ce.cut) else math.nan,

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from sweep.asymptotics.chunks import Piece, flat, over, take
-from sweep.optima.records import Status
-from sweep.populations.sampling import Layout, cumulative
+from sweep.asymptotics.chunks import SampleChunk, flat, over, take
+from sweep.optima.records import OptimumStatus
+from sweep.populations.sampling import SampleLayout, cumulative
 
-STATUSES = tuple(Status)
+STATUSES = tuple(OptimumStatus)
 """Their order is that of the codes in a table."""
 
 LARGEST = 1.7976931348623157e308
@@ -72,12 +72,12 @@ class Best(NamedTuple):
     trailing: Int[Array, " T"]
 
 
-def scan(every: Piece, layout: Layout) -> Scan:
+def scan(every: SampleChunk, layout: SampleLayout) -> Scan:
     """The scores of all cuts, and the best."""
     n = layout.n
     kind = jnp.float32 if n < EXACT_IN_FLOAT32 else jnp.float64
 
-    def of_piece(total: Array, piece: Piece) -> tuple[Array, tuple[Array, Array, Array]]:
+    def of_piece(total: Array, piece: SampleChunk) -> tuple[Array, tuple[Array, Array, Array]]:
         gain = jnp.where(piece.inside, jnp.where(piece.y, -1.0, 1.0), 0.0).astype(kind)
         score = total[:, None] + cumulative(gain)
         inner = jnp.where(piece.after > piece.x, score, 0)
@@ -95,11 +95,11 @@ def scan(every: Piece, layout: Layout) -> Scan:
     return Scan(score, last, ones, correct, top, bottom)
 
 
-def best(every: Piece, scan: Scan, layout: Layout) -> Best:
+def best(every: SampleChunk, scan: Scan, layout: SampleLayout) -> Best:
     """The optimal cuts."""
     n = layout.n
 
-    def of_piece(both: tuple[Piece, Array]) -> tuple[Array, ...]:
+    def of_piece(both: tuple[SampleChunk, Array]) -> tuple[Array, ...]:
         piece, score = both
         found = (score == scan.top[:, None]) | (score == scan.bottom[:, None])
         found &= piece.after > piece.x
@@ -130,7 +130,7 @@ def best(every: Piece, scan: Scan, layout: Layout) -> Best:
 
 
 def _cell(
-    every: Piece, scan: Scan, widest: Float[Array, " T"], at: Int[Array, " T"]
+    every: SampleChunk, scan: Scan, widest: Float[Array, " T"], at: Int[Array, " T"]
 ) -> tuple[Array, Array, Array]:
     """Ends and orientation of the cell after a point, or of a constant prediction."""
     x, size = every.x, every.x.shape[0] * every.x.shape[-1]
@@ -143,7 +143,7 @@ def _cell(
     return low, high, jnp.where(upward, 1, -1)
 
 
-def status(every: Piece, scan: Scan, best: Best, layout: Layout) -> Int[Array, " T"]:
+def status(every: SampleChunk, scan: Scan, best: Best, layout: SampleLayout) -> Int[Array, " T"]:
     """Whether cross-entropy has an optimum, from the extremes of the classes (see `optimum`)."""
     n = layout.n
     lowest, highest = every.x[0, :, 0], every.x[-1, :, -1]
@@ -156,13 +156,13 @@ def status(every: Piece, scan: Scan, best: Best, layout: Layout) -> Int[Array, "
     overlap = jnp.where(same, highest, other_highest) - other_lowest
     touching = jnp.where(same, other_highest, highest) == lowest
     cases = {
-        Status.one_class: (scan.ones == 0) | (scan.ones == n),
-        Status.constant_x: lowest == highest,
-        Status.separated: overlap < 0,
-        Status.quasi_separated: (overlap == 0) | touching,
+        OptimumStatus.one_class: (scan.ones == 0) | (scan.ones == n),
+        OptimumStatus.constant_x: lowest == highest,
+        OptimumStatus.separated: overlap < 0,
+        OptimumStatus.quasi_separated: (overlap == 0) | touching,
     }
     codes = [jnp.full_like(scan.ones, STATUSES.index(status)) for status in cases]
-    finite = jnp.full_like(scan.ones, STATUSES.index(Status.finite))
+    finite = jnp.full_like(scan.ones, STATUSES.index(OptimumStatus.finite))
     return jnp.select(list(cases.values()), codes, finite)
 
 
@@ -170,7 +170,11 @@ def status(every: Piece, scan: Scan, best: Best, layout: Layout) -> Int[Array, "
 
 
 def correct(
-    every: Piece, scan: Scan, a: Float[Array, " T"], b: Float[Array, " T"], layout: Layout
+    every: SampleChunk,
+    scan: Scan,
+    a: Float[Array, " T"],
+    b: Float[Array, " T"],
+    layout: SampleLayout,
 ) -> Int[Array, " T"]:
     """Correct predictions at (a, b), by the rounded logit of the points next to the cut."""
     n = layout.n
@@ -190,13 +194,13 @@ def correct(
 
 
 def distance(
-    every: Piece, scan: Scan, a: Float[Array, " T"], b: Float[Array, " T"]
+    every: SampleChunk, scan: Scan, a: Float[Array, " T"], b: Float[Array, " T"]
 ) -> Float[Array, " T"]:
     """From the cut -b/a to the nearest optimal one with class 1 on the same side; inf if none."""
     cut = _cut(a, b)
     target = jnp.where(a >= 0, scan.top, scan.bottom)
 
-    def of_piece(both: tuple[Piece, Array]) -> Float[Array, " T"]:
+    def of_piece(both: tuple[SampleChunk, Array]) -> Float[Array, " T"]:
         piece, score = both
         optimal = (score == target[:, None]) & (piece.after > piece.x)
         away = jnp.maximum(piece.x - cut[:, None], cut[:, None] - piece.after)

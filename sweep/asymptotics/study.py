@@ -140,7 +140,7 @@ def study(
             only though rates are asked for, replicates < 2, epsilon is not between 0 and 1, or one
             sample does not fit into the memory budget.
     """
-    from sweep.asymptotics.table import Job, table  # which loads jax
+    from sweep.asymptotics.table import StudyJob, table  # which loads jax
 
     law = law_of(population)
     numbers = tuple(int(n) for n in sizes_of(sizes, "sizes"))
@@ -150,7 +150,7 @@ def study(
         )
     require_epsilon(epsilon)
     count, seed = whole("replicates", replicates, 2), whole("seed", seed, 0)
-    job = Job(law, numbers, count, seed, int(memory_budget))
+    job = StudyJob(law, numbers, count, seed, int(memory_budget))
     job.require_room()
     law.require_valid()
     measure = Measure.from_population(law)

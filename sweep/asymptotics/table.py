@@ -31,7 +31,7 @@ from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
 from sweep.optima.records import AccuracyOptimum, PopulationOptimum
 from sweep.populations import Population, sampling
-from sweep.populations.sampling import Layout
+from sweep.populations.sampling import SampleLayout
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,7 +53,7 @@ Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Job:
+class StudyJob:
     """What a table is made of.
 
     Attributes:
@@ -97,7 +97,7 @@ class Job:
         return sum(self.sizes) * self.replicates
 
 
-def table(job: Job, population: PopulationOptimum, measure: Measure, step: Step) -> xr.Dataset:
+def table(job: StudyJob, population: PopulationOptimum, measure: Measure, step: Step) -> xr.Dataset:
     """The optima of every sample, dims (n, replicate).
 
     Args:
@@ -121,13 +121,13 @@ def table(job: Job, population: PopulationOptimum, measure: Measure, step: Step)
 
 
 def _bytes(n: int) -> int:
-    layout = Layout.of(n)
+    layout = SampleLayout.of(n)
     return layout.batches * layout.pieces * layout.samples * layout.length * BYTES_PER_POINT
 
 
-def _solved(job: Job, n: int, step: Step) -> Iterator[Columns]:
+def _solved(job: StudyJob, n: int, step: Step) -> Iterator[Columns]:
     """The optima of all samples of one size, some at a time, in their order."""
-    layout = Layout.of(n)
+    layout = SampleLayout.of(n)
     places = _places()[: max(1, job.budget // _bytes(n))]
     starts = iter(range(0, job.replicates, layout.together))
     solve = partial(_solve, job.law, layout, job.seed)
@@ -146,7 +146,7 @@ def _places() -> list[Any]:
     return [found[0]] * devices.cores() if devices.on_host() else found
 
 
-def _solve(law: Population, layout: Layout, seed: int, first: int, device: Any) -> Columns:
+def _solve(law: Population, layout: SampleLayout, seed: int, first: int, device: Any) -> Columns:
     with jax.enable_x64(True), jax.default_device(device):
         draws = sampling.draw(law, layout, seed, first)
         optimal = jax.device_get(optima(draws.x, draws.y, layout))._asdict()
@@ -293,7 +293,7 @@ _DESCRIBED = {
 """Unit and meaning of each column."""
 
 
-def _labelled(job: Job, columns: Columns) -> xr.Dataset:
+def _labelled(job: StudyJob, columns: Columns) -> xr.Dataset:
     import xarray as xr
 
     attributes: dict[str, dict[str, Any]] = {

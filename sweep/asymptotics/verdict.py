@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.asymptotics.evidence import (
     POWERS,
-    Evidence,
+    RegretEvidence,
     RegretFit,
     at_size,
     evidence_of,
@@ -276,7 +276,7 @@ def _worst(optimum: Optimum) -> float:
     return 2 * optimum.accuracy.value - 1
 
 
-def _judge(evidence: Evidence, epsilon: float) -> Verdict:
+def _judge(evidence: RegretEvidence, epsilon: float) -> Verdict:
     """The rule, without the population."""
     fittable = len(evidence.n) >= FEWEST_SIZES and evidence.replicates >= 2
     fits = tuple(fit(evidence, power) for power in POWERS) if fittable else ()

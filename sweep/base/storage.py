@@ -55,7 +55,7 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
                 dataset.to_zarr(partial, zarr_format=3, consolidated=True)
 
 
-class Variable(NamedTuple):
+class StoredVariable(NamedTuple):
     """A variable of a Zarr store that is written chunk by chunk.
 
     Attributes:
@@ -92,10 +92,10 @@ class Chunks:
 
     def __init__(self, path: Path, group: zarr.Group, writer: Executor) -> None:
         self._path, self._group, self._writer = path, group, writer
-        self._variables: dict[str, Variable] = {}
+        self._variables: dict[str, StoredVariable] = {}
         self._writing: Future[None] | None = None
 
-    def add(self, name: str, shape: tuple[int, ...], variable: Variable) -> None:
+    def add(self, name: str, shape: tuple[int, ...], variable: StoredVariable) -> None:
         """Makes a variable, of which nothing is written yet."""
         from zarr.codecs import ZstdCodec
 
@@ -145,7 +145,7 @@ class Chunks:
 def growing(
     path: str | os.PathLike[str],
     coordinates: xr.Dataset,
-    variables: Mapping[str, Variable],
+    variables: Mapping[str, StoredVariable],
     *,
     force: bool = False,
 ) -> Iterator[Chunks]:

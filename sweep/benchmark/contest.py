@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.benchmark.peers import PEERS, Peer, Problem, Values
+from sweep.benchmark.peers import PEERS, LandscapeProblem, Peer, Values
 from sweep.benchmark.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
 from sweep.data.sample import Sample, illustration
 from sweep.landscapes.landscape import landscape
@@ -32,10 +32,10 @@ Report = Callable[[str], None]
 """Told in a line what is being measured."""
 
 
-def problem(n: int, edge: int) -> Problem:
+def problem(n: int, edge: int) -> LandscapeProblem:
     """Points x ~ U(-1, 1), y ~ Bernoulli(sigmoid(x)), and a square grid: always the same."""
     x, y = _points(n)
-    return Problem(x, y, np.linspace(*SLOPES, edge), np.linspace(*INTERCEPTS, edge))
+    return LandscapeProblem(x, y, np.linspace(*SLOPES, edge), np.linspace(*INTERCEPTS, edge))
 
 
 @lru_cache(maxsize=1)
@@ -45,14 +45,14 @@ def _points(n: int) -> tuple[np.ndarray, np.ndarray]:
     return x, (rng.uniform(size=n) * (1 + np.exp(-x)) < 1).astype(np.float64)
 
 
-def published(k: int, edge: int) -> Problem:
+def published(k: int, edge: int) -> LandscapeProblem:
     """The k-th published illustration, a and b in [-5, 5]."""
     sample, axis = illustration(k), np.linspace(-5, 5, edge)
-    return Problem(sample.x, sample.y, axis, axis)
+    return LandscapeProblem(sample.x, sample.y, axis, axis)
 
 
 def solve(
-    problem: Problem,
+    problem: LandscapeProblem,
     method: str = "compressed",
     metrics: Sequence[str] = ("cross_entropy", "accuracy"),
     tolerance: float | None = None,
@@ -106,7 +106,7 @@ class Contest:
             report(f"first run: {peer.name}")
             self._starts[peer.name] = self.guarded(peer.name, partial(_start, peer), {})
 
-    def run(self, problem: Problem, budget: float, but: str = "") -> tuple[Timing, ...]:
+    def run(self, problem: LandscapeProblem, budget: float, but: str = "") -> tuple[Timing, ...]:
         """A timing of every peer that is in and computes in the problem's dtype, but for one."""
         P, Q = problem.cells
         self._report(f"n = {len(problem.x):g}, {P} x {Q} cells, {problem.dtype}")
@@ -116,7 +116,7 @@ class Contest:
                 timings += self.guarded(peer.name, partial(self._timing, peer, problem, budget), [])
         return tuple(timings)
 
-    def _timing(self, peer: Peer, problem: Problem, budget: float) -> list[Timing]:
+    def _timing(self, peer: Peer, problem: LandscapeProblem, budget: float) -> list[Timing]:
         key = peer.name, problem.dtype
         timing = race(peer, problem, budget, rate=self._rates.get(key, RATE))
         self._rates[key] = timing.rate

@@ -1,7 +1,7 @@
 """The same landscape by other libraries, each as its user would write it well.
 
-A peer is a function from a `Problem` to its `Values`, in NumPy arrays, so that a device has
-finished when it returns. All sum over every point in every cell. What a peer needs is imported
+A peer is a function from a `LandscapeProblem` to its `Values`, in NumPy arrays, so that a device
+has finished when it returns. All sum over every point in every cell. What a peer needs is imported
 by the peer alone; `Peer.installed` tells whether it is there.
 """
 
@@ -56,7 +56,7 @@ class Size:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class LandscapeProblem:
     """A landscape to be computed in the dtype of its arrays.
 
     Attributes:
@@ -91,12 +91,12 @@ class Problem:
         """Of all arrays."""
         return str(self.x.dtype)
 
-    def astype(self, dtype: str) -> Problem:
+    def astype(self, dtype: str) -> LandscapeProblem:
         """The same in another precision."""
         columns = (self.x, self.y, self.a, self.b)
-        return Problem(*(column.astype(dtype, copy=False) for column in columns))
+        return LandscapeProblem(*(column.astype(dtype, copy=False) for column in columns))
 
-    def part(self, evaluations: int) -> Problem:
+    def part(self, evaluations: int) -> LandscapeProblem:
         """About so many evaluations of it, all if that is most of it.
 
         First the grid gets coarser, down to LEAST_EDGE lines, then points are left out, down to
@@ -108,7 +108,9 @@ class Problem:
         cells = min(total, max(LEAST_EDGE**2, evaluations // len(self.x)))
         share = math.sqrt(cells / total)
         n = min(len(self.x), max(LEAST_POINTS, evaluations // cells))
-        return Problem(self.x[:n], self.y[:n], _thinned(self.a, share), _thinned(self.b, share))
+        return LandscapeProblem(
+            self.x[:n], self.y[:n], _thinned(self.a, share), _thinned(self.b, share)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,13 +145,13 @@ class Peer:
 
     name: str
     how: str
-    solve: Callable[[Problem], Values]
+    solve: Callable[[LandscapeProblem], Values]
     installed: Callable[[], bool]
     dtypes: tuple[str, ...] = ("float64", "float32")
     brute: bool = True
 
 
-def numpy_loop(problem: Problem) -> Values:
+def numpy_loop(problem: LandscapeProblem) -> Values:
     """A loop over cells, vectorised over points, in buffers that are made once.
 
     The loss is written out, for `numpy.logaddexp` takes twice as long.
@@ -171,7 +173,7 @@ def numpy_loop(problem: Problem) -> Values:
     return Values(ce, accuracy)
 
 
-def sklearn_loop(problem: Problem) -> Values:
+def sklearn_loop(problem: LandscapeProblem) -> Values:
     """A loop over cells that asks scikit-learn for each metric."""
     from scipy.special import expit
     from sklearn.metrics import accuracy_score, log_loss
@@ -185,7 +187,7 @@ def sklearn_loop(problem: Problem) -> Values:
     return Values(ce, accuracy)
 
 
-def numba_parallel(problem: Problem) -> Values:
+def numba_parallel(problem: LandscapeProblem) -> Values:
     """Cells in parallel, both metrics in one pass over the points."""
     return Values(*_numba_kernel()(problem.x, problem.y, problem.a, problem.b))
 
@@ -214,7 +216,7 @@ def _numba_kernel() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     return kernel
 
 
-def torch_blocks(problem: Problem) -> Values:
+def torch_blocks(problem: LandscapeProblem) -> Values:
     """Blocks of cells times all points, on the same kind of device as JAX.
 
     `softplus`, for `binary_cross_entropy_with_logits` takes longer.
@@ -245,7 +247,7 @@ def torch_blocks(problem: Problem) -> Values:
     return Values(found[0], found[1])
 
 
-def jax_vmap(problem: Problem) -> Values:
+def jax_vmap(problem: LandscapeProblem) -> Values:
     """One cell as scalar maths, vmapped over a row of the grid, mapped over the rows, jitted."""
     import jax
 
@@ -282,7 +284,7 @@ def _jitted_cell() -> Callable[..., tuple[Any, Any]]:
     return jax.jit(_jax_cell)
 
 
-def grid_search(problem: Problem) -> Values:
+def grid_search(problem: LandscapeProblem) -> Values:
     """A search of jax-grid-search, whose results go through a folder and come back sorted."""
     import jax
     from jax_grid_search import DistributedGridSearch  # pyright: ignore[reportMissingImports]
@@ -312,7 +314,7 @@ def grid_search(problem: Problem) -> Values:
     return Values(ce, accuracy)
 
 
-def r_loop(problem: Problem) -> Values:
+def r_loop(problem: LandscapeProblem) -> Values:
     """R: a loop over cells, vectorised over points. Its start-up and the files do not count."""
     script = Path(__file__).with_name("peer.R")
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.benchmark.peers import Peer, Problem, Size, Values
+from sweep.benchmark.peers import LandscapeProblem, Peer, Size, Values
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ class Truth:
         return float(np.max(away / np.maximum(1, self.cross_entropy)))
 
 
-def truth(problem: Problem, evaluations: int = CHECKED, seed: int = 0) -> Truth:
+def truth(problem: LandscapeProblem, evaluations: int = CHECKED, seed: int = 0) -> Truth:
     """The slow truth at two opposite corners and at random cells, few if there are many points."""
     P, Q = problem.cells
     count = min(MOST_CHECKED, max(LEAST_CHECKED, evaluations // len(problem.x)))
@@ -133,7 +133,9 @@ def truth(problem: Problem, evaluations: int = CHECKED, seed: int = 0) -> Truth:
     return Truth(rows, columns, ce, accuracy, doubt)
 
 
-def _cell(problem: Problem, a: float, b: float, rounding: float) -> tuple[float, float, float]:
+def _cell(
+    problem: LandscapeProblem, a: float, b: float, rounding: float
+) -> tuple[float, float, float]:
     """Cross-entropy, accuracy and doubt of one cell, by blocks of points."""
     sums = []
     for start in range(0, len(problem.x), BLOCK):
@@ -149,7 +151,7 @@ def _cell(problem: Problem, a: float, b: float, rounding: float) -> tuple[float,
     return loss, correct, doubtful
 
 
-def require_equal(values: Values, problem: Problem, expected: Truth, name: str) -> float:
+def require_equal(values: Values, problem: LandscapeProblem, expected: Truth, name: str) -> float:
     """The error of cross-entropy, if it and accuracy are what they should be.
 
     Raises:
@@ -170,7 +172,7 @@ def require_equal(values: Values, problem: Problem, expected: Truth, name: str) 
 
 
 def race(
-    peer: Peer, problem: Problem, budget: float, rate: float = RATE, checked: int = CHECKED
+    peer: Peer, problem: LandscapeProblem, budget: float, rate: float = RATE, checked: int = CHECKED
 ) -> Timing:
     """Times a peer on a problem, or, by brute force, on as large a part as takes `budget` seconds.
 
@@ -207,7 +209,7 @@ def stopwatch(call: Callable[[], T], budget: float) -> tuple[tuple[float, ...], 
             return tuple(seconds), result
 
 
-def _timed(peer: Peer, problem: Problem, budget: float) -> tuple[Timing, Values]:
+def _timed(peer: Peer, problem: LandscapeProblem, budget: float) -> tuple[Timing, Values]:
     """The times of a whole problem, and what is yet to be checked."""
     (first,), values = stopwatch(lambda: peer.solve(problem), 0)
     if values.seconds:
@@ -235,7 +237,7 @@ def _timed(peer: Peer, problem: Problem, budget: float) -> tuple[Timing, Values]
     return timing, values
 
 
-def _extrapolated(timing: Timing, problem: Problem) -> Timing:
+def _extrapolated(timing: Timing, problem: LandscapeProblem) -> Timing:
     factor = problem.size.evaluations / timing.size.evaluations
     return replace(
         timing,

@@ -23,7 +23,7 @@ import numpy as np
 from sweep.base.records import plain
 from sweep.benchmark.contest import COMPRESSED, Contest, Report, problem, published, solve
 from sweep.benchmark.machine import Peak, machine
-from sweep.benchmark.peers import PEERS, Problem, Size, Values
+from sweep.benchmark.peers import PEERS, LandscapeProblem, Size, Values
 from sweep.benchmark.race import (
     CHECKED,
     TOLERANCE,
@@ -36,7 +36,7 @@ from sweep.benchmark.race import (
     truth,
 )
 from sweep.benchmark.targets import (
-    Target,
+    HeadlineNumber,
     against_sort,
     fastest_peer,
     milliseconds,
@@ -71,7 +71,7 @@ class Square(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """What one benchmark measures.
 
     Attributes:
@@ -106,7 +106,7 @@ TOLERANCES = tuple(float(f"1e-{k}") for k in range(3, 11))
 PLANS = {
     plan.name: plan
     for plan in (
-        Plan(
+        BenchmarkPlan(
             name="quick",
             sizes=(10_000, 1_000_000),
             edge=100,
@@ -119,7 +119,7 @@ PLANS = {
             direct=Square(10_000, 32),
             budget=0.08,
         ),
-        Plan(
+        BenchmarkPlan(
             name="default",
             sizes=(10_000, 100_000, 1_000_000, 10_000_000),
             edge=200,
@@ -132,7 +132,7 @@ PLANS = {
             direct=Square(100_000, 64),
             budget=0.3,
         ),
-        Plan(
+        BenchmarkPlan(
             name="full",
             sizes=(10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
             edge=200,
@@ -167,7 +167,7 @@ class Bench:
         timings: all others, by what they were needed for.
     """
 
-    plan: Plan
+    plan: BenchmarkPlan
     machine: dict[str, Any]
     seconds: float
     peers: tuple[dict[str, Any], ...]
@@ -175,7 +175,7 @@ class Bench:
     against_n: tuple[Timing, ...]
     against_cells: tuple[Timing, ...]
     against_tolerance: tuple[dict[str, Any], ...]
-    targets: tuple[Target, ...]
+    targets: tuple[HeadlineNumber, ...]
     timings: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class Bench:
 
 
 def bench(
-    plan: Plan, peers: Iterable[str] = tuple(PEERS), report: Report = lambda line: None
+    plan: BenchmarkPlan, peers: Iterable[str] = tuple(PEERS), report: Report = lambda line: None
 ) -> Bench:
     """Measures a plan.
 
@@ -224,11 +224,11 @@ def bench(
 
 
 def _targets(
-    plan: Plan,
+    plan: BenchmarkPlan,
     large: dict[str, Any],
     against_n: tuple[Timing, ...],
     others: dict[str, tuple[Timing, ...]],
-) -> list[Target]:
+) -> list[HeadlineNumber]:
     brute = [t for t in against_n if t.size.n == plan.brute]
     third, name = others["illustration_3"], "illustration 3, 101 x 101 cells"
     square = words(plan.direct.size)
@@ -246,14 +246,14 @@ def _targets(
     ]
 
 
-def _against_tolerance(plan: Plan) -> tuple[dict[str, Any], ...]:
+def _against_tolerance(plan: BenchmarkPlan) -> tuple[dict[str, Any], ...]:
     """True error, the bound that was stated and time, at every tolerance."""
     data = problem(*plan.exact)
     expected = truth(data, 4 * CHECKED, seed=1)
     return tuple(_at_tolerance(data, tolerance, expected) for tolerance in plan.tolerances)
 
 
-def _at_tolerance(data: Problem, tolerance: float, expected: Truth) -> dict[str, Any]:
+def _at_tolerance(data: LandscapeProblem, tolerance: float, expected: Truth) -> dict[str, Any]:
     call = partial(solve, data, metrics=("cross_entropy",), tolerance=tolerance)
     seconds, values = stopwatch(call, PATIENCE / 10)
     error, bound = expected.error(values.cross_entropy), values.attrs["error_bound"]
@@ -278,7 +278,7 @@ def _large(square: Square) -> dict[str, Any]:
     }
 
 
-def _second_grid(data: Problem) -> float:
+def _second_grid(data: LandscapeProblem) -> float:
     """Seconds of cross-entropy on another grid of a measure that has been compressed already."""
     compute = partial(
         landscape,
@@ -288,7 +288,7 @@ def _second_grid(data: Problem) -> float:
         progress=False,
     )
     compute(a=data.a, b=data.b)
-    other = Problem(data.x, data.y, 0.9 * data.a, 0.9 * data.b)
+    other = LandscapeProblem(data.x, data.y, 0.9 * data.a, 0.9 * data.b)
     (seconds,), found = stopwatch(partial(compute, a=other.a, b=other.b), 0)
     values = Values(found["cross_entropy"].values, None)
     require_equal(values, other, truth(other), "sweep")

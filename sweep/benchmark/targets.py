@@ -12,7 +12,7 @@ from sweep.benchmark.race import Timing
 
 
 @dataclass(frozen=True)
-class Target:
+class HeadlineNumber:
     """One such number.
 
     Attributes:
@@ -30,7 +30,7 @@ class Target:
     extrapolated: bool = False
 
 
-def against_sort(large: Mapping[str, Any]) -> list[Target]:
+def against_sort(large: Mapping[str, Any]) -> list[HeadlineNumber]:
     """The large problem in units of its yardsticks; empty if it was not measured."""
     if not large:
         return []
@@ -38,24 +38,30 @@ def against_sort(large: Mapping[str, Any]) -> list[Target]:
     beyond = large["memory"].get("beyond", math.nan) / (8 * both.size.n)
     size = words(both.size)
     return [
-        Target("both_per_sort", f"both metrics, {size}", both.seconds / sort, "x sort(x)"),
-        Target("loss_per_sort", f"loss alone, {size}", loss.seconds / sort, "x sort(x)"),
-        Target("both_per_sum", f"both metrics, {size}", both.seconds / large["sum_s"], "x x.sum()"),
-        Target("loss_per_sum", f"loss alone, {size}", loss.seconds / large["sum_s"], "x x.sum()"),
-        Target("sum", f"x.sum(), {size}", large["sum_s"], "s"),
-        Target("error", f"error / max(1, loss), {size}", both.error, ""),
-        Target("second_grid", f"loss, a second grid, {size}", large["second_grid_s"], "s"),
-        Target("memory", f"extra memory, {size}", beyond, "x 8n bytes"),
+        HeadlineNumber("both_per_sort", f"both metrics, {size}", both.seconds / sort, "x sort(x)"),
+        HeadlineNumber("loss_per_sort", f"loss alone, {size}", loss.seconds / sort, "x sort(x)"),
+        HeadlineNumber(
+            "both_per_sum", f"both metrics, {size}", both.seconds / large["sum_s"], "x x.sum()"
+        ),
+        HeadlineNumber(
+            "loss_per_sum", f"loss alone, {size}", loss.seconds / large["sum_s"], "x x.sum()"
+        ),
+        HeadlineNumber("sum", f"x.sum(), {size}", large["sum_s"], "s"),
+        HeadlineNumber("error", f"error / max(1, loss), {size}", both.error, ""),
+        HeadlineNumber("second_grid", f"loss, a second grid, {size}", large["second_grid_s"], "s"),
+        HeadlineNumber("memory", f"extra memory, {size}", beyond, "x 8n bytes"),
     ]
 
 
-def fastest_peer(name: str, what: str, timings: Sequence[Timing], ours: str = "sweep") -> Target:
+def fastest_peer(
+    name: str, what: str, timings: Sequence[Timing], ours: str = "sweep"
+) -> HeadlineNumber:
     """The seconds of the fastest peer over ours, on one problem; `what` says which."""
     own = next((t for t in timings if t.peer == ours), None)
     best = min((t for t in timings if t.peer in PEERS), key=lambda t: t.seconds, default=None)
     if own is None or best is None:
-        return Target(name, f"fastest peer / {ours}, {what}", math.nan, "times")
-    return Target(
+        return HeadlineNumber(name, f"fastest peer / {ours}, {what}", math.nan, "times")
+    return HeadlineNumber(
         name=name,
         text=f"{best.peer} / {ours}, {what}",
         value=best.seconds / own.seconds,
@@ -64,16 +70,16 @@ def fastest_peer(name: str, what: str, timings: Sequence[Timing], ours: str = "s
     )
 
 
-def milliseconds(name: str, what: str, timings: Sequence[Timing]) -> Target:
+def milliseconds(name: str, what: str, timings: Sequence[Timing]) -> HeadlineNumber:
     """Our own time on one problem."""
     seconds = next((t.seconds for t in timings if t.peer == "sweep"), math.nan)
-    return Target(name, f"sweep, {what}", 1e3 * seconds, "ms")
+    return HeadlineNumber(name, f"sweep, {what}", 1e3 * seconds, "ms")
 
 
-def per_point(timings: Sequence[Timing]) -> list[Target]:
+def per_point(timings: Sequence[Timing]) -> list[HeadlineNumber]:
     """Time over n at every n."""
     return [
-        Target(
+        HeadlineNumber(
             f"per_point_{t.size.n}", f"time / n, {words(t.size)}", 1e9 * t.seconds / t.size.n, "ns"
         )
         for t in timings

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @runtime_checkable
-class Found(Protocol):
+class ExperimentResult(Protocol):
     """What came of an experiment."""
 
     @property
@@ -29,7 +29,7 @@ class Found(Protocol):
         ...
 
 
-Result = TypeVar("Result", bound=Found)
+Result = TypeVar("Result", bound=ExperimentResult)
 
 
 def perform(

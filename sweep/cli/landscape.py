@@ -36,7 +36,7 @@ from sweep.cli.options import (
     memory_budget,
 )
 from sweep.cli.outputs import animate, draw, print_json, print_lines, require_outputs
-from sweep.cli.panels import Panel, Task, titled, whole
+from sweep.cli.panels import ComputedLandscape, LandscapeRequest, titled, whole
 from sweep.cli.source import File, Law, SketchFile, source
 from sweep.report.landscape import landscape_lines
 
@@ -97,7 +97,7 @@ def landscape(
     if animation is not None:
         _require_frames(asked, options)
     progress = False if quiet else None
-    task = Task(asked, budget, progress, options)
+    task = LandscapeRequest(asked, budget, progress, options)
     optima = figure is not None or animation is not None
     if out is not None and task.large(out):
         panels = [task.written(out, optima=optima, force=force)]
@@ -130,7 +130,7 @@ def _require_frames(asked: File | SketchFile | Law, options: dict[str, Any]) -> 
 
 
 def _draw(
-    panels: list[Panel],
+    panels: list[ComputedLandscape],
     figure: Path | None,
     animation: Path | None,
     progress: bool | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sweep
 from sweep.base.grid import Grid
-from sweep.cli.source import File, Law, Part, SketchFile
+from sweep.cli.source import File, Law, NamedData, SketchFile
 from sweep.landscapes.landscape import prepare
 from sweep.optima.records import Optimum
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-class Panel(NamedTuple):
+class ComputedLandscape(NamedTuple):
     """The landscape of one size, or of the file.
 
     Attributes:
@@ -27,14 +27,14 @@ class Panel(NamedTuple):
         on_disk: whether it is read from a store where it is used.
     """
 
-    part: Part
+    part: NamedData
     landscape: xr.Dataset
     optimum: Optimum | None
     on_disk: bool = False
 
 
 @dataclass(frozen=True)
-class Task:
+class LandscapeRequest:
     """What is to be computed.
 
     Attributes:
@@ -56,7 +56,7 @@ class Task:
         needed = grid.bytes_of(len(names) + ("accuracy" in names))
         return needed > self.budget and out.suffix == ".zarr" and len(self.asked.sizes) < 2
 
-    def panels(self, *, optima: bool) -> list[Panel]:
+    def panels(self, *, optima: bool) -> list[ComputedLandscape]:
         """The landscapes, in memory, and their optima if these are asked for."""
         found = []
         for part in self.asked.parts():
@@ -64,10 +64,10 @@ class Task:
             dataset = sweep.landscape(
                 part.data, memory_budget=self.budget, progress=self.progress, **self.options
             )
-            found.append(Panel(part, dataset, best))
+            found.append(ComputedLandscape(part, dataset, best))
         return found
 
-    def written(self, out: Path, *, optima: bool, force: bool) -> Panel:
+    def written(self, out: Path, *, optima: bool, force: bool) -> ComputedLandscape:
         """The landscape as a store, tile by tile."""
         from sweep.landscapes import out_of_core
 
@@ -79,7 +79,7 @@ class Task:
         dataset = out_of_core.landscape(
             prepared, out, self.budget, self.progress, force=force, attributes=_origin(self.asked)
         )
-        return Panel(part, dataset, best, on_disk=True)
+        return ComputedLandscape(part, dataset, best, on_disk=True)
 
 
 def _origin(asked: File | SketchFile | Law) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _origin(asked: File | SketchFile | Law) -> dict[str, Any]:
     return {"population": asked.law.name} | seed
 
 
-def whole(asked: File | SketchFile | Law, panels: list[Panel]) -> xr.Dataset:
+def whole(asked: File | SketchFile | Law, panels: list[ComputedLandscape]) -> xr.Dataset:
     """One dataset, which says what law it is of."""
     from sweep.landscapes.stack import stacked
 
@@ -100,12 +100,12 @@ def whole(asked: File | SketchFile | Law, panels: list[Panel]) -> xr.Dataset:
     return result
 
 
-def titled(panels: list[Panel]) -> list[tuple[str, xr.Dataset, Optimum]]:
+def titled(panels: list[ComputedLandscape]) -> list[tuple[str, xr.Dataset, Optimum]]:
     """What a figure of landscapes with their optima shows."""
     return [(p.part.title, _view(p), p.optimum) for p in panels if p.optimum is not None]
 
 
-def _view(panel: Panel) -> xr.Dataset:
+def _view(panel: ComputedLandscape) -> xr.Dataset:
     """What of a landscape is drawn: not all of one that is on disk, and nothing that is all nan."""
     shown = panel.landscape
     if panel.on_disk:

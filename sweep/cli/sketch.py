@@ -31,7 +31,7 @@ from sweep.cli.options import (
 from sweep.cli.outputs import print_json, require_apart
 from sweep.measure.sketch import archive
 from sweep.measure.sketch.hosts import Host, agreed, together
-from sweep.measure.sketch.schema import Terms, outward
+from sweep.measure.sketch.schema import Schema, outward
 from sweep.measure.sketch.sketch import Sketch
 from sweep.report.text import counted, filled, size
 
@@ -99,7 +99,7 @@ def sketch(
         found = everywhere(partial(_opened, shards, (x, y, weight), out, force=force))
         show = False if quiet or (host is not None and host.process) else None
         ends = given or outward(_ends(found, host, show))
-        made = _made(found, Terms.of(grid, ends, metric, tolerance), who, host, show)
+        made = _made(found, Schema.of(grid, ends, metric, tolerance), who, host, show)
         first = host is None or host.process == 0
         everywhere(lambda: _write(made, out, force=force) if first else None)
     if first:
@@ -161,7 +161,7 @@ def _ends(shards: Shards, host: Host | None, show: bool | None) -> tuple[float, 
 
 
 def _made(
-    shards: Shards, terms: Terms, who: Engine, host: Host | None, show: bool | None
+    shards: Shards, terms: Schema, who: Engine, host: Host | None, show: bool | None
 ) -> Sketch:
     """The sketch, by whoever is to make it."""
     from sweep.measure.sketch import builder, parallel

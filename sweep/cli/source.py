@@ -22,7 +22,7 @@ COLUMNS = ("x", "y", None)
 """Names of the columns x, y and weight unless others are given; None is as in `sweep.data.load`."""
 
 
-class Part(NamedTuple):
+class NamedData(NamedTuple):
     """What one landscape or optimum is of.
 
     Attributes:
@@ -50,11 +50,11 @@ class File:
 
     sizes: tuple[float, ...] = ()
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[NamedData]:
         """The sample in the file."""
         x, y, weight = self.columns
         sample = load(self.path, x=x, y=y, weight=weight)
-        yield Part(f"{self.path}: {len(sample)} points", f"n = {len(sample)}", sample)
+        yield NamedData(f"{self.path}: {len(sample)} points", f"n = {len(sample)}", sample)
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class SketchFile:
         """What is in the file."""
         return archive.read(self.path)
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[NamedData]:
         """The sketch, as it is called."""
         found = self.sketch
         what = f"{counted(found.n, 'point')} in {counted(len(found.parts), 'part')}"
         heading = filled(f"{self.path}: a sketch of {what}, which answers {found.scope}")
-        yield Part(heading, f"n = {found.n}", found)
+        yield NamedData(heading, f"n = {found.n}", found)
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ class Law:
 
     path: None = None
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[NamedData]:
         """A sample of each size, or the population."""
         for n in self.sizes:
             seed = "" if math.isinf(n) else f", seed {self.seed}"
             heading = f"{law_named(self.law.name, self.law.id)}: n = {size_text(n)}{seed}"
-            yield Part(filled(heading), size_title(n), sweep.sample(self.law, n, self.seed))
+            yield NamedData(filled(heading), size_title(n), sweep.sample(self.law, n, self.seed))
 
 
 def source(

@@ -43,7 +43,7 @@ FEW = ("uniform_logit(a=0.3,b=0.5)", 6, 7)
 """Law, size and seed of a sample of the second illustration's model, which a cut separates."""
 
 
-class Task(NamedTuple):
+class PathsRequest(NamedTuple):
     """What paths are followed on.
 
     Attributes:
@@ -166,7 +166,7 @@ def _require_none(columns: tuple[str, str, str | None], n: str | None, seed: int
 
 def _examples(
     number: int | None, validation: Path | None, columns: tuple[str, str, str | None]
-) -> Iterator[Task]:
+) -> Iterator[PathsRequest]:
     """The illustration that is asked for; or the second, and few points of its model."""
     watched = None if validation is None else _loaded(validation, columns)
     one = 2 if number is None else number
@@ -174,13 +174,15 @@ def _examples(
         raise UsageError(f"--illustration={one}: there are 1, 2 and 3")
     sample = illustration(one)
     heading = f"Illustration {one}: {len(sample)} points"
-    yield Task(f"paths_illustration{one}", heading, sample, watched)
+    yield PathsRequest(f"paths_illustration{one}", heading, sample, watched)
     if number is None:
         law, n, seed = FEW
         few = sweep.sample(law, n, seed)
         judge = "illustration 2" if validation is None else str(validation)
         heading = f"{n} points of the same model, watched on {judge}: {law}, seed {seed}"
-        yield Task("paths_few", filled(heading), few, sample if watched is None else watched)
+        yield PathsRequest(
+            "paths_few", filled(heading), few, sample if watched is None else watched
+        )
 
 
 def _given(
@@ -190,7 +192,7 @@ def _given(
     n: str | None,
     seed: int | None,
     validation: Path | None,
-) -> Task:
+) -> PathsRequest:
     """The data, or the law, that is asked for."""
     asked = source(data, columns, population, n, seed)
     if isinstance(asked, SketchFile):
@@ -202,7 +204,7 @@ def _given(
     (part,) = asked.parts()
     assert isinstance(part.data, Sample | Population)
     watched = None if validation is None else _loaded(validation, columns)
-    return Task("paths", part.heading, part.data, watched)
+    return PathsRequest("paths", part.heading, part.data, watched)
 
 
 def _loaded(path: Path, columns: tuple[str, str, str | None]) -> Sample:
@@ -225,7 +227,7 @@ def _start(text: str) -> tuple[float, float]:
     return a, b
 
 
-def _files(task: Task) -> list[str]:
+def _files(task: PathsRequest) -> list[str]:
     """Names of what is written for a task, in the order of `_write`."""
     figures = ["", "_steps"] + (["_validation"] if task.validation is not None else [])
     return [f"{task.name}.nc", *(f"{task.name}{kind}.png" for kind in figures)]
@@ -255,7 +257,7 @@ def _write(
             figures.write_movie(movie, next(remaining), progress=progress)
 
 
-def _print(tasks: Sequence[Task], found: Sequence[Paths], written: Sequence[Path]) -> None:
+def _print(tasks: Sequence[PathsRequest], found: Sequence[Paths], written: Sequence[Path]) -> None:
     from sweep.report.paths import path_lines
 
     for task, one in zip(tasks, found, strict=True):
@@ -266,7 +268,9 @@ def _print(tasks: Sequence[Task], found: Sequence[Paths], written: Sequence[Path
         print(f"written: {path}")
 
 
-def _print_json(tasks: Sequence[Task], found: Sequence[Paths], written: Sequence[Path]) -> None:
+def _print_json(
+    tasks: Sequence[PathsRequest], found: Sequence[Paths], written: Sequence[Path]
+) -> None:
     documents = [
         {"name": task.name} | one.to_dict() for task, one in zip(tasks, found, strict=True)
     ]

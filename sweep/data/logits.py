@@ -22,7 +22,7 @@ SPREAD = 0.5
 """Logits that all lie in [0, 1] are taken for probabilities if they differ by this much."""
 
 
-class Odds(NamedTuple):
+class Logits(NamedTuple):
     """Logits, all of them finite.
 
     Attributes:
@@ -38,7 +38,7 @@ class Odds(NamedTuple):
     taken_for: float
 
 
-def of_logits(name: str, values: ArrayLike, where: Where) -> Odds:
+def of_logits(name: str, values: ArrayLike, where: Where) -> Logits:
     """Logits: one for each sample, or one for each of its classes, up to a constant.
 
     Raises:
@@ -60,7 +60,7 @@ def of_logits(name: str, values: ArrayLike, where: Where) -> Odds:
     return _of_several(given, unit)
 
 
-def of_probabilities(name: str, values: ArrayLike, where: Where, clip: float | None) -> Odds:
+def of_probabilities(name: str, values: ArrayLike, where: Where, clip: float | None) -> Logits:
     """Logits of probabilities: of class 1, or one for each class.
 
     Where both classes have one, 1 - 1e-20 is not 1: the other says by how much it is less.
@@ -123,15 +123,15 @@ def _farthest(unit: float) -> float:
     return float(np.log1p(-unit) - np.log(unit))
 
 
-def _of_two(logits: Float[np.ndarray, " n"], columns: int, unit: float) -> Odds:
+def _of_two(logits: Float[np.ndarray, " n"], columns: int, unit: float) -> Logits:
     exact = np.isinf(logits)
     if not exact.any():
-        return Odds(logits, columns, exact, np.nan)
+        return Logits(logits, columns, exact, np.nan)
     settled = np.where(exact, np.copysign(_farthest(unit), logits), logits)
-    return Odds(settled, columns, exact, unit)
+    return Logits(settled, columns, exact, unit)
 
 
-def _clipped(odds: Odds, clip: float | None) -> Odds:
+def _clipped(odds: Logits, clip: float | None) -> Logits:
     if clip is None:
         return odds
     most = _farthest(clip)
@@ -140,10 +140,10 @@ def _clipped(odds: Odds, clip: float | None) -> Odds:
     return odds._replace(logits=np.clip(far, -most, most), taken_for=float(clip))
 
 
-def _of_several(logits: Float[np.ndarray, "n k"], unit: float) -> Odds:
+def _of_several(logits: Float[np.ndarray, "n k"], unit: float) -> Logits:
     exact = np.asarray(np.isinf(logits).any(axis=1))
     if not exact.any():
-        return Odds(logits, logits.shape[1], exact, np.nan)
+        return Logits(logits, logits.shape[1], exact, np.nan)
     rows = logits[exact]
     sure = (rows == np.inf).any(axis=1, keepdims=True)
     rows = np.where(sure, np.where(rows == np.inf, 0.0, -np.inf), rows)
@@ -151,7 +151,7 @@ def _of_several(logits: Float[np.ndarray, "n k"], unit: float) -> Odds:
     total = largest + np.log(np.exp(rows - largest).sum(axis=1, keepdims=True))
     settled = logits.copy()
     settled[exact] = np.where(rows == -np.inf, total + np.log(unit), rows)
-    return Odds(settled, logits.shape[1], exact, unit)
+    return Logits(settled, logits.shape[1], exact, unit)
 
 
 def _require_logits(name: str, values: Float[np.ndarray, "n ..."]) -> None:

@@ -36,7 +36,7 @@ AT_ONCE = 2**26
 """Bytes of a block at most, columns that are not asked for included where they must be read."""
 
 
-class Layout(NamedTuple):
+class ArrayLayout(NamedTuple):
     """How an array lies in a file.
 
     Attributes:
@@ -111,12 +111,12 @@ def _spans(n: int, rows: int) -> Iterator[range]:
     return (range(first, min(first + rows, n)) for first in range(0, n, rows))
 
 
-def _rows_at_once(rows: int, layout: Layout) -> int:
+def _rows_at_once(rows: int, layout: ArrayLayout) -> int:
     width = layout.dtype.itemsize * math.prod(layout.shape[1:])
     return max(1, min(rows, AT_ONCE // max(1, width)))
 
 
-def _layout(file: BufferedIOBase, size: int) -> Layout:
+def _layout(file: BufferedIOBase, size: int) -> ArrayLayout:
     """Reads the header at the beginning of a file of so many bytes."""
     require_npy(file.read(len(npy.MAGIC_PREFIX)))
     version = tuple(file.read(2))
@@ -126,7 +126,7 @@ def _layout(file: BufferedIOBase, size: int) -> Layout:
         raise InputError(f"is damaged: {' '.join(str(error).split())}") from None
     if dtype.hasobject:
         raise InputError("holds Python objects, which are never loaded")
-    layout = Layout(dtype, shape, fortran, file.tell())
+    layout = ArrayLayout(dtype, shape, fortran, file.tell())
     if layout.end > size:
         raise _cut_off(layout)
     return layout
@@ -146,11 +146,11 @@ def _read_header(
     return dtype, shape, fortran
 
 
-def _cut_off(layout: Layout) -> InputError:
+def _cut_off(layout: ArrayLayout) -> InputError:
     return InputError(f"is damaged: it ends before the last of its {layout.shape[0]} rows")
 
 
-def _npy_header(layout: Layout, choice: Choice) -> Header:
+def _npy_header(layout: ArrayLayout, choice: Choice) -> Header:
     dtype, shape = layout.dtype, layout.shape
     names = npy_columns(dtype, shape)
     if dtype.names is not None and len(shape) != 1:
@@ -171,7 +171,9 @@ def _types(kinds: Mapping[str, np.dtype], rows: int) -> dict[str, str]:
     return {name: dtype.newbyteorder("=").name for name, dtype in kinds.items()}
 
 
-def _records(file: BufferedIOBase, layout: Layout, names: tuple[str, ...], block: range) -> Table:
+def _records(
+    file: BufferedIOBase, layout: ArrayLayout, names: tuple[str, ...], block: range
+) -> Table:
     """Columns of an array whose rows lie one after the other; reads on from where it is."""
     rows = _block(file, layout, len(block))
     if layout.dtype.names is not None:
@@ -180,7 +182,9 @@ def _records(file: BufferedIOBase, layout: Layout, names: tuple[str, ...], block
     return {name: rows[:, columns.index(name)] for name in names}
 
 
-def _columns(file: BufferedIOBase, layout: Layout, names: tuple[str, ...], block: range) -> Table:
+def _columns(
+    file: BufferedIOBase, layout: ArrayLayout, names: tuple[str, ...], block: range
+) -> Table:
     """Columns of an array that lie one after the other."""
     columns = npy_columns(layout.dtype, layout.shape)
     table: Table = {}
@@ -191,7 +195,7 @@ def _columns(file: BufferedIOBase, layout: Layout, names: tuple[str, ...], block
     return table
 
 
-def _block(file: BufferedIOBase, layout: Layout, rows: int) -> Shaped[np.ndarray, "m ..."]:
+def _block(file: BufferedIOBase, layout: ArrayLayout, rows: int) -> Shaped[np.ndarray, "m ..."]:
     """The next rows of an array.
 
     Raises:
@@ -207,7 +211,7 @@ def _block(file: BufferedIOBase, layout: Layout, rows: int) -> Shaped[np.ndarray
     return made
 
 
-Members = dict[str, tuple[BufferedIOBase, Layout]]
+Members = dict[str, tuple[BufferedIOBase, ArrayLayout]]
 """Arrays of an archive, open behind their headers, by column."""
 
 

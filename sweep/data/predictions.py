@@ -31,7 +31,7 @@ from sweep.data.columns import (
 )
 from sweep.data.labels import classes as classes_of
 from sweep.data.labels import labels
-from sweep.data.logits import Odds, of_logits, of_probabilities, scores
+from sweep.data.logits import Logits, of_logits, of_probabilities, scores
 from sweep.data.prediction_columns import Selection, columns, selection
 from sweep.data.sample import Sample
 
@@ -229,7 +229,7 @@ def _of_table(
 
 def _odds(
     logits: ArrayLike | None, probabilities: ArrayLike | None, clip: float | None, naming: Naming
-) -> Odds:
+) -> Logits:
     if clip is not None and not (isinstance(clip, Real) and 0 < clip < 0.5):
         raise InputError(f"clip={clip}: a probability between 0 and 0.5 is needed")
     if probabilities is None:

@@ -32,7 +32,7 @@ File = str | os.PathLike[str]
 Made = TypeVar("Made")
 
 
-class Rows(NamedTuple):
+class ShardRows(NamedTuple):
     """Some rows of a shard, in its order.
 
     Attributes:
@@ -92,7 +92,7 @@ class Shards:
             raise InputError(f"{found[0]}: has no rows{others}; at least one point is needed")
         return cls(found, (x, y, wanted["weight"] if weighted[0] else None), weighted[0])
 
-    def batches(self, shard: int, rows: int = ROWS) -> Iterator[Rows]:
+    def batches(self, shard: int, rows: int = ROWS) -> Iterator[ShardRows]:
         """The rows of one file from the first to the last, in constant memory.
 
         Args:
@@ -170,12 +170,12 @@ class Shards:
                 yield made
                 first += count
 
-    def _rows(self, table: Table, first: int) -> Rows:
+    def _rows(self, table: Table, first: int) -> ShardRows:
         _, y, weight = self.columns
         where = partial(_where, first)
         x = self._inputs(table, first)
         labels = _labels(y, table[y], where)
-        return Rows(
+        return ShardRows(
             x, labels, None if weight is None else _weights(weight, table[weight], where), first
         )
 

@@ -9,17 +9,17 @@ from sweep.data.predictions import Predictions
 from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, entropy, losses, mean
-from sweep.diagnosis.temperature import Rows, temperature_optimum
+from sweep.diagnosis.temperature import WeightedRows, temperature_optimum
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import cross_entropy_optimum
-from sweep.optima.records import CrossEntropyOptimum, Status
+from sweep.optima.records import CrossEntropyOptimum, OptimumStatus
 
-SEPARATED = (Status.separated, Status.quasi_separated)
+SEPARATED = (OptimumStatus.separated, OptimumStatus.quasi_separated)
 """Statuses of classes that a cut separates, so that the slope has no bound."""
 
 
 @dataclass(frozen=True)
-class Split:
+class LossDecomposition:
     """Cross-entropies of a classifier, as it is and recalibrated.
 
     Attributes:
@@ -44,12 +44,12 @@ class Split:
     b: float
     slope_alone: float
     intercept_alone: float
-    status: Status
+    status: OptimumStatus
 
 
 def split(
     predictions: Predictions, found: CrossEntropyOptimum | TemperatureOptimum | None = None
-) -> Split:
+) -> LossDecomposition:
     """The split of the loss.
 
     Args:
@@ -70,12 +70,12 @@ def split(
 
 def _of_two(
     predictions: Predictions, found: CrossEntropyOptimum | None, as_is: float, chance: float
-) -> Split:
+) -> LossDecomposition:
     measure = Measure.from_sample(predictions.sample)
     found = found or cross_entropy_optimum(measure)
     a, by_slope = slope_alone(measure)
     b, by_intercept = intercept_alone(measure)
-    return Split(
+    return LossDecomposition(
         as_is=as_is,
         by_slope=min(by_slope, as_is),
         by_intercept=min(by_intercept, as_is),
@@ -91,8 +91,8 @@ def _of_two(
 
 def _of_several(
     predictions: Predictions, found: TemperatureOptimum, as_is: float, chance: float
-) -> Split:
+) -> LossDecomposition:
     unbounded = found.status in SEPARATED
-    a = Rows.of(predictions).direction * math.inf if unbounded else found.a
+    a = WeightedRows.of(predictions).direction * math.inf if unbounded else found.a
     value = min(found.value, as_is)
-    return Split(as_is, value, as_is, value, chance, a, 0.0, a, 0.0, found.status)
+    return LossDecomposition(as_is, value, as_is, value, chance, a, 0.0, a, 0.0, found.status)

@@ -16,7 +16,7 @@ from sweep.data.history import History
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap.binary import Replicates, bootstrap
 from sweep.diagnosis.bootstrap.multiclass import bootstrap_several
-from sweep.diagnosis.decomposition import Split, split
+from sweep.diagnosis.decomposition import LossDecomposition, split
 from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.findings.rules import findings, require_codes
@@ -43,7 +43,7 @@ from sweep.diagnosis.scores import (
 from sweep.diagnosis.temperature import temperature_optimum
 from sweep.diagnosis.thresholds import threshold
 from sweep.optima.optimum import optimum
-from sweep.optima.records import Optimum, Status
+from sweep.optima.records import Optimum, OptimumStatus
 
 REPLICATES = 1000
 """Bootstrap samples."""
@@ -158,7 +158,7 @@ Interval = Callable[[float, str], Estimate]
 def _measured(
     predictions: Predictions,
     found: Optimum | TemperatureOptimum,
-    every: Split,
+    every: LossDecomposition,
     replicates: int,
     seed: int,
 ) -> Diagnosis:
@@ -216,7 +216,9 @@ def _baselines(predictions: Predictions, numbers: Scores, estimate: Interval) ->
     return Baselines(base_rate, math.log(k), majority)
 
 
-def _recalibration(predictions: Predictions, every: Split, estimate: Interval) -> Recalibration:
+def _recalibration(
+    predictions: Predictions, every: LossDecomposition, estimate: Interval
+) -> Recalibration:
     """The split of the loss.
 
     A refit of any sample saves something, so that no bootstrap interval of it reaches 0, where that
@@ -229,7 +231,7 @@ def _recalibration(predictions: Predictions, every: Split, estimate: Interval) -
         found = estimate(value, name)
         return found.reaching(0.0) if within_chance(predictions, value, parameters) else found
 
-    finite = every.status is Status.finite
+    finite = every.status is OptimumStatus.finite
     unbounded = Estimate.without(math.nan, UNBOUNDED)
     intercept = unbounded
     if not binary:

@@ -18,10 +18,10 @@ import numpy as np
 from sweep.base.errors import InputError
 from sweep.data.predictions import Predictions
 from sweep.data.sample import Sample
-from sweep.diagnosis.decomposition import Split
+from sweep.diagnosis.decomposition import LossDecomposition
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
-from sweep.diagnosis.temperature import Rows
+from sweep.diagnosis.temperature import WeightedRows
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import softplus
 from sweep.optima.optimum import cross_entropy_optimum
@@ -63,7 +63,7 @@ ADVICE = {
 
 def judge(
     predictions: Predictions,
-    every: Split,
+    every: LossDecomposition,
     *,
     fitted: object = None,
     platt: object = None,
@@ -223,7 +223,7 @@ class _Judge:
     """
 
     predictions: Predictions
-    every: Split
+    every: LossDecomposition
     fit: _Fit
     bounds: tuple[float, ...]
 
@@ -361,7 +361,7 @@ def _cross_entropy(predictions: Predictions, a: float, b: float) -> float:
     """Of sigmoid(a z + b) or softmax(a z), in nats."""
     if predictions.binary:
         return _of_sample(predictions.sample, a, b)
-    rows = Rows.of(predictions)
+    rows = WeightedRows.of(predictions)
     return rows.at(a * rows.unit).loss
 
 

@@ -73,7 +73,7 @@ def _at_zero(measure: Measure) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class At:
+class LineDerivatives:
     """Cross-entropy somewhere on a line, as sums of mass."""
 
     loss: float
@@ -112,13 +112,13 @@ class _Line:
         sign = np.concatenate([np.full(len(zero), -1.0), np.full(len(one), 1.0)])
         return cls(mass, sign, signed)
 
-    def at(self, t: float) -> At:
+    def at(self, t: float) -> LineDerivatives:
         margin = self.direction * t + self.offset
         tail = np.exp(-np.abs(margin))
         wrong = np.where(margin >= 0, tail, 1.0) / (1.0 + tail)
         pull = self.mass * wrong * self.direction
         curve = self.mass * self.direction**2 * (tail / (1.0 + tail) ** 2)
-        return At(
+        return LineDerivatives(
             loss=float(np.sum(self.mass * (np.maximum(-margin, 0.0) + np.log1p(tail)))),
             gradient=-float(np.sum(pull)),
             curvature=float(np.sum(curve)),
@@ -126,7 +126,7 @@ class _Line:
         )
 
 
-def least(of: Callable[[float], At], t: float, low: float, high: float) -> float:
+def least(of: Callable[[float], LineDerivatives], t: float, low: float, high: float) -> float:
     """Where the loss is least between two ends, by Newton's method inside a bracket.
 
     The gradient rises, so its sign says on which side the minimum is; a step that leaves what is

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sweep.base.records import plain
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.estimate import Estimate
-from sweep.optima.records import Optimum, Status
+from sweep.optima.records import Optimum, OptimumStatus
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -194,7 +194,7 @@ class TemperatureOptimum:
     a: float
     value: float
     gradient: float
-    status: Status
+    status: OptimumStatus
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ class Diagnosis:
         return "\n".join([head, *(f"  {one.severity}: {one.code}" for one in self.findings)])
 
     @property
-    def optimum_status(self) -> Status:
+    def optimum_status(self) -> OptimumStatus:
         """Whether cross-entropy has an optimum over (a, b)."""
         found = self.optimum
         return found.status if isinstance(found, TemperatureOptimum) else found.cross_entropy.status

@@ -19,9 +19,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.one_parameter import At, least
+from sweep.diagnosis.one_parameter import LineDerivatives, least
 from sweep.diagnosis.report import TemperatureOptimum
-from sweep.optima.records import Status
+from sweep.optima.records import OptimumStatus
 
 AT_ONCE = 2**17
 """Logits that are taken at once, 1 MiB, so that what is made of them stays in a cache."""
@@ -39,11 +39,11 @@ def temperature_optimum(predictions: Predictions) -> TemperatureOptimum:
     Args:
         predictions: of several classes.
     """
-    return Rows.of(predictions).optimum
+    return WeightedRows.of(predictions).optimum
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class WeightedRows:
     """Samples of several classes that have weight.
 
     Attributes:
@@ -59,7 +59,7 @@ class Rows:
     unit: float
 
     @classmethod
-    def of(cls, predictions: Predictions) -> Rows:
+    def of(cls, predictions: Predictions) -> WeightedRows:
         """Those of some predictions."""
         kept = predictions.with_weight
         z, mass = kept.logits, kept.mass / np.max(kept.mass)
@@ -67,18 +67,18 @@ class Rows:
         unit = float(np.ldexp(1.0, exponent))
         return cls(z / unit, kept.y, mass / np.sum(mass), unit)
 
-    def drawn(self, count: Float[np.ndarray, " n"]) -> Rows:
+    def drawn(self, count: Float[np.ndarray, " n"]) -> WeightedRows:
         """The rows as often as they were drawn, those that were drawn at all."""
         kept = count > 0
         mass = self.mass[kept] * count[kept]
-        return Rows(self.z[kept], self.y[kept], mass / np.sum(mass), self.unit)
+        return WeightedRows(self.z[kept], self.y[kept], mass / np.sum(mass), self.unit)
 
-    def at(self, t: float) -> At:
+    def at(self, t: float) -> LineDerivatives:
         """Cross-entropy at a slope per unit, and its derivatives."""
         sums = np.zeros(4)
         for part, terms in self.each(lambda d, y: _terms(d, y, t)):
             sums += [self.mass[part] @ term for term in terms]
-        return At(*sums.tolist())
+        return LineDerivatives(*sums.tolist())
 
     def losses(self, t: float) -> Float[np.ndarray, " n"]:
         """Cross-entropy of each row in nats, at a slope per unit."""
@@ -106,14 +106,16 @@ class Rows:
         return float(min(low for low, _ in found)), float(max(high for _, high in found))
 
     @property
-    def status(self) -> Status:
+    def status(self) -> OptimumStatus:
         """Whether there is a finite optimum."""
         low, high = self.ends
         if low == high == 0:
-            return Status.constant_x
+            return OptimumStatus.constant_x
         if low < 0 < high:
-            return Status.finite
-        return Status.quasi_separated if self.mass @ self.ties > 0 else Status.separated
+            return OptimumStatus.finite
+        return (
+            OptimumStatus.quasi_separated if self.mass @ self.ties > 0 else OptimumStatus.separated
+        )
 
     @property
     def direction(self) -> int:
@@ -139,13 +141,13 @@ class Rows:
             return math.nan
         some = slice(None, None, len(self.z) // FEW)
         mass = self.mass[some] / np.sum(self.mass[some])
-        return Rows(self.z[some], self.y[some], mass, 1.0).optimum.a
+        return WeightedRows(self.z[some], self.y[some], mass, 1.0).optimum.a
 
     @cached_property
     def optimum(self) -> TemperatureOptimum:
         """That of cross-entropy."""
         status = self.status
-        if status is not Status.finite:
+        if status is not OptimumStatus.finite:
             return TemperatureOptimum(math.nan, float(self.mass @ self.ties), math.nan, status)
         # Turned so that the best slope is not negative.
         turn = -1.0 if self.at(0.0).gradient > 0 else 1.0

@@ -31,7 +31,7 @@ FOLDED = "no estimate of the variance of a cross-validation is unbiased"
 """Bengio & Grandvalet 2004, J. Mach. Learn. Res. 5."""
 
 
-class Walk(NamedTuple):
+class ThresholdMove(NamedTuple):
     """The move of the threshold away from 0.5 with the most evidence.
 
     Attributes:
@@ -88,7 +88,7 @@ def threshold(predictions: Predictions, best: AccuracyOptimum, seed: int = 0) ->
     )
 
 
-def walk(predictions: Predictions, least: float) -> Walk:
+def walk(predictions: Predictions, least: float) -> ThresholdMove:
     """The move with the most evidence of those that gain at least `least` of accuracy."""
     ordered = _Ordered.of(predictions)
     upward = _best_move(ordered.z[ordered.zero :], -ordered.gain[ordered.zero :], ordered, least)
@@ -97,14 +97,14 @@ def walk(predictions: Predictions, least: float) -> Walk:
     return max(upward, downward, key=lambda move: move.evidence)
 
 
-def moved(predictions: Predictions, cut: float) -> Walk:
+def moved(predictions: Predictions, cut: float) -> ThresholdMove:
     """The move of the threshold to one cut of the logit."""
     ordered = _Ordered.of(predictions)
     at = int(np.searchsorted(ordered.z, cut, side="right"))
     between = ordered.gain[min(at, ordered.zero) : max(at, ordered.zero)]
     gain = float(np.sum(between)) * (1 if at < ordered.zero else -1)
     spread = math.sqrt(float(np.sum(between**2)))
-    return Walk(gain / ordered.total, gain / spread if spread else 0.0)
+    return ThresholdMove(gain / ordered.total, gain / spread if spread else 0.0)
 
 
 def _best_move(
@@ -112,15 +112,15 @@ def _best_move(
     gain: Float[np.ndarray, " m"],
     ordered: _Ordered,
     least: float,
-) -> Walk:
+) -> ThresholdMove:
     """Of samples in the order in which the threshold passes them, with what passing each gains."""
     if len(z) == 0:
-        return Walk(0.0, 0.0)
+        return ThresholdMove(0.0, 0.0)
     total, spread = np.cumsum(gain), np.sqrt(np.cumsum(gain**2))
     allowed = (total >= least * ordered.total) & (total > 0) & np.append(z[1:] != z[:-1], True)
     evidence = np.divide(total, spread, out=np.zeros_like(total), where=allowed)
     best = int(np.argmax(evidence))
-    return Walk(float(total[best]) / ordered.total, float(evidence[best]))
+    return ThresholdMove(float(total[best]) / ordered.total, float(evidence[best]))
 
 
 def _nearest(best: AccuracyOptimum) -> float:

@@ -43,7 +43,7 @@ SMALLEST = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class CompressedMetric:
     """A smooth metric over the grid of a plan, to be had part by part.
 
     The cells of a part depend on which part it is, and on nothing that was asked for before: what

@@ -41,7 +41,7 @@ PADDING_STEP = 64
 """Rows are padded to a multiple of this, which bounds the number of shapes to compile for."""
 
 
-class Block(NamedTuple):
+class PointBlock(NamedTuple):
     """Rows of points on the device, padded to one of few shapes (r, m).
 
     Attributes:
@@ -55,7 +55,7 @@ class Block(NamedTuple):
     mass: Float[Array, "r m"] | None
 
 
-class Sums(NamedTuple):
+class CompensatedSums(NamedTuple):
     """Sums with what rounding took from them (Neumaier 1974)."""
 
     value: Float[Array, "*k"]
@@ -63,7 +63,7 @@ class Sums(NamedTuple):
 
 
 def integral(
-    loss: Loss, rows: Block, a: Float[Array, ""], b: Float[Array, ""], *, good: int
+    loss: Loss, rows: PointBlock, a: Float[Array, ""], b: Float[Array, ""], *, good: int
 ) -> Float[Array, " r"]:
     """Sum of loss(a*x + b) * mass over each row of points, for one (a, b).
 
@@ -207,16 +207,16 @@ class _Blocks:
         fits = _columns(points) * len(points) * np.dtype(dtype).itemsize <= room
         self._kept = list(self._send()) if fits else None
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[PointBlock]:
         return self._send() if self._kept is None else iter(self._kept)
 
-    def _send(self) -> Iterator[Block]:
+    def _send(self) -> Iterator[PointBlock]:
         x, mass = self._points.x, self._points.mass
         for start in range(0, len(x), self._open.size):
             part = slice(start, start + self._open.size)
             count = len(x[part])
             full = count == self._open.size
-            yield Block(
+            yield PointBlock(
                 self._sent(x[part], 0.0),
                 self._open if full else self._sent(np.full(count, np.inf), -np.inf),
                 None if mass is None else self._sent(mass[part], 0.0),
@@ -314,7 +314,7 @@ def _tile(
     """Sum over the passes in the cells of a tile."""
     cells = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
     zeros = jnp.zeros(b.shape, jnp.float64)
-    sums = Sums(zeros, zeros)
+    sums = CompensatedSums(zeros, zeros)
     for loss, points, share in passes:
         good, left = profile(loss).good, len(points)
         for block in blocks[points]:
@@ -328,28 +328,30 @@ def _tile(
 
 @partial(jax.jit, static_argnames=("loss", "good"))
 def _add(
-    sums: Sums,
+    sums: CompensatedSums,
     a: Float[Array, " p"],
     b: Float[Array, "p q"],
-    block: Block,
+    block: PointBlock,
     share: Float[Array, ""] | float,
     *,
     loss: Loss,
     good: int,
-) -> Sums:
+) -> CompensatedSums:
     def over_rows(a: Float[Array, ""], b: Float[Array, ""]) -> Float[Array, " r"]:
         return integral(loss, block, a, b, good=good)
 
     over_b = jax.vmap(over_rows, in_axes=(None, 0))
     rows = jax.vmap(over_b)(a, b).astype(jnp.float64)
     zero = jnp.zeros((), jnp.float64)
-    whole = lax.reduce(Sums(rows, jnp.zeros_like(rows)), Sums(zero, zero), _join, (2,))
-    return _join(sums, Sums(share * whole.value, share * whole.lost))
+    whole = lax.reduce(
+        CompensatedSums(rows, jnp.zeros_like(rows)), CompensatedSums(zero, zero), _join, (2,)
+    )
+    return _join(sums, CompensatedSums(share * whole.value, share * whole.lost))
 
 
-def _join(one: Sums, other: Sums) -> Sums:
+def _join(one: CompensatedSums, other: CompensatedSums) -> CompensatedSums:
     """The sum of two sums that are >= 0. An infinite sum has lost nothing."""
     value = one.value + other.value
     large, small = jnp.maximum(one.value, other.value), jnp.minimum(one.value, other.value)
     lost = jnp.where(jnp.isfinite(value), (large - value) + small, 0.0)
-    return Sums(value, one.lost + other.lost + lost)
+    return CompensatedSums(value, one.lost + other.lost + lost)

@@ -25,9 +25,9 @@ from sweep.populations import Population
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sweep.landscapes.prepare import Task
+    from sweep.landscapes.prepare import LandscapeTask
     from sweep.landscapes.prepared import Prepared
-    from sweep.landscapes.smooth import Part
+    from sweep.landscapes.smooth import GridPart
 
 METHODS = ("auto", "direct", "compressed")
 DTYPES = ("float64", "float32")
@@ -181,7 +181,7 @@ def _task(
     progress: bool | None,
     *,
     reuse: bool,
-) -> Task:
+) -> LandscapeTask:
     """The arguments, understood."""
     grid = Grid(axis(a, "a"), axis(b, "b"))
     wanted = _wanted(metrics)
@@ -194,13 +194,17 @@ def _task(
     if not 0 < _number("tolerance", tolerance) < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
     # jax takes a second to load: the first call pays for it, `import sweep` does not.
-    from sweep.landscapes.prepare import Task
+    from sweep.landscapes.prepare import LandscapeTask
 
-    return Task(grid, tuple(wanted), tolerance, method, dtype, memory_budget, progress, reuse)
+    return LandscapeTask(
+        grid, tuple(wanted), tolerance, method, dtype, memory_budget, progress, reuse
+    )
 
 
 def _prepared(
-    task: Task, data: Sample | Sketch | Measure | Population | Batch | tuple, model: Slice | None
+    task: LandscapeTask,
+    data: Sample | Sketch | Measure | Population | Batch | tuple,
+    model: Slice | None,
 ) -> Prepared:
     if model is None:
         return task.of_line(data)
@@ -208,7 +212,7 @@ def _prepared(
     return task.of_model(model, as_batch(data))
 
 
-def _labelled(prepared: Prepared, found: Part) -> xr.Dataset:
+def _labelled(prepared: Prepared, found: GridPart) -> xr.Dataset:
     import xarray as xr
 
     attributes = prepared.variables

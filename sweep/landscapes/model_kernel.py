@@ -36,7 +36,7 @@ COMPILED = 16
 """Models, each with its metrics, that stay compiled for the next call."""
 
 
-class Block(NamedTuple):
+class SampleBlock(NamedTuple):
     """Samples on the device; those of mass 0 are padding, or count for nothing anyway."""
 
     x: Shaped[Array, "m ..."]
@@ -44,7 +44,7 @@ class Block(NamedTuple):
     mass: Float[Array, " m"]
 
 
-class Sums(NamedTuple):
+class CellSums(NamedTuple):
     """What a block adds in a cell, and its first sample whose logit is nan, -1 if there is none."""
 
     terms: tuple[Float[Array, " *cells"], ...]
@@ -56,10 +56,10 @@ def cell_sums(
     terms: tuple[Term, ...],
     origin: Params,
     directions: tuple[Params, Params],
-    block: Block,
+    block: SampleBlock,
     a: Float[Array, ""],
     b: Float[Array, ""],
-) -> Sums:
+) -> CellSums:
     """Sums of mass * term(z, y), z = logit(params(a, b), x), over a block, for one (a, b)."""
     params = place(origin, directions, a, b)
     z = jax.vmap(partial(logit, params))(block.x).astype(block.y.dtype)
@@ -70,7 +70,7 @@ def cell_sums(
 
     undefined = counts & jnp.isnan(z)
     first = jnp.where(jnp.any(undefined), jnp.argmax(undefined), -1)
-    return Sums(tuple(total(term) for term in terms), first)
+    return CellSums(tuple(total(term) for term in terms), first)
 
 
 def evaluate(
@@ -139,7 +139,7 @@ LINEAR = Slice(_linear, (0.0, 0.0, 1.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
 @lru_cache(maxsize=COMPILED)
 def _compiled(
     logit: Logit, summed: tuple[Smooth | PerSample, ...], counting: bool
-) -> Callable[..., Sums]:
+) -> Callable[..., CellSums]:
     """`cell_sums` over a tile of cells: the sums of each metric, then the confusion masses."""
     terms = tuple(_term(metric) for metric in summed) + (CONFUSION if counting else ())
     over_cells = jax.vmap(
@@ -210,17 +210,17 @@ class _Blocks:
         fits = len(batch) * (_item_bytes(batch, dtype) + 2 * size) <= room
         self._kept = list(self._send()) if fits else None
 
-    def __iter__(self) -> Iterator[tuple[Span, Block]]:
+    def __iter__(self) -> Iterator[tuple[Span, SampleBlock]]:
         return self._send() if self._kept is None else iter(self._kept)
 
-    def _send(self) -> Iterator[tuple[Span, Block]]:
+    def _send(self) -> Iterator[tuple[Span, SampleBlock]]:
         batch = self._batch
         for span in self._spans:
             rows = span.numbers
             x = batch.x[rows]
             x = _cast("x", x, self._dtype) if x.dtype.kind == "f" else x
             y = batch.y[rows].astype(self._dtype)
-            yield span, Block(jnp.asarray(x), jnp.asarray(y), jnp.asarray(self._mass(span)))
+            yield span, SampleBlock(jnp.asarray(x), jnp.asarray(y), jnp.asarray(self._mass(span)))
 
     def _masses(self) -> tuple[float, float]:
         """Masses of class 0 and class 1."""
@@ -253,7 +253,7 @@ def _kind(batch: Batch, dtype: str) -> np.dtype:
 
 
 def _tile(
-    function: Callable[..., Sums],
+    function: Callable[..., CellSums],
     blocks: _Blocks,
     a: Float[np.ndarray, " c"],
     b: Float[np.ndarray, " c"],
@@ -297,7 +297,7 @@ def _total(metric: Smooth | PerSample, blocks: _Blocks) -> float:
 
 
 def _plan(
-    function: Callable[..., Sums], batch: Batch, cells: int, dtype: str, budget: int
+    function: Callable[..., CellSums], batch: Batch, cells: int, dtype: str, budget: int
 ) -> tuple[int, int]:
     """Cells in a tile and samples in a block that together take at most 3/4 of the budget.
 
@@ -309,7 +309,10 @@ def _plan(
     def taken(cells: int, rows: int) -> int:
         like: Any = jax.ShapeDtypeStruct  # which stands for an array here
         x = like((rows, *batch.x.shape[1:]), _kind(batch, dtype))
-        block, ab = Block(x, like((rows,), dtype), like((rows,), dtype)), like((cells,), dtype)
+        block, ab = (
+            SampleBlock(x, like((rows,), dtype), like((rows,), dtype)),
+            like((cells,), dtype),
+        )
         return _bytes(jax.make_jaxpr(function)(block, ab, ab).jaxpr)
 
     least, room = taken(1, 1), budget - budget // 4

@@ -75,7 +75,7 @@ def landscape(
 
     chunks = tile_shape(prepared.grid, len(prepared.names), budget)
     variables = {
-        name: storage.Variable(("a", "b"), prepared.dtypes[name], chunks, attributes)
+        name: storage.StoredVariable(("a", "b"), prepared.dtypes[name], chunks, attributes)
         for name, attributes in prepared.variables.items()
     }
     ends: dict[str, tuple[Extreme, Extreme]] = {}

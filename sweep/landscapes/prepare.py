@@ -22,7 +22,7 @@ from sweep.landscapes.counting import bracketed, counting_bound, counts
 from sweep.landscapes.model_kernel import Metric
 from sweep.landscapes.models import PerSample, Slice, as_batch
 from sweep.landscapes.prepared import LINE, PLANE, Prepared, Source
-from sweep.landscapes.smooth import Part, Request, smooth
+from sweep.landscapes.smooth import GridPart, Request, smooth
 from sweep.measure.measure import Measure, as_measure
 from sweep.measure.points import order
 from sweep.measure.sketch.sketch import Sketch
@@ -42,14 +42,14 @@ class _Counted:
     clock: Clock
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(devices.cores()))
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> Part:
+    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
         grid = Grid(self.grid.a[rows], self.grid.b[columns])
         with (
             self.clock.stage("count"),
             bar("counts", grid.cells, "cells", progress) as step,
         ):
             how = self.budget, step, self.pool
-            return Part(counts(self.measure, self.metrics, grid, *how))
+            return GridPart(counts(self.measure, self.metrics, grid, *how))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +61,13 @@ class _Bracketed:
     grid: Grid
     clock: Clock
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> Part:
+    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
         grid = Grid(self.grid.a[rows], self.grid.b[columns])
         with (
             self.clock.stage("count"),
             bar("counts", grid.cells, "cells", progress) as step,
         ):
-            return Part(bracketed(self.measure, self.metrics, grid, step))
+            return GridPart(bracketed(self.measure, self.metrics, grid, step))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,9 @@ class _Modelled:
     model: Slice
     batch: Batch
     metrics: Sequence[Metric]
-    task: Task
+    task: LandscapeTask
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> Part:
+    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
         task = self.task
         grid = Grid(task.grid.a[rows], task.grid.b[columns])
         work = grid.cells * len(self.batch)
@@ -88,11 +88,11 @@ class _Modelled:
             bar("model", work, "samples", progress) as step,
         ):
             how = task.dtype, task.budget, step
-            return Part(model_kernel.evaluate(self.model, self.batch, grid, self.metrics, *how))
+            return GridPart(model_kernel.evaluate(self.model, self.batch, grid, self.metrics, *how))
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class LandscapeTask:
     """What is asked for.
 
     Attributes:

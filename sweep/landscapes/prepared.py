@@ -17,7 +17,7 @@ from sweep.base.grid import Grid
 from sweep.base.timing import Clock
 from sweep.landscapes.counting import bracketed_names
 from sweep.landscapes.model_kernel import Metric
-from sweep.landscapes.smooth import Part
+from sweep.landscapes.smooth import GridPart
 from sweep.metrics.metrics import Counting
 
 LINE = {
@@ -37,7 +37,7 @@ PLANE = {
 class Source(Protocol):
     """What some of the metrics come from."""
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> Part:
+    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
         """The metrics in rows and columns, from start to stop; `progress` shows bars."""
         ...
 
@@ -137,13 +137,13 @@ class Prepared:
         """
         return self.part(rows, columns).values
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> Part:
+    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
         """A tile with the error that its check saw; `progress` shows bars."""
         rows, columns = _whole(rows, len(self.grid.a)), _whole(columns, len(self.grid.b))
         parts = [source.part(rows, columns, progress) for source in self.sources]
         values = {name: array for part in parts for name, array in part.values.items()}
         seen = max(part.observed_error for part in parts)
-        return Part({name: values[name] for name in self.names}, seen)
+        return GridPart({name: values[name] for name in self.names}, seen)
 
 
 def _whole(part: slice, length: int) -> slice:

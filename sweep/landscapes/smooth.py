@@ -22,7 +22,7 @@ from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.timing import Clock
 from sweep.landscapes import direct, verification
-from sweep.landscapes.compressed import Surface
+from sweep.landscapes.compressed import CompressedMetric
 from sweep.measure.compression.deposit import chunks, deposit, largest_chunk
 from sweep.measure.compression.fold import fold, gain
 from sweep.measure.compression.lattice import Deposit
@@ -79,7 +79,7 @@ class Request:
         return list(dict.fromkeys(p.loss for p in parts if p.on_class0 or p.on_class1))
 
 
-class Part(NamedTuple):
+class GridPart(NamedTuple):
     """Metrics in some rows and columns of a grid.
 
     Attributes:
@@ -109,7 +109,7 @@ class Direct:
     attributes: dict[str, str | int | float]
     clock: Clock
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> Part:
+    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
         """The metrics in rows and columns, from start to stop; `progress` shows bars."""
         request = self.request
         grid = Grid(request.grid.a[rows], request.grid.b[columns])
@@ -123,7 +123,7 @@ class Direct:
                 values[metric.name] = direct.direct(
                     self.measure, metric, grid, request.dtype, request.budget, step
                 )
-        return Part(values)
+        return GridPart(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +137,12 @@ class Compressed:
         clock: counts the seconds.
     """
 
-    surfaces: dict[str, Surface]
+    surfaces: dict[str, CompressedMetric]
     bound: float
     attributes: dict[str, str | int | float]
     clock: Clock
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> Part:
+    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
         """The metrics in rows and columns, from start to stop; `progress` shows bars.
 
         Raises:
@@ -156,7 +156,7 @@ class Compressed:
             with self.clock.stage("verify"):
                 part = rows, columns, values[name]
                 seen.append(verification.check_part(surface, *part, self.bound))
-        return Part(values, max(seen))
+        return GridPart(values, max(seen))
 
 
 def smooth(measure: Measure, request: Request, method: str, clock: Clock) -> Direct | Compressed:
@@ -232,7 +232,7 @@ def _compressed(
         bound += _lost(measure, request.grid)
         _require(bound, request)
     with clock.stage("verify"):
-        nodes = verification.Nodes(planned, deposited, windows)
+        nodes = verification.CheckedNodes(planned, deposited, windows)
         found = verification.check(measure, request.metrics, nodes, bound, request.budget)
     sizes = {
         "bins": planned.lattice.bins,
@@ -240,7 +240,7 @@ def _compressed(
     }
     how = {"method": "compressed", "dtype": "float64"}
     surfaces = {
-        metric.name: Surface(
+        metric.name: CompressedMetric(
             planned, windows, metric, verification.total(metric, measure), request.budget
         )
         for metric in request.metrics

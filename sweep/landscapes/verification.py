@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from sweep.base.errors import InputError
 from sweep.base.rounding import UNIT
 from sweep.landscapes import compressed, direct
-from sweep.landscapes.compressed import Surface
+from sweep.landscapes.compressed import CompressedMetric
 from sweep.measure.compression.deposit import deposit
 from sweep.measure.compression.fold import Window, fold
 from sweep.measure.compression.lattice import CHUNK, TINY, Deposit
@@ -45,7 +45,7 @@ class CheckError(InputError):
 
 
 @dataclass(frozen=True, eq=False)
-class Nodes:
+class CheckedNodes:
     """What is checked: data as the nodes of a plan."""
 
     plan: Plan
@@ -68,7 +68,7 @@ class Check(NamedTuple):
 
 
 def check(
-    measure: Measure, metrics: Sequence[Smooth], nodes: Nodes, bound: float, budget: int
+    measure: Measure, metrics: Sequence[Smooth], nodes: CheckedNodes, bound: float, budget: int
 ) -> Check:
     """Checks nodes against the points that they stand for.
 
@@ -92,7 +92,7 @@ def check(
 
 
 def check_part(
-    surface: Surface,
+    surface: CompressedMetric,
     rows: slice,
     columns: slice,
     values: Float[np.ndarray, "k m"],
@@ -156,7 +156,7 @@ def _observed(
     measure: Measure,
     part: Measure,
     metric: Smooth,
-    nodes: Nodes,
+    nodes: CheckedNodes,
     row: Int[np.ndarray, " k"],
     column: Int[np.ndarray, " k"],
     budget: int,

@@ -15,7 +15,7 @@ from sweep.base.rounding import UNIT
 from sweep.measure.cuts import edge, edges
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
-from sweep.measure.sketch.binned_points import Binned
+from sweep.measure.sketch.binned_points import BinnedPoints
 
 
 class Confusion(NamedTuple):
@@ -58,7 +58,7 @@ def brackets(
     ends, upward = edges(a, b)
     least, most = [], []
     for points in measure.classes:
-        assert isinstance(points, Binned)
+        assert isinstance(points, BinnedPoints)
         one, other = (
             _ordered(below.reshape(ends.shape), above.reshape(ends.shape), upward)
             for below, above in points.brackets(ends.ravel())

@@ -28,8 +28,8 @@ from sweep.base.errors import InputError
 from sweep.base.grid import DEFAULT_AXIS, Grid, axis
 from sweep.data.sample import Sample, digest
 from sweep.measure.points import Points, cumulative, pick
-from sweep.measure.sketch.binned_points import Binned
-from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.binned_points import BinnedPoints
+from sweep.measure.sketch.schema import Schema
 from sweep.measure.sketch.sketch import Sketch
 from sweep.populations import Population
 from sweep.populations.panels import NODES
@@ -197,14 +197,14 @@ class Measure:
 
         grid = Grid(axis(a, "a"), axis(b, "b"))
         ends = _ends(batches) if range is None else range
-        maker = Sketcher(Terms.of(grid, ends, metrics, tolerance))
+        maker = Sketcher(Schema.of(grid, ends, metrics, tolerance))
         maker.add("batches", rows_of(_samples(batches)))
         return cls.from_sketch(maker.sketch())
 
     @classmethod
     def from_sketch(cls, sketch: Sketch) -> Measure:
         """The measure of a sketch."""
-        class0, class1 = Binned.of(sketch, 0), Binned.of(sketch, 1)
+        class0, class1 = BinnedPoints.of(sketch, 0), BinnedPoints.of(sketch, 1)
         return cls(class0, class1, sketch.n, sketch.fingerprint, sketch=sketch)
 
     @property

@@ -24,7 +24,7 @@ keeps XLA from vectorising it on a CPU, at a sixth of the speed.
 """
 
 
-class Part(NamedTuple):
+class LossTerm(NamedTuple):
     """A term of a smooth metric: on_class0 * integral of loss by mu_0, and so for class 1."""
 
     loss: Loss
@@ -59,12 +59,12 @@ class Smooth:
     penalty: Callable[[Any], Any] | None = None
 
     @property
-    def parts(self) -> tuple[Part, Part]:
+    def parts(self) -> tuple[LossTerm, LossTerm]:
         """The terms whose sum, over `total`, is the metric without its penalty."""
         (w0, w1), own, other = self.class_weights, 1 - self.smoothing / 2, self.smoothing / 2
         return (
-            Part(self.positive, w0 * other, w1 * own),
-            Part(self.negative, w0 * own, w1 * other),
+            LossTerm(self.positive, w0 * other, w1 * own),
+            LossTerm(self.negative, w0 * own, w1 * other),
         )
 
     def total(self, mass0: float, mass1: float) -> float:

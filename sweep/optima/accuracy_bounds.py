@@ -23,7 +23,7 @@ Number = int | float
 
 
 @dataclass(frozen=True, eq=False)
-class Brackets:
+class AccuracyBounds:
     """What a sketch knows of the mass that classifiers predict correctly.
 
     Attributes:

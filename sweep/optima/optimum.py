@@ -29,7 +29,7 @@ from sweep.measure.confusion import BestCuts, best_cuts
 from sweep.measure.cuts import cut
 from sweep.measure.measure import Measure, as_measure
 from sweep.measure.sketch.sketch import Sketch
-from sweep.optima.accuracy_bounds import Brackets
+from sweep.optima.accuracy_bounds import AccuracyBounds
 from sweep.optima.newton import minimise
 from sweep.optima.population_accuracy import BestIntervals, best_intervals
 from sweep.optima.records import (
@@ -37,10 +37,10 @@ from sweep.optima.records import (
     CrossEntropyOptimum,
     Errors,
     Optimum,
+    OptimumStatus,
     PopulationOptimum,
     SketchAccuracy,
     SketchOptimum,
-    Status,
 )
 from sweep.populations import Population
 from sweep.populations.distributions.arrays import native
@@ -118,7 +118,7 @@ def _settled(law: Population) -> tuple[Quadrature, Measure, CrossEntropyOptimum]
     for _ in range(ROUNDS):
         measure = Measure.from_quadrature(quadrature)
         ce = cross_entropy_optimum(measure)
-        if ce.status is not Status.finite:
+        if ce.status is not OptimumStatus.finite:
             return quadrature, measure, ce
         if ce.value < LEAST:
             raise InputError(
@@ -148,7 +148,7 @@ def _eta_excess(law: Population, at: float, tolerance: float) -> float:
 
 def _of_sketch(measure: Measure, sketch: Sketch) -> SketchOptimum:
     ce, errors = _certified(measure, sketch)
-    known = Brackets(sketch)
+    known = AccuracyBounds(sketch)
     lower, upper = (_share(mass, known.total) for mass in known.most)
     slack = _share(known.slack, known.total)
     accuracy = SketchAccuracy(
@@ -190,7 +190,7 @@ def _certified(measure: Measure, sketch: Sketch) -> tuple[CrossEntropyOptimum, E
         ce = cross_entropy_optimum(measure)
     except InputError:  # what stands for points that nearly separate the classes separates them
         raise _out_of_scope(sketch, "the optimum of cross-entropy was not found") from None
-    if ce.status is not Status.finite:
+    if ce.status is not OptimumStatus.finite:
         if ce.value > 0:
             _require_summed(sketch)
         return ce, Errors(math.nan, math.nan, math.nan, math.nan)
@@ -216,10 +216,10 @@ def _out_of_scope(sketch: Sketch, why: str) -> InputError:
 
 
 def _compare_bounds(
-    ce: CrossEntropyOptimum, errors: Errors, known: Brackets
+    ce: CrossEntropyOptimum, errors: Errors, known: AccuracyBounds
 ) -> tuple[bool | None, tuple[float, float]]:
     """Whether the optima are shared, if that is certain, and between what the regret lies."""
-    if ce.status is not Status.finite:
+    if ce.status is not OptimumStatus.finite:
         return None, (math.nan, math.nan)
     cuts = (ce.cut - errors.cut, ce.cut + errors.cut)
     if math.isfinite(errors.cut) and known.sole(cuts, ce.orientation):
@@ -232,7 +232,7 @@ def _compare_bounds(
 
 
 def _correct_at(
-    ce: CrossEntropyOptimum, errors: Errors, known: Brackets
+    ce: CrossEntropyOptimum, errors: Errors, known: AccuracyBounds
 ) -> tuple[int | float, int | float]:
     """Between what lies the mass that the optimum of cross-entropy predicts correctly."""
     if math.isfinite(errors.cut):
@@ -257,7 +257,7 @@ def cross_entropy_optimum(measure: Measure) -> CrossEntropyOptimum:
         InputError: as for `optimum`.
     """
     status = _status(measure)
-    if status is Status.finite:
+    if status is OptimumStatus.finite:
         return _finite_optimum(measure)
     value = _infimum(measure, status)
     return CrossEntropyOptimum(
@@ -265,34 +265,34 @@ def cross_entropy_optimum(measure: Measure) -> CrossEntropyOptimum:
     )
 
 
-def _status(measure: Measure) -> Status:
+def _status(measure: Measure) -> OptimumStatus:
     """Decided exactly by the extremes of x in each class."""
     (low0, high0), (low1, high1) = measure.class0.extremes, measure.class1.extremes
     if len(measure.class0) == len(measure.class1) == 0:
-        return Status.empty
+        return OptimumStatus.empty
     if len(measure.class0) == 0 or len(measure.class1) == 0:
-        return Status.one_class
+        return OptimumStatus.one_class
     if min(low0, low1) == max(high0, high1):
-        return Status.constant_x
+        return OptimumStatus.constant_x
     if high0 < low1 or high1 < low0:
-        return Status.separated
+        return OptimumStatus.separated
     if high0 == low1 or high1 == low0:
-        return Status.quasi_separated
-    return Status.finite
+        return OptimumStatus.quasi_separated
+    return OptimumStatus.finite
 
 
 def _separating(measure: Measure) -> int:
     """Orientation of the cut that separates the classes; 0 if none does."""
-    if _status(measure) not in (Status.separated, Status.quasi_separated):
+    if _status(measure) not in (OptimumStatus.separated, OptimumStatus.quasi_separated):
         return 0
     return 1 if measure.class0.extremes[1] <= measure.class1.extremes[0] else -1
 
 
-def _infimum(measure: Measure, status: Status) -> float:
+def _infimum(measure: Measure, status: OptimumStatus) -> float:
     """The value that cross-entropy approaches where it has no finite optimum, or keeps."""
-    if status is Status.empty:
+    if status is OptimumStatus.empty:
         return math.nan
-    if status in (Status.one_class, Status.separated):
+    if status in (OptimumStatus.one_class, OptimumStatus.separated):
         return 0.0
     # What is left is one x with both classes, whose best prediction is its share of class 1.
     (_, high0), (_, high1) = measure.class0.extremes, measure.class1.extremes
@@ -319,7 +319,7 @@ def _finite_optimum(measure: Measure) -> CrossEntropyOptimum:
         orientation=int(np.sign(found.a)),
         gradient=found.gradient,
         iterations=found.iterations,
-        status=Status.finite,
+        status=OptimumStatus.finite,
     )
 
 
@@ -330,7 +330,7 @@ def _compare(
     ce: CrossEntropyOptimum, best: BestCuts | BestIntervals
 ) -> tuple[bool | None, float, float]:
     """Whether the classifier at the cross-entropy optimum is optimal, its regret and distance."""
-    if ce.status is not Status.finite:
+    if ce.status is not OptimumStatus.finite:
         return None, math.nan, math.nan
     where = cut(np.array(ce.a), np.array(ce.b))
     at = float(where.t), int(where.orientation)

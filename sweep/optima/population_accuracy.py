@@ -37,7 +37,7 @@ _LOOK = np.concatenate([[-1.0], T, [1.0]])
 _LOOKS = np.polynomial.legendre.legvander(_LOOK, len(T) - 1)
 
 
-class Stretch(NamedTuple):
+class SignInterval(NamedTuple):
     """An interval of x on which f0 - f1 has one sign: +1, -1 or 0."""
 
     low: float
@@ -61,7 +61,7 @@ class BestIntervals:
     """
 
     measure: Measure
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[SignInterval, ...]
     candidates: tuple[tuple[float, float, int], ...]
     values: Float[np.ndarray, " k"]
     correct: float
@@ -206,7 +206,7 @@ def best_intervals(measure: Measure) -> BestIntervals:
     return BestIntervals(measure, stretches, candidates, values, correct)
 
 
-def _peaks(stretches: tuple[Stretch, ...], orientation: int) -> list[tuple[float, float]]:
+def _peaks(stretches: tuple[SignInterval, ...], orientation: int) -> list[tuple[float, float]]:
     """Where accuracy stops rising and begins to fall as the cut goes up.
 
     A flat stretch at an end of x is as good as a constant; it counts where it may be a peak.
@@ -223,7 +223,7 @@ def _peaks(stretches: tuple[Stretch, ...], orientation: int) -> list[tuple[float
     return found
 
 
-def _stretches(measure: Measure) -> tuple[Stretch, ...]:
+def _stretches(measure: Measure) -> tuple[SignInterval, ...]:
     """Where f0 - f1 has one sign."""
     quadrature = measure.quadrature
     assert quadrature is not None
@@ -234,21 +234,21 @@ def _stretches(measure: Measure) -> tuple[Stretch, ...]:
     level[np.max(np.abs(values), axis=0) <= FLAT * scale] = 0
     mixed = (level != 0) & (quadrature.mass > NOTHING)
     mixed &= ~(np.all(values > 0, axis=0) | np.all(values < 0, axis=0))
-    pieces: list[Stretch] = []
+    pieces: list[SignInterval] = []
     massive = np.flatnonzero(quadrature.mass > 0)
     for k in range(massive[0], massive[-1] + 1):
         low, high = quadrature.edges[k], quadrature.edges[k + 1]
         if mixed[k]:
             pieces += _within(difference[:, k], low, high)
         else:
-            pieces.append(Stretch(low, high, int(level[k])))
+            pieces.append(SignInterval(low, high, int(level[k])))
     # Where x is large, rounding may let f0 - f1 waver over a few floats.
     tolerance = CUT_TOLERANCE * quadrature.spread
     wide = [piece for piece in _merged(pieces) if piece.high - piece.low > tolerance]
     return tuple(_merged(_levelled(measure, _merged(_closed(wide)))))
 
 
-def _levelled(measure: Measure, pieces: list[Stretch]) -> list[Stretch]:
+def _levelled(measure: Measure, pieces: list[SignInterval]) -> list[SignInterval]:
     """Stretches with those flat that only rounding tells from a flat one.
 
     They are next to a flat stretch, or several in a row with more on either side, and accuracy
@@ -257,7 +257,7 @@ def _levelled(measure: Measure, pieces: list[Stretch]) -> list[Stretch]:
     edges = np.array([pieces[0].low, *(piece.high for piece in pieces)])
     change = np.abs(_differences(measure, edges)) / measure.total
     small = [piece.sign == 0 or bool(c <= TIE) for piece, c in zip(pieces, change, strict=True)]
-    found: list[Stretch] = []
+    found: list[SignInterval] = []
     for is_small, run in groupby(zip(small, pieces, strict=True), key=lambda pair: pair[0]):
         row = [piece for _, piece in run]
         inside = row[0] is not pieces[0] and row[-1] is not pieces[-1]
@@ -266,7 +266,7 @@ def _levelled(measure: Measure, pieces: list[Stretch]) -> list[Stretch]:
     return found
 
 
-def _within(series: Float[np.ndarray, " n"], low: float, high: float) -> list[Stretch]:
+def _within(series: Float[np.ndarray, " n"], low: float, high: float) -> list[SignInterval]:
     """The stretches of one panel, from the roots of its series."""
     roots = np.polynomial.legendre.legroots(series)
     real = np.sort(roots.real[np.abs(roots.imag) < 1e-8])
@@ -281,18 +281,18 @@ def _within(series: Float[np.ndarray, " n"], low: float, high: float) -> list[St
     x = low + (high - low) / 2 * (1 + t)
     x[-1] = high
     return [
-        Stretch(float(start), float(stop), int(sign))
+        SignInterval(float(start), float(stop), int(sign))
         for start, stop, sign in zip(x[:-1], x[1:], signs, strict=True)
     ]
 
 
-def _closed(pieces: list[Stretch]) -> list[Stretch]:
+def _closed(pieces: list[SignInterval]) -> list[SignInterval]:
     """Pieces each of which begins where the one before ends."""
     lows = [pieces[0].low, *(piece.high for piece in pieces[:-1])]
     return [piece._replace(low=low) for piece, low in zip(pieces, lows, strict=True)]
 
 
-def _merged(pieces: list[Stretch]) -> list[Stretch]:
+def _merged(pieces: list[SignInterval]) -> list[SignInterval]:
     """Neighbours of one sign as one stretch."""
     runs = (list(run) for _, run in groupby(pieces, key=lambda piece: piece.sign))
-    return [Stretch(float(run[0].low), float(run[-1].high), run[0].sign) for run in runs]
+    return [SignInterval(float(run[0].low), float(run[-1].high), run[0].sign) for run in runs]

@@ -10,7 +10,7 @@ from typing import Any
 from sweep.base.records import plain
 
 
-class Status(enum.Enum):
+class OptimumStatus(enum.Enum):
     """Whether cross-entropy has an optimum; each member's value is the sentence for the user."""
 
     finite = "Cross-entropy has exactly one optimum."
@@ -59,7 +59,7 @@ class CrossEntropyOptimum:
     orientation: int
     gradient: float
     iterations: int
-    status: Status
+    status: OptimumStatus
 
 
 @dataclass(frozen=True)

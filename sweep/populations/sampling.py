@@ -47,7 +47,7 @@ SMALLEST, BELOW_ONE = 2.0**-1000, 1 - 2.0**-53
 """Ends of what a quantile function is asked for: numbers between 0 and 1."""
 
 
-class Layout(NamedTuple):
+class SampleLayout(NamedTuple):
     """How samples of one size lie in arrays of shape (B, C, T, L).
 
     Attributes:
@@ -65,7 +65,7 @@ class Layout(NamedTuple):
     length: int
 
     @classmethod
-    def of(cls, n: int) -> Layout:
+    def of(cls, n: int) -> SampleLayout:
         """The layout of samples of n points: always the same, so that their bits are."""
         pieces = -(-n // PIECE)
         length = n if pieces == 1 else -(-n // (pieces * GROUP)) * GROUP
@@ -84,7 +84,7 @@ class Layout(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Samples of one size, as `Layout` has it; points beyond n repeat the last x.
+    """Samples of one size, as `SampleLayout` has it; points beyond n repeat the last x.
 
     Attributes:
         x: positions, ascending in each sample.
@@ -97,7 +97,7 @@ class Draws(NamedTuple):
     lawful: Bool[Array, ""]
 
 
-def draw(law: Population, layout: Layout, seed: int, first: int) -> Draws:
+def draw(law: Population, layout: SampleLayout, seed: int, first: int) -> Draws:
     """The samples `first`, `first + 1`, ... of a population, `layout.together` of them, in float64.
 
     To be called where `jax.enable_x64` holds.
@@ -120,7 +120,7 @@ def sample(law: Population, n: int | float, seed: int = 0, replicate: int = 0) -
     Raises:
         InputError: an argument is no such integer, or the law is none (see `Population`).
     """
-    layout = Layout.of(whole("n", n, 1, LARGEST_SIZE))
+    layout = SampleLayout.of(whole("n", n, 1, LARGEST_SIZE))
     seed, replicate = whole("seed", seed, 0), whole("replicate", replicate, 0, LARGEST_SIZE)
     law.require_valid()
     index = replicate % layout.together
@@ -151,7 +151,7 @@ class _Piece(NamedTuple):
 
 @partial(jax.jit, static_argnums=2)
 def _uniforms(
-    key: Key[Array, ""], first: Array, layout: Layout
+    key: Key[Array, ""], first: Array, layout: SampleLayout
 ) -> tuple[Float[Array, "B C T L"], Float[Array, "B T"], UInt32[Array, "B C T L"]]:
     """Partial sums, what makes uniform numbers of them, and random bits."""
     replicates = first + jnp.arange(layout.together, dtype=jnp.uint32)

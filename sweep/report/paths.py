@@ -11,7 +11,7 @@ from sweep.training.paths.summary import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
     from sweep.training.paths.run import Paths
-    from sweep.training.paths.summary import Path, Target
+    from sweep.training.paths.summary import Path, PathTarget
 
 NOTHING = 1e-6
 """Accuracy that counts as none: of a law it is known to its rounding only."""
@@ -49,7 +49,7 @@ def _short(number: float) -> str:
     return next(text for k in (3, 2, 1) if len(text := f"{number:.{k}g}") <= LONGEST or k == 1)
 
 
-def _ends_lines(result: Paths, target: Target) -> Iterator[str]:
+def _ends_lines(result: Paths, target: PathTarget) -> Iterator[str]:
     """What becomes of the paths with one penalty, by optimiser."""
     yield f"  l2 = {target.l2:g}: {_known(result, target)}"
     for name in dict.fromkeys(path.optimizer for path in result.paths):
@@ -57,7 +57,7 @@ def _ends_lines(result: Paths, target: Target) -> Iterator[str]:
         yield paragraph(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_said(target, of))}.")
 
 
-def _known(result: Paths, target: Target) -> str:
+def _known(result: Paths, target: PathTarget) -> str:
     """What is known beforehand."""
     if math.isfinite(target.a):
         return f"the exact optimum is a = {target.a:.9g}, b = {target.b:.9g}"
@@ -67,7 +67,7 @@ def _known(result: Paths, target: Target) -> str:
     return "no single optimum"
 
 
-def _said(target: Target, of: Sequence[Path]) -> list[str]:
+def _said(target: PathTarget, of: Sequence[Path]) -> list[str]:
     """What the paths of one optimiser with one penalty show."""
     diverged = [path.diverged for path in of if not math.isnan(path.diverged)]
     whole = [path for path in of if math.isnan(path.diverged)]

@@ -23,7 +23,7 @@ from sweep.runs.store import Store
 
 
 @dataclass(frozen=True)
-class Job:
+class RunJob:
     """What every task of a run has in common.
 
     Attributes:
@@ -58,7 +58,7 @@ class Failed:
     errno: int | None = None
 
 
-def work(job: Job, index: int) -> Done | Failed:
+def work(job: RunJob, index: int) -> Done | Failed:
     """Does a task: its chunks are in place when it returns that it is done.
 
     Raises:
@@ -80,7 +80,7 @@ def work(job: Job, index: int) -> Done | Failed:
     return Done(index, time.perf_counter() - start, chunks, numbers)
 
 
-def _require_alike(job: Job) -> None:
+def _require_alike(job: RunJob) -> None:
     """Refuses to compute where results may differ: a worker may be on another machine."""
     from sweep.base import devices
 

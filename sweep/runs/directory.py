@@ -38,7 +38,7 @@ AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
-class Begun:
+class RunRecord:
     """What a run was begun with.
 
     Attributes:
@@ -111,7 +111,7 @@ class Directory:
         """Held by that process."""
         return self.path / "lock"
 
-    def read(self) -> Begun:
+    def read(self) -> RunRecord:
         """What the run was begun with.
 
         Raises:
@@ -122,7 +122,7 @@ class Directory:
         from msgspec import ValidationError, convert
 
         try:
-            begun = convert(self._values(), Begun)
+            begun = convert(self._values(), RunRecord)
             loads(begun.spec)
         except (ValidationError, TOMLDecodeError):
             raise self._damaged() from None
@@ -199,7 +199,7 @@ class Directory:
         different = _differing(begun.to_spec(), spec)
         return f"{self.path}: holds another run ({different} differs); choose another directory"
 
-    def begin(self, begun: Begun) -> None:
+    def begin(self, begun: RunRecord) -> None:
         """Makes this the directory of a run; to be called while it is held.
 
         Raises:
@@ -208,7 +208,7 @@ class Directory:
         files.replace(self.begun, json.dumps(asdict(begun), indent=1).encode(), durable=True)
         files.replace(self.spec, begun.spec.encode(), durable=True)
 
-    def require_spec(self, begun: Begun) -> Spec:
+    def require_spec(self, begun: RunRecord) -> Spec:
         """The spec of the run.
 
         Raises:
@@ -275,7 +275,7 @@ def fingerprint(path: Path) -> str:
     return state.hexdigest()
 
 
-def require_data(spec: Spec, begun: Begun, path: Path) -> None:
+def require_data(spec: Spec, begun: RunRecord, path: Path) -> None:
     """Refuses files of data that are not those that the run was begun with.
 
     Raises:

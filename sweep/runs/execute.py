@@ -22,8 +22,8 @@ from sweep.base.executors import Engine, Serial
 from sweep.base.progress import bar
 from sweep.base.provenance import require_device, require_same, versions
 from sweep.runs import compute, journal
-from sweep.runs.compute import Failed, Job
-from sweep.runs.directory import Begun, Directory, require_data
+from sweep.runs.compute import Failed, RunJob
+from sweep.runs.directory import Directory, RunRecord, require_data
 from sweep.runs.events import Events, Watcher
 from sweep.runs.heartbeat import Beat, Heart
 from sweep.runs.journal import Done
@@ -73,7 +73,7 @@ def run(
     directory.require_free(spec)
     spec.require_data()
     work = work_of(spec)
-    begun = Begun(
+    begun = RunRecord(
         spec=spec.to_toml(),
         fingerprint=spec.fingerprint,
         base=str(spec.base.absolute()),
@@ -146,7 +146,7 @@ class _Run:
     """
 
     directory: Directory
-    begun: Begun
+    begun: RunRecord
     work: Work
     engine: Engine
     done: dict[int, Done] = field(default_factory=dict)
@@ -195,7 +195,7 @@ class _Run:
         """Has every task done that is not, and marks it."""
         left = [index for index in range(beat.total) if index not in self.done]
         begun = self.begun
-        job = Job(
+        job = RunJob(
             self.directory.path.absolute(),
             begun.spec,
             begun.base,

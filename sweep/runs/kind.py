@@ -36,7 +36,7 @@ class Coordinate(NamedTuple):
     attributes: Mapping[str, Any]
 
 
-class Variable(NamedTuple):
+class StoreVariable(NamedTuple):
     """An array of the store, of which tasks write chunks.
 
     Attributes:
@@ -70,11 +70,11 @@ class Work(Protocol):
         """By dimension, in the order of the store's."""
         ...
 
-    def tables(self) -> Mapping[str, Variable]:
+    def tables(self) -> Mapping[str, StoreVariable]:
         """Arrays of one chunk, that the numbers of all tasks make up."""
         ...
 
-    def variables(self) -> Mapping[str, Variable]:
+    def variables(self) -> Mapping[str, StoreVariable]:
         """Arrays whose chunks tasks write."""
         ...
 

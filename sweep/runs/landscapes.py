@@ -24,9 +24,9 @@ from sweep.optima.optimum import optimum
 from sweep.populations import Population
 from sweep.runs import tables, tasks
 from sweep.runs.directory import fingerprint
-from sweep.runs.kind import Coordinate, Numbers, Place, Values, Variable
+from sweep.runs.kind import Coordinate, Numbers, Place, StoreVariable, Values
 from sweep.runs.spec.spec import Spec
-from sweep.runs.tasks import Task
+from sweep.runs.tasks import TileTask
 
 if TYPE_CHECKING:
     from sweep.landscapes.prepared import Prepared
@@ -64,20 +64,20 @@ class Landscapes:
         every = found | {"a": grid.a, "b": grid.b}
         return {name: Coordinate(values, COORDINATES[name]) for name, values in every.items()}
 
-    def tables(self) -> dict[str, Variable]:
+    def tables(self) -> dict[str, StoreVariable]:
         """Numbers of each landscape."""
         names, shape = tuple(self.spec.coordinates), self._outer
         return {
-            name: Variable(names, shape, shape, table.attributes)
+            name: StoreVariable(names, shape, shape, table.attributes)
             for name, table in tables.tables(self.spec.optimum).items()
         }
 
-    def variables(self) -> dict[str, Variable]:
+    def variables(self) -> dict[str, StoreVariable]:
         """The metrics."""
         spec = self.spec
         names, shape = (*spec.coordinates, "a", "b"), self._outer + spec.grid.shape
         chunk = (1,) * len(self._outer) + tile(spec)
-        return {name: Variable(names, shape, chunk, _described(name)) for name in spec.metrics}
+        return {name: StoreVariable(names, shape, chunk, _described(name)) for name in spec.metrics}
 
     def attributes(self) -> dict[str, Any]:
         """The tolerance."""
@@ -131,7 +131,7 @@ class Landscapes:
         """Shape of a table: that of a metric without a and b."""
         return tuple(map(len, self.spec.coordinates.values()))
 
-    def _prepared(self, task: Task, data: tuple[str, ...]) -> _Landscape:
+    def _prepared(self, task: TileTask, data: tuple[str, ...]) -> _Landscape:
         """The landscape of a task, prepared for any of its tiles."""
         key = data, task.source, task.n, task.seed
         if key not in self._latest:
@@ -162,7 +162,7 @@ def columns(spec: Spec) -> dict[str, Any]:
     return {"x": spec.x, "y": spec.y, "weight": spec.weight}
 
 
-def _data(spec: Spec, task: Task, data: tuple[str, ...]) -> Sample | Population:
+def _data(spec: Spec, task: TileTask, data: tuple[str, ...]) -> Sample | Population:
     """What the landscape of a task is of.
 
     Raises:

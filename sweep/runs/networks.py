@@ -19,7 +19,7 @@ from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
 from sweep.runs.directory import fingerprint
-from sweep.runs.kind import Coordinate, Numbers, Place, Values, Variable
+from sweep.runs.kind import Coordinate, Numbers, Place, StoreVariable, Values
 from sweep.runs.spec.networks import Training
 from sweep.runs.spec.spec import Spec
 from sweep.training.blocks import alike, side_by_side
@@ -43,7 +43,7 @@ SOURCES = {
 """Attributes of the coordinates."""
 
 
-class Task(NamedTuple):
+class SeedBlock(NamedTuple):
     """A block of seeds, trained by one program.
 
     Attributes:
@@ -92,11 +92,11 @@ class Networks:
             found[name] = Coordinate(values.astype(object) if texts else values, about)
         return found
 
-    def tables(self) -> dict[str, Variable]:
+    def tables(self) -> dict[str, StoreVariable]:
         """None."""
         return {}
 
-    def variables(self) -> dict[str, Variable]:
+    def variables(self) -> dict[str, StoreVariable]:
         """What is recorded, as by `sweep.train`."""
         recorded = set().union(*map(self._recorded, self._made))
         found = {n: self._variable(n, *VARIABLES[n]) for n in VARIABLES if n in recorded}
@@ -112,12 +112,12 @@ class Networks:
         """Blocks of seeds, of every program and source."""
         return len(self.sources) * math.prod(self._structures) * self._blocks
 
-    def task(self, index: int) -> Task:
+    def task(self, index: int) -> SeedBlock:
         """The task of that number: blocks change fastest, then programs."""
         rest, block = divmod(index, self._blocks)
         source, program = divmod(rest, math.prod(self._structures))
         structure = tuple(int(k) for k in np.unravel_index(program, self._structures or (1,)))
-        return Task(source, structure[: len(self._structures)], block, program == 0)
+        return SeedBlock(source, structure[: len(self._structures)], block, program == 0)
 
     def copies(self, index: int) -> int:
         """One."""
@@ -182,7 +182,7 @@ class Networks:
         return values, {}
 
     def _trained(
-        self, task: Task, asked: Problem, seeds: list[int]
+        self, task: SeedBlock, asked: Problem, seeds: list[int]
     ) -> dict[str, Shaped[np.ndarray, "s k ..."]]:
         """What is recorded, with the axes (seeds, combinations) in front."""
         training, made = self.training, self._made[task.source]
@@ -217,11 +217,11 @@ class Networks:
     def _blocks(self) -> int:
         return -(-len(self.spec.seed) // self._block)
 
-    def _seeds(self, task: Task) -> list[int]:
+    def _seeds(self, task: SeedBlock) -> list[int]:
         start = task.block * self._block
         return list(self.spec.seed[start : start + self._block])
 
-    def _chosen(self, task: Task) -> Shaped[np.ndarray, "*shape"]:
+    def _chosen(self, task: SeedBlock) -> Shaped[np.ndarray, "*shape"]:
         """Which combinations a task trains, by axis of hyperparameters."""
         shape = tuple(map(len, self._axes.values()))
         numbers = np.arange(len(self.training.grid.every)).reshape(shape)
@@ -252,7 +252,9 @@ class Networks:
         """Names of what is recorded of networks that learn from a split."""
         return {n for n in VARIABLES if made.test is not None or not n.startswith("test_")}
 
-    def _variable(self, name: str, inner: tuple[str, ...], about: Mapping[str, Any]) -> Variable:
+    def _variable(
+        self, name: str, inner: tuple[str, ...], about: Mapping[str, Any]
+    ) -> StoreVariable:
         """A variable with these dimensions after the seed and the hyperparameters."""
         axes = {} if name == CLASSES else self._axes
         sizes = {
@@ -263,7 +265,7 @@ class Networks:
         last = tuple(sizes[one] for one in inner)
         lengths = tuple(map(len, axes.values()))
         chunk = tuple(len(v) if n in NUMBERS else 1 for n, v in axes.items())
-        return Variable(
+        return StoreVariable(
             (self.source, "seed", *axes, *inner),
             (len(self.sources), len(self.spec.seed), *lengths, *last),
             (1, self._block, *chunk, *last),

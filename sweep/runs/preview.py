@@ -31,7 +31,7 @@ SHOWN = 6
 """Landscapes beside each other that a page has room for."""
 
 
-class Panel(NamedTuple):
+class LandscapePreview(NamedTuple):
     """One landscape of a run.
 
     Attributes:
@@ -46,7 +46,7 @@ class Panel(NamedTuple):
     optimum: Optimum
 
 
-def panels(out: str | os.PathLike[str]) -> list[Panel]:
+def panels(out: str | os.PathLike[str]) -> list[LandscapePreview]:
     """The landscapes that a figure of a run shows, at most SHOWN.
 
     Args:
@@ -61,7 +61,7 @@ def panels(out: str | os.PathLike[str]) -> list[Panel]:
     spec = directory.read().to_spec()
     with xr.open_zarr(directory.store, chunks=None) as results:
         return [
-            Panel(title, thinned(results[list(spec.metrics)].isel(place)), optimum(data))
+            LandscapePreview(title, thinned(results[list(spec.metrics)].isel(place)), optimum(data))
             for title, place, data in _shown(spec)
         ]
 

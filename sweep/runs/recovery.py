@@ -9,7 +9,7 @@ from typing import Any
 from sweep.base import files
 from sweep.base.progress import bar
 from sweep.runs import journal
-from sweep.runs.directory import Begun, Directory
+from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.journal import Done
 from sweep.runs.store import Store
 
@@ -18,7 +18,7 @@ Log = Callable[..., Any]
 
 
 def recover(
-    directory: Directory, begun: Begun, store: Store, log: Log, progress: bool | None
+    directory: Directory, begun: RunRecord, store: Store, log: Log, progress: bool | None
 ) -> dict[int, Done]:
     """The tasks that are done: marked in the journal, with every chunk as it was written.
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep.runs.directory import Begun
-from sweep.runs.kind import Variable, Work
+from sweep.runs.directory import RunRecord
+from sweep.runs.kind import StoreVariable, Work
 
 LEVEL = 1
 """Of Zstandard: a higher one takes longer than many a landscape, and gains little."""
@@ -28,7 +28,7 @@ def encode(values: Shaped[np.ndarray, "*shape"], dtype: str = "float64") -> byte
     return bytes(Zstd(level=LEVEL).encode(np.ascontiguousarray(values, little)))
 
 
-def skeleton(work: Work, begun: Begun) -> dict[str, bytes]:
+def skeleton(work: Work, begun: RunRecord) -> dict[str, bytes]:
     """The files of the store that no task writes, by their path in it."""
     import zarr
     from zarr.storage import MemoryStore
@@ -41,7 +41,7 @@ def skeleton(work: Work, begun: Begun) -> dict[str, bytes]:
         group = zarr.create_group(memory, zarr_format=3, attributes=_attributes(work, begun))
         for name, (values, about) in work.coordinates().items():
             kind = "str" if values.dtype == object else str(values.dtype)
-            whole = Variable((name,), values.shape, values.shape, about, kind)
+            whole = StoreVariable((name,), values.shape, values.shape, about, kind)
             _add(group, name, whole, None)[:] = values
         for name, variable in (*work.tables().items(), *work.variables().items()):
             _add(group, name, variable, math.nan)
@@ -49,7 +49,7 @@ def skeleton(work: Work, begun: Begun) -> dict[str, bytes]:
     return {name: content.to_bytes() for name, content in files.items()}
 
 
-def _add(group: Any, name: str, variable: Variable, fill: float | None) -> Any:
+def _add(group: Any, name: str, variable: StoreVariable, fill: float | None) -> Any:
     """Adds an array to a group; what is not written of it is the fill value."""
     from zarr.codecs import ZstdCodec
 
@@ -66,7 +66,7 @@ def _add(group: Any, name: str, variable: Variable, fill: float | None) -> Any:
     )
 
 
-def _attributes(work: Work, begun: Begun) -> dict[str, Any]:
+def _attributes(work: Work, begun: RunRecord) -> dict[str, Any]:
     """Attributes of the store: what it was computed from, and by what."""
     data = {"data_fingerprints": list(begun.data)} if begun.data else {}
     return {

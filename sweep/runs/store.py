@@ -21,9 +21,9 @@ import xxhash
 from jaxtyping import Shaped
 
 from sweep.base import files as disk
-from sweep.runs.directory import Begun
+from sweep.runs.directory import RunRecord
 from sweep.runs.journal import Chunk, Done
-from sweep.runs.kind import Place, Values, Variable, Work
+from sweep.runs.kind import Place, StoreVariable, Values, Work
 from sweep.runs.skeleton import encode, skeleton
 
 READERS = 8
@@ -84,7 +84,7 @@ class Store:
         for name, values in arrays.items():
             disk.replace(self.chunk(name, (0,) * values.ndim), encode(values))
 
-    def repair(self, begun: Begun) -> list[str]:
+    def repair(self, begun: RunRecord) -> list[str]:
         """Writes metadata and coordinates where they are not what they should be.
 
         Returns:
@@ -144,7 +144,7 @@ class Store:
 
 
 def _filled(
-    values: Shaped[np.ndarray, "*shape"], variable: Variable
+    values: Shaped[np.ndarray, "*shape"], variable: StoreVariable
 ) -> Shaped[np.ndarray, "*chunk"]:
     """A whole chunk; what is beyond the end of the variable is NaN, as Zarr has it."""
     shape = variable.chunk[len(variable.chunk) - values.ndim :]

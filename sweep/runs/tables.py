@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from sweep.optima.records import AccuracyOptimum, Optimum, Status
+from sweep.optima.records import AccuracyOptimum, Optimum, OptimumStatus
 
-STATUSES = tuple(Status)
+STATUSES = tuple(OptimumStatus)
 """What `optimum_status` counts."""
 
 
-class Table(NamedTuple):
+class LandscapeTable(NamedTuple):
     """A number of each landscape.
 
     Attributes:
@@ -37,30 +37,38 @@ class Table(NamedTuple):
 
 
 ALWAYS = {
-    "points": Table("count", "points that the landscape is of; inf is the law itself"),
-    "error_bound": Table("1", "bound on |error| / max(1, value) of every metric with a bound"),
+    "points": LandscapeTable("count", "points that the landscape is of; inf is the law itself"),
+    "error_bound": LandscapeTable(
+        "1", "bound on |error| / max(1, value) of every metric with a bound"
+    ),
 }
 OPTIMA = {
-    "optimum_a": Table("1 / unit of x", "slope of the cross-entropy optimum"),
-    "optimum_b": Table("1", "intercept of the cross-entropy optimum"),
-    "least_cross_entropy": Table("nats", "least cross-entropy, or its infimum"),
-    "optimum_cut": Table("unit of x", "cut of the cross-entropy optimum"),
-    "optimum_orientation": Table("1", "+1: class 1 above that cut, -1: below, 0: no cut"),
-    "optimum_status": Table(
+    "optimum_a": LandscapeTable("1 / unit of x", "slope of the cross-entropy optimum"),
+    "optimum_b": LandscapeTable("1", "intercept of the cross-entropy optimum"),
+    "least_cross_entropy": LandscapeTable("nats", "least cross-entropy, or its infimum"),
+    "optimum_cut": LandscapeTable("unit of x", "cut of the cross-entropy optimum"),
+    "optimum_orientation": LandscapeTable("1", "+1: class 1 above that cut, -1: below, 0: no cut"),
+    "optimum_status": LandscapeTable(
         "1", "whether cross-entropy has an optimum", tuple(status.name for status in STATUSES)
     ),
-    "highest_accuracy": Table("1", "highest accuracy"),
-    "optimal_cuts": Table("count", "intervals of cuts of highest accuracy; 0: only constants"),
-    "optimal_cut_low": Table("unit of x", "lower end of the widest of these intervals"),
-    "optimal_cut_high": Table("unit of x", "its upper end"),
-    "optimal_cut_orientation": Table("1", "+1: class 1 above a cut in it, -1: below"),
-    "shared": Table("1", "whether the cross-entropy optimum is most accurate", ("no", "yes")),
-    "regret": Table("1", "accuracy lost at the cross-entropy optimum"),
-    "distance": Table("unit of x", "from its cut to the nearest optimal one of its orientation"),
+    "highest_accuracy": LandscapeTable("1", "highest accuracy"),
+    "optimal_cuts": LandscapeTable(
+        "count", "intervals of cuts of highest accuracy; 0: only constants"
+    ),
+    "optimal_cut_low": LandscapeTable("unit of x", "lower end of the widest of these intervals"),
+    "optimal_cut_high": LandscapeTable("unit of x", "its upper end"),
+    "optimal_cut_orientation": LandscapeTable("1", "+1: class 1 above a cut in it, -1: below"),
+    "shared": LandscapeTable(
+        "1", "whether the cross-entropy optimum is most accurate", ("no", "yes")
+    ),
+    "regret": LandscapeTable("1", "accuracy lost at the cross-entropy optimum"),
+    "distance": LandscapeTable(
+        "unit of x", "from its cut to the nearest optimal one of its orientation"
+    ),
 }
 
 
-def tables(optimum: bool) -> dict[str, Table]:
+def tables(optimum: bool) -> dict[str, LandscapeTable]:
     """The tables of a run, with or without those of the optima."""
     return ALWAYS | (OPTIMA if optimum else {})
 

@@ -15,7 +15,7 @@ from sweep.runs.spec.spec import Spec
 
 
 @dataclass(frozen=True)
-class Task:
+class TileTask:
     """One tile of one landscape.
 
     Attributes:
@@ -48,23 +48,23 @@ def count(spec: Spec) -> int:
     return sources * _samples(spec) * math.prod(spec.tiles)
 
 
-def task(spec: Spec, index: int) -> Task:
+def task(spec: Spec, index: int) -> TileTask:
     """The task of that number."""
     along_b = spec.tiles[1]
     sample, tile = divmod(index, math.prod(spec.tiles))
     source, sample = divmod(sample, _samples(spec))
     row, column = divmod(tile, along_b)
     if spec.of_data:
-        return Task(index, source, None, None, ((source,),), row, column)
+        return TileTask(index, source, None, None, ((source,),), row, column)
     size, seed = divmod(sample, len(spec.seed))
     n = spec.n[size]
     if math.isinf(n):
         places = tuple((source, size, k) for k in range(len(spec.seed)))
-        return Task(index, source, n, None, places, row, column)
-    return Task(index, source, n, spec.seed[seed], ((source, size, seed),), row, column)
+        return TileTask(index, source, n, None, places, row, column)
+    return TileTask(index, source, n, spec.seed[seed], ((source, size, seed),), row, column)
 
 
-def slices(spec: Spec, task: Task) -> tuple[slice, slice]:
+def slices(spec: Spec, task: TileTask) -> tuple[slice, slice]:
     """The cells of a task, along a and along b."""
     (rows, columns), side = spec.grid.shape, spec.tile
     return (
@@ -73,7 +73,7 @@ def slices(spec: Spec, task: Task) -> tuple[slice, slice]:
     )
 
 
-def named(spec: Spec, task: Task) -> dict[str, str | int]:
+def named(spec: Spec, task: TileTask) -> dict[str, str | int]:
     """What a task is of, by dimension, for people: {"population": "W1", "n": "1e4", ...}."""
     if spec.of_data:
         found: dict[str, str | int] = {"data": spec.data[task.source]}

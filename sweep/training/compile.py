@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from sweep.base.devices import on_host
-from sweep.training.loop import Program, Recorded, Set, train_one
+from sweep.training.loop import PointsOnDevice, Program, Recorded, train_one
 
 QUICKLY = {
     "xla_backend_optimization_level": 1,
@@ -55,7 +55,7 @@ def train(
     promoting = jax.numpy_dtype_promotion("standard")
     with jax.enable_x64(program.dtype == "float64"), promoting:
         kind = np.dtype(program.dtype)
-        made = tuple(Set(x.astype(kind), y.astype(kind)) for x, y in sets)
+        made = tuple(PointsOnDevice(x.astype(kind), y.astype(kind)) for x, y in sets)
         given = None if weights is None else jax.tree.map(lambda w: np.asarray(w, kind), weights)
         keys, epochs = seeds.astype(np.uint32), chosen.astype(np.int32)
         arguments = made, numbers.astype(kind), keys, epochs, given

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sweep.training.split import Points, Split
+from sweep.training.split import Split, SplitPoints
 
 PLACE = 0x5357
 """What the seeds of these draws begin with, so that they are apart from others of equal seeds."""
@@ -52,12 +52,12 @@ def two_clouds(
         seed -> split.
     """
 
-    def drawn(rng: np.random.Generator, n: int, stray: float) -> Points:
+    def drawn(rng: np.random.Generator, n: int, stray: float) -> SplitPoints:
         y = (np.arange(n) < round(ones * n)).astype(np.float64)
         x = rng.normal(size=(n, inputs)) + distance / 2 * (2 * y[:, None] - 1) / np.sqrt(inputs)
         wrong = rng.random(n) < flipped
         wrong[rng.permutation(n)[: round(stray * n)]] ^= True
-        return Points.of("drawn", x, np.where(wrong, 1 - y, y))
+        return SplitPoints.of("drawn", x, np.where(wrong, 1 - y, y))
 
     def draw(seed: int) -> Split:
         rng = np.random.default_rng([PLACE, seed])
@@ -82,11 +82,11 @@ def interaction(sizes: Sizes, product: float, slope: float) -> Callable[[int], S
         seed -> split.
     """
 
-    def drawn(rng: np.random.Generator, n: int) -> Points:
+    def drawn(rng: np.random.Generator, n: int) -> SplitPoints:
         x: Float[np.ndarray, "n d"] = rng.normal(size=(n, 2))
         z = product * x[:, 0] * x[:, 1] + slope * x[:, 0]
         y = rng.random(n) < 1 / (1 + np.exp(-z))
-        return Points.of("drawn", x, y.astype(np.float64))
+        return SplitPoints.of("drawn", x, y.astype(np.float64))
 
     def draw(seed: int) -> Split:
         rng = np.random.default_rng([PLACE, seed])

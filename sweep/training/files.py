@@ -14,7 +14,7 @@ from sweep.base.errors import InputError
 from sweep.data import tables
 from sweep.data.columns import column, refuse, require_finite
 from sweep.training.problems import Problem
-from sweep.training.split import Points, Split
+from sweep.training.split import Split, SplitPoints
 
 WEIGHT = "weight"
 """Column that is no input: elsewhere it has the weights of points, which networks do not know."""
@@ -89,6 +89,6 @@ def _drawn(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"], aside: int, 
     order = np.random.default_rng(seed).permutation(len(y))
     validation, training = order[:aside], order[aside:]
     return Split(
-        Points.of("training", x[training], y[training]),
-        Points.of("validation", x[validation], y[validation]),
+        SplitPoints.of("training", x[training], y[training]),
+        SplitPoints.of("validation", x[validation], y[validation]),
     )

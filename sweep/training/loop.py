@@ -78,7 +78,7 @@ class Program:
         )
 
 
-class Set(NamedTuple):
+class PointsOnDevice(NamedTuple):
     """Points on the device: x of shape (n, d), y of 0 and 1 of shape (n,)."""
 
     x: Any
@@ -114,7 +114,7 @@ class _State(NamedTuple):
 
 def train_one(
     program: Program,
-    sets: tuple[Set, ...],
+    sets: tuple[PointsOnDevice, ...],
     numbers: Float[Array, " numbers"],
     seed: Shaped[Array, ""],
     chosen: Int[Array, " c"],
@@ -143,7 +143,7 @@ class _Loop:
     """
 
     program: Program
-    sets: tuple[Set, ...]
+    sets: tuple[PointsOnDevice, ...]
     numbers: dict[str, Any]
     course: PRNGKeyArray
     chosen: Int[Array, " c"]
@@ -205,13 +205,13 @@ class _Loop:
         order, present = _rows(program.resample, training.y, self.batches, self.batch, first)
 
         def step(k: Any, inside: tuple[Any, Any]) -> tuple[Any, Any]:
-            points = Set(training.x[order[k]], training.y[order[k]])
+            points = PointsOnDevice(training.x[order[k]], training.y[order[k]])
             return self.step(inside, jax.random.fold_in(rest, k), points, present[k])
 
         return jax.lax.fori_loop(0, self.batches, step, inside)
 
     def step(
-        self, inside: tuple[Any, Any], key: PRNGKeyArray, points: Set, present: Any
+        self, inside: tuple[Any, Any], key: PRNGKeyArray, points: PointsOnDevice, present: Any
     ) -> tuple[Any, Any]:
         """(weights, moments) after one step of the optimiser on these points."""
 

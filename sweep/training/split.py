@@ -16,7 +16,7 @@ SETS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class SplitPoints:
     """Points of one set.
 
     Attributes:
@@ -28,7 +28,7 @@ class Points:
     y: Float[np.ndarray, " n"]
 
     @classmethod
-    def of(cls, name: str, x: ArrayLike, y: ArrayLike) -> Points:
+    def of(cls, name: str, x: ArrayLike, y: ArrayLike) -> SplitPoints:
         """Points, checked.
 
         Args:
@@ -72,9 +72,9 @@ class Split:
         test: what chooses nothing, so that it judges fairly; None without one.
     """
 
-    training: Points
-    validation: Points
-    test: Points | None = None
+    training: SplitPoints
+    validation: SplitPoints
+    test: SplitPoints | None = None
 
     def __post_init__(self) -> None:
         for name, points in self.sets.items():
@@ -90,7 +90,7 @@ class Split:
         return self.training.x.shape[1]
 
     @property
-    def sets(self) -> dict[str, Points]:
+    def sets(self) -> dict[str, SplitPoints]:
         """The sets that there are, by name."""
         found = {name: getattr(self, name) for name in SETS}
         return {name: points for name, points in found.items() if points is not None}
@@ -119,7 +119,9 @@ def split(
     """
     if (test_x is None) != (test_y is None):
         raise InputError("of the test set only one of x and y is given; give both")
-    test = None if test_x is None or test_y is None else Points.of("test", test_x, test_y)
+    test = None if test_x is None or test_y is None else SplitPoints.of("test", test_x, test_y)
     return Split(
-        Points.of("training", x, y), Points.of("validation", validation_x, validation_y), test
+        SplitPoints.of("training", x, y),
+        SplitPoints.of("validation", validation_x, validation_y),
+        test,
     )

@@ -8,7 +8,7 @@ from sweep.asymptotics.fits import reach, smoothed, weighted
 from sweep.asymptotics.rates import LEGS, RATES, gap_fit, rates, summary
 from sweep.asymptotics.verdict import verdict
 from sweep.base.intervals import student
-from sweep.optima.records import Status
+from sweep.optima.records import OptimumStatus
 from tests.support.tables import W1, chi, limits, optimum, power, steady, table
 
 TRUE = {
@@ -230,7 +230,7 @@ def test_replicates_without_an_optimum_are_left_out_and_counted():
         assert means["count"].sel(quantity=name).values.tolist() == [7, 0, 10, 10, 10]
     assert means["count"].sel(quantity="regret_accuracy").values.tolist() == [10] * 5
     assert np.isnan(means["mean"].sel(quantity="gap", n=1000))
-    assert means["status"].values.tolist() == [status.name for status in Status]
+    assert means["status"].values.tolist() == [status.name for status in OptimumStatus]
     assert means["status_count"].values[:2, :2].tolist() == [[7, 3], [0, 10]]
     assert np.all(means["status_count"].sum("status") == 10)
     (regret,) = (r for r in rates(means, limits()) if r.quantity == "regret_cross_entropy")

@@ -14,7 +14,7 @@ STATUS = {status: code for code, status in enumerate(STATUSES)}
 
 def solved(x, y):
     """The optima of one sample, as NumPy arrays."""
-    layout = sampling.Layout.of(len(x))._replace(batches=1, samples=1)
+    layout = sampling.SampleLayout.of(len(x))._replace(batches=1, samples=1)
     assert layout.pieces == 1
     with jax.enable_x64(True):
         x, y = (jax.numpy.asarray(v)[None, None, None] for v in (x, y))
@@ -57,7 +57,7 @@ def check(found, row, x, y):
 @pytest.mark.parametrize("n", [1, 5, 316, 40_003])
 @pytest.mark.parametrize("law", ["W1", "W5", "D3", "S4"])
 def test_the_optima_are_those_of_each_sample(law, n):
-    layout = sampling.Layout.of(n)
+    layout = sampling.SampleLayout.of(n)
     with jax.enable_x64(True):
         draws = sampling.draw(CATALOGUE[law], layout, 11, 0)
         found = of_rows(optima(draws.x, draws.y, layout))

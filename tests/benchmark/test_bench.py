@@ -11,14 +11,14 @@ import sweep
 from sweep import cli, figures
 from sweep.benchmark import contest, peers, race
 from sweep.benchmark import run as module
-from sweep.benchmark.peers import PEERS, Peer, Problem
+from sweep.benchmark.peers import PEERS, LandscapeProblem, Peer
 from sweep.benchmark.race import Mismatch
-from sweep.benchmark.run import PLANS, Plan, Square, bench
+from sweep.benchmark.run import PLANS, BenchmarkPlan, Square, bench
 from sweep.benchmark.scoreboard import scoreboard
 from sweep.figures import timings
 from tests.support import oracle
 
-TINY = Plan(  # on one grid but for one, for every other shape would be compiled for
+TINY = BenchmarkPlan(  # on one grid but for one, for every other shape would be compiled for
     name="tiny",
     sizes=(50, 200),
     edge=4,
@@ -57,7 +57,7 @@ def ragged():
     rng = np.random.default_rng(3)
     x = np.concatenate([rng.uniform(-1, 1, 150), rng.integers(-2, 3, 50).astype(float)])
     y = (rng.uniform(size=200) < 0.4).astype(float)
-    return Problem(x, y, np.linspace(-3, 3, 4), np.linspace(-2, 2, 9))
+    return LandscapeProblem(x, y, np.linspace(-3, 3, 4), np.linspace(-2, 2, 9))
 
 
 def _wrong(problem):

@@ -15,7 +15,7 @@ from sweep.diagnosis.bootstrap import binary as module
 from sweep.diagnosis.bootstrap.binary import bootstrap
 from sweep.diagnosis.bootstrap.draws import draw, seeds
 from sweep.diagnosis.bootstrap.nodes import compress
-from sweep.diagnosis.bootstrap.refits import Refitter, Samples, Start
+from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refitter, Start
 from sweep.diagnosis.decomposition import split
 from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.diagnosis.scores import scores
@@ -44,7 +44,7 @@ def _refitted(data, weight):
     """Recalibrations of samples, by the weight of each node."""
     every = split(data)
     start = Start(every.a, every.b, every.slope_alone, every.intercept_alone)
-    return Refitter(compress(data), start)(Samples.of(weight, len(weight)))
+    return Refitter(compress(data), start)(BootstrapWeights.of(weight, len(weight)))
 
 
 # --- draws --------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from sweep.diagnosis.bootstrap import multiclass
 from sweep.diagnosis.bootstrap.loss_curve import Interval, coefficients, least
-from sweep.diagnosis.bootstrap.multiclass import Units, bootstrap_several
+from sweep.diagnosis.bootstrap.multiclass import ResamplingUnits, bootstrap_several
 from sweep.diagnosis.scores import scores
-from sweep.diagnosis.temperature import Rows, temperature_optimum
-from sweep.optima.records import Status
+from sweep.diagnosis.temperature import WeightedRows, temperature_optimum
+from sweep.optima.records import OptimumStatus
 from tests.support.predicted import predictions
 
 
@@ -24,7 +24,7 @@ def drawn(n, k, seed=0, slope=0.7, spread=2.0, weighted=False):
 
 
 def units(of):
-    return Units.of(of, temperature_optimum(of), 0)
+    return ResamplingUnits.of(of, temperature_optimum(of), 0)
 
 
 def again(of, count):
@@ -38,8 +38,8 @@ def slowly(of, majority):
     """The numbers of a sample, each by itself."""
     known, best = scores(of), temperature_optimum(of)
     a = best.a
-    if best.status in (Status.separated, Status.quasi_separated):
-        a = Rows.of(of).direction * np.inf
+    if best.status in (OptimumStatus.separated, OptimumStatus.quasi_separated):
+        a = WeightedRows.of(of).direction * np.inf
     return {
         "cross_entropy": known.cross_entropy,
         "accuracy": known.accuracy,
@@ -189,7 +189,7 @@ def test_many_classes_leave_room_for_fewer_units():
 @pytest.mark.parametrize("slope", [0.05, 1.0, -1.0])
 def test_interpolated_optimum_is_that_of_newton(slope):
     of = drawn(500, 6, 8, slope)
-    rows = Rows.of(of)
+    rows = WeightedRows.of(of)
     best = rows.optimum.a * rows.unit
     over = Interval.about(rows, best)
     each = coefficients(rows, over)
@@ -201,5 +201,5 @@ def test_interpolated_optimum_is_that_of_newton(slope):
 
 def test_logits_beyond_interpolation_are_known_to_be():
     z = np.array([[1.0, 0.0, 0.0], [0.0, 1e9, 0.0], [1.0, 0.0, 0.5]] * 4)
-    rows = Rows.of(predictions(z, [0, 1, 1] * 4))
+    rows = WeightedRows.of(predictions(z, [0, 1, 1] * 4))
     assert coefficients(rows, Interval(rows.unit, 3 * rows.unit, False)) is None

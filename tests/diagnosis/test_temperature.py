@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
-from sweep.diagnosis.temperature import Rows, temperature_optimum
-from sweep.optima.records import Status
+from sweep.diagnosis.temperature import WeightedRows, temperature_optimum
+from sweep.optima.records import OptimumStatus
 from tests.support.predicted import predictions
 
 
@@ -38,7 +38,7 @@ def test_optimum_is_that_of_scipy(k, slope, weighted):
     expected = minimize_scalar(
         lambda a: loss(z, y, a, weight), (slope - 0.5, slope + 0.5), tol=1e-12
     )
-    assert found.status is Status.finite
+    assert found.status is OptimumStatus.finite
     assert found.a == pytest.approx(expected.x, rel=1e-6)
     assert found.value == pytest.approx(expected.fun, rel=1e-13)
     assert found.value == pytest.approx(loss(z, y, found.a, weight), rel=1e-13)
@@ -86,7 +86,7 @@ def test_hard_logits_agree_with_mpmath():
 
 def test_minute_losses_keep_their_digits():
     z = np.array([[40.0, 0, 0], [0, 50.0, 0]])
-    rows = Rows.of(predictions(z, [0, 1]))
+    rows = WeightedRows.of(predictions(z, [0, 1]))
     assert rows.losses(rows.unit) == pytest.approx(2 * np.exp([-40.0, -50.0]), rel=1e-15)
 
 
@@ -98,7 +98,7 @@ def test_optimum_is_no_worse_than_its_neighbours(seed, n, k, spread):
     found = temperature_optimum(predictions(z, y, weight))
     beside = [loss(z, y, a / spread, weight) for a in np.linspace(-3, 3, 61)]
     assert found.value <= min(beside) + 1e-12
-    if found.status is Status.finite:
+    if found.status is OptimumStatus.finite:
         beside = [loss(z, y, found.a * by, weight) for by in (0.99, 1.01)]
         assert found.value <= min(beside) + 1e-14
 
@@ -107,23 +107,23 @@ def test_optimum_is_no_worse_than_its_neighbours(seed, n, k, spread):
 def test_rows_that_are_all_right_or_all_worst_are_separated(sign):
     z = sign * np.array([[3.0, 1.0, 2.0], [0.0, 4.0, 1.0], [0.0, 1.0, 5.0]])
     found = temperature_optimum(predictions(z, [0, 1, 2]))
-    assert found.status is Status.separated
+    assert found.status is OptimumStatus.separated
     assert math.isnan(found.a)
     assert found.value == 0
-    assert Rows.of(predictions(z, [0, 1, 2])).direction == sign
+    assert WeightedRows.of(predictions(z, [0, 1, 2])).direction == sign
 
 
 def test_ties_at_the_top_leave_their_entropy():
     z = np.array([[3.0, 3.0, 2.0], [0.0, 4.0, 1.0], [5.0, 5.0, 5.0]])
     found = temperature_optimum(predictions(z, [0, 1, 2], [2.0, 1.0, 1.0]))
-    assert found.status is Status.quasi_separated
+    assert found.status is OptimumStatus.quasi_separated
     assert found.value == pytest.approx((2 * math.log(2) + math.log(3)) / 4, rel=1e-15)
     assert found.value == pytest.approx(loss(z, [0, 1, 2], 100, [2, 1, 1]), rel=1e-15)
 
 
 def test_equal_logits_have_no_best_slope():
     found = temperature_optimum(predictions(np.full((12, 4), 2.5), np.arange(12) % 4))
-    assert found.status is Status.constant_x
+    assert found.status is OptimumStatus.constant_x
     assert found.value == pytest.approx(math.log(4), rel=1e-15)
 
 

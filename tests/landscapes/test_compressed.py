@@ -10,7 +10,7 @@ import sweep
 from sweep import InputError, Measure, Sample
 from sweep.base.grid import Grid
 from sweep.landscapes import compressed, smooth, verification
-from sweep.landscapes.compressed import Surface
+from sweep.landscapes.compressed import CompressedMetric
 from sweep.measure.compression.deposit import deposit
 from sweep.measure.compression.fold import fold
 from sweep.measure.compression.plan import CompressionError, plan
@@ -140,7 +140,9 @@ def test_pieces_of_every_size_give_the_same_cells(a, b):
     made = plan(grid, measure.ends, losses("cross_entropy"), 1e-8, 2**20)
     windows = fold(made, deposit(measure.classes, made.lattice))
     whole, *others = (
-        whole_of(Surface(made, windows, wanted, 500.0, compressed.BYTES_PER_CELL * edge**2))
+        whole_of(
+            CompressedMetric(made, windows, wanted, 500.0, compressed.BYTES_PER_CELL * edge**2)
+        )
         for edge in (1000, 1, 7, 12)
     )
     for other in others:
@@ -174,7 +176,8 @@ def test_merged_deposits_give_the_landscape_of_the_merged_data():
     deposits = [deposit(Measure.from_sample(s).classes, made.lattice) for s in (*parts, whole)]
     merged = deposits[0].merge(deposits[1])
     one, other = (
-        whole_of(Surface(made, fold(made, d), wanted, 3000.0, 2**29)) for d in (merged, deposits[2])
+        whole_of(CompressedMetric(made, fold(made, d), wanted, 3000.0, 2**29))
+        for d in (merged, deposits[2])
     )
     assert one == pytest.approx(other, rel=1e-14)
 
@@ -210,7 +213,7 @@ def test_nan_does_not_pass_the_check(monkeypatch):
     def nan(*arguments):
         return np.full((101, 101), np.nan)
 
-    monkeypatch.setattr(Surface, "part", nan)
+    monkeypatch.setattr(CompressedMetric, "part", nan)
     with pytest.raises(verification.CheckError, match="an error of nan was seen"):
         sweep.landscape(cloud(), metrics=("brier", "cross_entropy"), method="compressed")
 

@@ -120,7 +120,7 @@ def test_the_bound_is_honest_at_the_ends_of_the_float_range(name, dtype):
 
 def _block(rows, mass=None):
     x = jnp.asarray(rows)
-    return direct.Block(x, jnp.full(x.shape, jnp.inf), mass)
+    return direct.PointBlock(x, jnp.full(x.shape, jnp.inf), mass)
 
 
 def test_sums_are_compensated_within_a_call_and_between_calls():
@@ -128,7 +128,7 @@ def test_sums_are_compensated_within_a_call_and_between_calls():
     with jax.enable_x64(True):
         cell = jnp.array([1.0]), jnp.array([[0.0]])
         for rows, calls in (([[0.0]], 10), ([[0.0]] * 10, 1)):
-            sums = direct.Sums(jnp.array([[1e16]]), jnp.array([[0.0]]))
+            sums = direct.CompensatedSums(jnp.array([[1e16]]), jnp.array([[0.0]]))
             for _ in range(calls):
                 sums = direct._add(sums, *cell, _block(rows), 1.0, loss=jnp.exp, good=-1)
             assert float((sums.value + sums.lost)[0, 0]) == 1e16 + 10
@@ -268,10 +268,10 @@ def test_compiled_tile_stays_within_the_budget(shape, budget, dtype):
         rows = direct.most_rows(height * width, budget, dtype)
         block = jax.ShapeDtypeStruct((rows, direct.ROW), dtype)
         lowered = direct._add.lower(
-            direct.Sums(tile, tile),
+            direct.CompensatedSums(tile, tile),
             jax.ShapeDtypeStruct((height,), dtype),
             jax.ShapeDtypeStruct((height, width), dtype),
-            direct.Block(block, block, block),
+            direct.PointBlock(block, block, block),
             1.0,
             loss=CE.positive,
             good=1,

@@ -344,7 +344,7 @@ def test_compiled_tile_stays_within_the_budget(sizes, dtype, budget):
         tile, rows = model_kernel._plan(function, batch, 10**6, dtype, budget)
         x = jax.ShapeDtypeStruct((rows, *batch.x.shape[1:]), dtype)
         column, ab = (jax.ShapeDtypeStruct((k,), dtype) for k in (rows, tile))
-        lowered = compiled.lower(*plane, model_kernel.Block(x, column, column), ab, ab)
+        lowered = compiled.lower(*plane, model_kernel.SampleBlock(x, column, column), ab, ab)
         memory = lowered.compile().memory_analysis()
     used = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
     assert used <= budget

@@ -132,7 +132,7 @@ def test_extremes_of_tiles_are_those_of_the_whole(values, data):
 def test_a_store_is_whole_or_not_there(tmp_path, small, monkeypatch, error, where):
     class_, method = {
         "while it computes": (tiles.Prepared, "part"),
-        "while it writes": (storage.Variable, "encoded"),
+        "while it writes": (storage.StoredVariable, "encoded"),
     }[where]
     honest, calls = getattr(class_, method), []
 
@@ -154,7 +154,7 @@ def test_a_store_is_whole_or_not_there(tmp_path, small, monkeypatch, error, wher
 
 
 def test_where_it_cannot_be_written_nothing_is_computed(tmp_path, monkeypatch):
-    monkeypatch.setattr(preparation.Task, "of_line", None)
+    monkeypatch.setattr(preparation.LandscapeTask, "of_line", None)
     (tmp_path / "there.zarr").mkdir()
     for name, sentence in (
         ("r.nc", "only a .zarr is written tile by tile"),

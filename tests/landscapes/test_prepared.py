@@ -7,7 +7,7 @@ import pytest
 import sweep
 from sweep import InputError, Measure, Sample, Slice, populations
 from sweep.landscapes import smooth, verification
-from sweep.landscapes.compressed import Surface
+from sweep.landscapes.compressed import CompressedMetric
 from sweep.landscapes.landscape import prepare
 
 EXACT = ("accuracy", "correct")
@@ -134,9 +134,9 @@ def test_points_are_read_once_for_all_tiles(monkeypatch):
 
 
 def test_a_tile_that_is_not_what_its_nodes_give_is_a_fault(monkeypatch):
-    part = Surface.part
+    part = CompressedMetric.part
     prepared = prepare(cloud(), "-3:3:60", "-1:1:50", "brier", method="compressed")
-    monkeypatch.setattr(Surface, "part", lambda *how: part(*how) + 2e-9)
+    monkeypatch.setattr(CompressedMetric, "part", lambda *how: part(*how) + 2e-9)
     with pytest.raises(verification.CheckError, match=r"an error of 2\.0e-09 was seen"):
         prepared.tile(slice(20), slice(30))
 

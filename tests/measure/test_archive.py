@@ -12,14 +12,14 @@ from sweep import InputError, Sample
 from sweep.base.grid import Grid
 from sweep.measure.sketch import archive
 from sweep.measure.sketch.builder import Sketcher, rows_of
-from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.schema import Schema
 from sweep.measure.sketch.sketch import Sketch
 
 
 def terms(
     a=(-1.0, 0.0, 2.0), b=(-0.5, 0.5), ends=(-4.0, 4.0), tolerance=1e-2, metrics=("accuracy",)
 ):
-    return Terms.of(Grid(np.array(a), np.array(b)), ends, metrics, tolerance)
+    return Schema.of(Grid(np.array(a), np.array(b)), ends, metrics, tolerance)
 
 
 def sketched(asked, **samples):
@@ -69,7 +69,7 @@ def test_equal_sketches_are_equal_files(tmp_path):
 
 
 def test_counts_are_short(tmp_path):
-    asked = Terms.of(Grid(np.linspace(-5, 5, 101), np.linspace(-5, 5, 101)), (-8.0, 8.0))
+    asked = Schema.of(Grid(np.linspace(-5, 5, 101), np.linspace(-5, 5, 101)), (-8.0, 8.0))
     sketch = sketched(asked, one=sample(1, 10_000))
     archive.write(sketch, tmp_path / "s.sketch")
     held = sum(sums.whole.nbytes + sums.part.nbytes for sums in (sketch.inside, sketch.moments))

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 import sweep
 from sweep import InputError, Measure, Sample, Sketch
 from sweep.base.grid import Grid, axis
-from sweep.data.shards import Rows
+from sweep.data.shards import ShardRows
 from sweep.landscapes.direct import direct_cells
 from sweep.measure.confusion import confusion
 from sweep.measure.sketch import builder
 from sweep.measure.sketch.builder import Sketcher, merged, rows_of
-from sweep.measure.sketch.schema import MOST_CELLS, Terms
+from sweep.measure.sketch.schema import MOST_CELLS, Schema
 from sweep.metrics.metrics import METRICS, Counting
 
 GRID = Grid(axis("-8:8:17"), axis("-5:5:11"))
@@ -45,7 +45,7 @@ def sample(shape, kind="hard", n=900, seed=0):
 
 def terms_for(*samples, grid=GRID, **options):
     low, high = (f(float(f(s.x)) for s in samples) for f in (min, max))
-    return Terms.of(grid, (low, high), **options)
+    return Schema.of(grid, (low, high), **options)
 
 
 def sketch(*samples, terms=None, first=0):
@@ -193,7 +193,7 @@ def test_the_order_and_the_batches_of_rows_do_not_show():
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.sampled_from(KINDS), st.randoms())
 def test_merging_is_associative_and_commutative_and_has_a_neutral_element(sizes, kind, random):
-    terms = Terms.of(Grid(axis("-2:2:3"), axis("-1:1:3")), (-50.0, 50.0))
+    terms = Schema.of(Grid(axis("-2:2:3"), axis("-1:1:3")), (-50.0, 50.0))
     parts = [sample("normal", kind, n + 1, seed=k) for k, n in enumerate(sizes)]
     made = [sketch(part, terms=terms, first=k) for k, part in enumerate(parts)]
     whole = reduce(Sketch.merge, made, Sketch.empty(terms))
@@ -230,7 +230,7 @@ def test_bounds_hold_what_small_weights_lose():
 def test_sketches_of_other_terms_do_not_merge(order, change, says):
     terms = {"grid": GRID, "ends": (-10.0, 10.0), "tolerance": 1e-9}
     pair = [
-        sketch(sample("normal", seed=k), terms=Terms.of(**(terms | other)))
+        sketch(sample("normal", seed=k), terms=Schema.of(**(terms | other)))
         for k, other in enumerate(({}, change))
     ]
     with pytest.raises(InputError, match=f"cannot be merged, for {says}"):
@@ -269,26 +269,26 @@ def test_what_it_cannot_answer_is_refused_with_what_it_can():
 )
 def test_a_range_is_two_numbers(ends, says):
     with pytest.raises(InputError, match=f"the range of x {says}"):
-        Terms.of(GRID, ends)
+        Schema.of(GRID, ends)
 
 
 def test_a_grid_with_too_many_cuts_is_refused():
     side = round(MOST_CELLS**0.5) + 1
     grid = Grid(np.linspace(-1, 1, side), np.linspace(-1, 1, side))
     with pytest.raises(InputError, match="is too large for a sketch"):
-        Terms.of(grid, (0.0, 1.0))
+        Schema.of(grid, (0.0, 1.0))
 
 
 def test_a_row_outside_the_range_is_named():
-    maker = Sketcher(Terms.of(GRID, (-1.0, 1.0)))
+    maker = Sketcher(Schema.of(GRID, (-1.0, 1.0)))
     x = np.zeros(5)
-    batches = [Rows(x, x, None, 0), Rows(np.array([0, 0.5, 3.0]), np.zeros(3), None, 5)]
+    batches = [ShardRows(x, x, None, 0), ShardRows(np.array([0, 0.5, 3.0]), np.zeros(3), None, 5)]
     with pytest.raises(InputError, match=r"^shard 37: 'u' in row 8 is 3\.0, outside the range"):
         maker.add("shard", batches, where="shard 37: 'u'")
 
 
 def test_extremes_and_what_is_right_there_add_up():
-    terms = Terms.of(GRID, (-2.0, 2.0))
+    terms = Schema.of(GRID, (-2.0, 2.0))
     x, y = np.array([-1.0, 0.0, 1.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0])
     made = sketch(Sample(x, y), Sample(x[2:], y[2:]), Sample(x[:1] / 2, y[:1]), terms=terms)
     zero, one = Measure.from_sketch(made).classes

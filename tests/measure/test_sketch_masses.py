@@ -11,16 +11,16 @@ from sweep.base.grid import Grid, axis
 from sweep.measure.sketch import builder
 from sweep.measure.sketch.builder import Sketcher, rows_of
 from sweep.measure.sketch.exact_sums import RESOLUTION
-from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.schema import Schema
 from sweep.optima import optimum
-from sweep.optima.records import Status
+from sweep.optima.records import OptimumStatus
 
 ENDS = (-6.0, 6.0)
 COUNTED = ("accuracy", "balanced_accuracy", "recall")
 
 
 def terms(tolerance=1e-9):
-    return Terms.of(Grid(axis("-5:5:5"), axis("-5:5:5")), ENDS, tolerance=tolerance)
+    return Schema.of(Grid(axis("-5:5:5"), axis("-5:5:5")), ENDS, tolerance=tolerance)
 
 
 def sketch_of(*samples, tolerance=1e-9):
@@ -104,7 +104,7 @@ def _require_honest(sketch, true):
     assert true.accuracy.value <= best.upper + 1e-14
     for low, high, side in true.accuracy.cuts:
         assert any(s == side and one <= low and high <= two for one, two, s in best.cuts)
-    if ce.status is Status.finite:
+    if ce.status is OptimumStatus.finite:
         assert abs(ce.a - true.cross_entropy.a) <= found.errors.a + 1e-12
         assert abs(ce.b - true.cross_entropy.b) <= found.errors.b + 1e-12
         assert abs(ce.value - true.cross_entropy.value) <= found.errors.value + 1e-13
@@ -152,7 +152,7 @@ def test_a_start_that_fits_all_but_nothing_pulls_is_refused_in_a_sentence():
               3.4664769462716136e-11]  # fmt: skip
     slope = 0.005613372797834161
     grid = Grid(np.array([-slope, 0.0, slope]), np.array([-0.16, 0.0, 0.16]))
-    maker = Sketcher(Terms.of(grid, (min(x), max(x)), tolerance=9.562054656267446e-09))
+    maker = Sketcher(Schema.of(grid, (min(x), max(x)), tolerance=9.562054656267446e-09))
     maker.add("part", rows_of([Sample(x, [0, 0, 1, 0, 0, 1, 0, 0, 0, 1], weight)]))
     with pytest.raises(InputError, match=r"was not found, and this sketch answers"):
         optimum(maker.sketch())
@@ -164,7 +164,9 @@ def test_coarse_bins_of_far_points_pass_the_check():
     sample = Sample(1e6 + rng.normal(size=300), (rng.random(300) < 0.5).astype(float),
                     10 ** rng.uniform(-6, 6, 300))  # fmt: skip
     grid = Grid(np.array([-1e-2, 1e-2]), np.array([-1.0, 1.0]))
-    maker = Sketcher(Terms.of(grid, (float(sample.x.min()), float(sample.x.max())), tolerance=1e-2))
+    maker = Sketcher(
+        Schema.of(grid, (float(sample.x.min()), float(sample.x.max())), tolerance=1e-2)
+    )
     maker.add("part", rows_of([sample]))
     found = sweep.landscape(maker.sketch(), grid.a, grid.b, ("cross_entropy",), tolerance=1e-2)
     true = sweep.landscape(sample, grid.a, grid.b, ("cross_entropy",), tolerance=1e-6)

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 import sweep
 from sweep import InputError, Measure, populations
-from sweep.optima.records import Status
+from sweep.optima.records import OptimumStatus
 from sweep.populations import CATALOGUE, Normal, Population, Quantile, Uniform
 from tests.support.formulas import FORMULAS, moved
 
@@ -190,7 +190,7 @@ def test_laws_whose_optimum_does_not_exist_or_has_no_cut_say_so():
     separated = sweep.optimum(
         Population("s", Uniform(), lambda x: jnp.where(x > 0, 1.0, 0.0), (0.0,))
     )
-    assert separated.cross_entropy.status is Status.separated
+    assert separated.cross_entropy.status is OptimumStatus.separated
     assert (separated.accuracy.value, separated.shared) == (1.0, None)
     assert separated.accuracy.cuts == ((0.0, 0.0, 1),)
     one = sweep.optimum(Population("o", Uniform(), lambda x: 0 * x))

@@ -7,10 +7,10 @@ from sweep import InputError, Sample
 from sweep.base.grid import Grid
 from sweep.measure.measure import Measure
 from sweep.measure.sketch.builder import Sketcher, merged, rows_of
-from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.schema import Schema
 from sweep.measure.sketch.sketch import Sketch
 from sweep.optima import optimum
-from sweep.optima.accuracy_bounds import Brackets
+from sweep.optima.accuracy_bounds import AccuracyBounds
 from sweep.optima.certificate import certify
 from sweep.optima.records import SketchOptimum
 from tests.support.problems import PROBLEMS
@@ -20,7 +20,7 @@ def sketch_of(sample, a=5.0, tolerance=1e-9, ends=None, points=11, parts=1):
     """A sketch for |a| <= a, |b| <= 5 of a sample in some parts."""
     found = (float(np.min(sample.x)), float(np.max(sample.x))) if ends is None else ends
     grid = Grid(np.linspace(-a, a, points), np.linspace(-5, 5, points))
-    maker = Sketcher(Terms.of(grid, found, tolerance=tolerance))
+    maker = Sketcher(Schema.of(grid, found, tolerance=tolerance))
     for k in range(parts):
         weight = None if sample.weight is None else sample.weight[k::parts]
         maker.add(f"part {k}", rows_of([Sample(sample.x[k::parts], sample.y[k::parts], weight)]))
@@ -150,7 +150,7 @@ def test_problems_with_exact_answers(name):
 
 
 def test_no_data_have_no_optimum():
-    sketch = Sketch.empty(Terms.of(Grid(np.array([1.0]), np.array([0.0])), (0.0, 1.0)))
+    sketch = Sketch.empty(Schema.of(Grid(np.array([1.0]), np.array([0.0])), (0.0, 1.0)))
     found = optimum(sketch)
     assert found.cross_entropy.status.name == "empty"
     assert np.isnan(found.accuracy.value)
@@ -189,7 +189,7 @@ def test_every_cut_is_within_its_bracket():
     rng = np.random.default_rng(0)
     for name in ("few", "integers", "weighted", "normal"):
         sample = SAMPLES[name]
-        known = Brackets(sketch_of(sample, points=5, tolerance=0.3))
+        known = AccuracyBounds(sketch_of(sample, points=5, tolerance=0.3))
         weight = np.ones(len(sample)) if sample.weight is None else sample.weight
         cuts = np.concatenate([rng.choice(sample.x, 20), rng.normal(size=20), [-np.inf, np.inf]])
         for low, high in zip(cuts, cuts + np.append(rng.exponential(0.1, 40), [0, 0]), strict=True):

@@ -15,7 +15,7 @@ import sweep
 from sweep import Measure, Sample
 from sweep.measure.cuts import cut
 from sweep.measure.points import Points
-from sweep.optima.records import Status
+from sweep.optima.records import OptimumStatus
 from tests.support import oracle
 from tests.support.problems import PROBLEMS
 
@@ -67,11 +67,11 @@ def test_infimum_without_an_optimum_is_approached_but_not_passed(name):
 
 
 def test_problem_table_covers_every_status():
-    assert {problem.status for problem in PROBLEMS.values()} == set(Status.__members__)
+    assert {problem.status for problem in PROBLEMS.values()} == set(OptimumStatus.__members__)
 
 
 def test_status_is_a_sentence():
-    assert all(status.value.endswith(".") and len(status.value) > 30 for status in Status)
+    assert all(status.value.endswith(".") and len(status.value) > 30 for status in OptimumStatus)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
@@ -158,7 +158,7 @@ def test_gradient_vanishes_to_rounding_on_hard_data(name, seed):
     sample = Sample(*HARD[name](*_noisy(seed)))
     best = sweep.optimum(sample)
     ce = best.cross_entropy
-    assert ce.status is Status.finite
+    assert ce.status is OptimumStatus.finite
     assert ce.gradient < 1e-13
     assert ce.iterations < 60
     # The returned (a, b) are rounded; what that does to the logits it does to the derivatives.
@@ -202,7 +202,7 @@ def test_accuracy_optimum_is_the_whole_set_that_brute_force_finds(columns):
 def test_shared_regret_and_distance_agree_with_the_definition(columns):
     sample = Sample(*columns)
     best = sweep.optimum(sample)
-    if best.cross_entropy.status is not Status.finite:
+    if best.cross_entropy.status is not OptimumStatus.finite:
         assert best.shared is None
         assert math.isnan(best.regret)
         assert math.isnan(best.distance)
@@ -303,7 +303,7 @@ def test_order_of_points_does_not_matter(columns, order):
 def test_shift_and_scale_of_x_move_the_optimum_along(seed, shift, scale):
     x, y = _noisy(seed, 40)
     plain = sweep.optimum(Sample(x, y))
-    assume(plain.cross_entropy.status is Status.finite)
+    assume(plain.cross_entropy.status is OptimumStatus.finite)
     moved = sweep.optimum(Sample(scale * x + shift, y))
     ce, other = plain.cross_entropy, moved.cross_entropy
     assert other.a * scale == pytest.approx(ce.a, rel=1e-10)
@@ -362,7 +362,7 @@ def test_measure_is_taken_as_well_as_sample():
 
 
 def test_empty_weighted_sample_is_empty():
-    assert sweep.optimum(Sample([], [], [])).cross_entropy.status is Status.empty
+    assert sweep.optimum(Sample([], [], [])).cross_entropy.status is OptimumStatus.empty
 
 
 def test_classes_may_be_counted_and_weighted_at_once():

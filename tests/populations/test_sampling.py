@@ -33,7 +33,7 @@ def test_labels_have_their_probability(law):
 
 @pytest.mark.parametrize("n", [1, 100, 40_001])
 def test_a_sample_is_the_same_bits_whatever_else_is_drawn(n):
-    law, layout = CATALOGUE["W4"], sampling.Layout.of(n)
+    law, layout = CATALOGUE["W4"], sampling.SampleLayout.of(n)
     every = layout.together
     with jax.enable_x64(True):
         first, later = (sampling.draw(law, layout, 5, start) for start in (0, every))
@@ -46,7 +46,7 @@ def test_a_sample_is_the_same_bits_whatever_else_is_drawn(n):
 
 @given(st.integers(1, 2 * 10**6))
 def test_a_layout_holds_every_point_and_little_more(n):
-    layout = sampling.Layout.of(n)
+    layout = sampling.SampleLayout.of(n)
     room = layout.pieces * layout.length
     assert n <= room < n + sampling.GROUP * layout.pieces
     assert layout.samples * layout.length <= sampling.PIECE

@@ -18,7 +18,7 @@ import sweep
 from sweep import InputError
 from sweep.base import files, provenance
 from sweep.runs import heartbeat, journal, tasks
-from sweep.runs.directory import Begun, Directory
+from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.heartbeat import Beat
 from sweep.runs.journal import Chunk, Done
 from tests.support.swept import SPEC, TASKS
@@ -145,7 +145,7 @@ def begun(tmp_path):
     directory = Directory(tmp_path / "out")
     directory.path.mkdir()
     base, device = str(tmp_path.absolute()), devices.describe()
-    made = Begun(SPEC.to_toml(), SPEC.fingerprint, base, provenance.versions(), device, ())
+    made = RunRecord(SPEC.to_toml(), SPEC.fingerprint, base, provenance.versions(), device, ())
     directory.begin(made)
     return directory
 
@@ -301,7 +301,7 @@ def test_status_of_ten_thousand_tasks_loads_nothing_heavy(tmp_path):
     spec = sweep.Spec(population="W1", n=[10, 20, 30, 40], seed=list(range(2500)), a="0:1:2", b="0")
     directory = Directory(tmp_path / "out")
     directory.path.mkdir()
-    directory.begin(Begun(spec.to_toml(), spec.fingerprint, "/", {}, "cpu", ()))
+    directory.begin(RunRecord(spec.to_toml(), spec.fingerprint, "/", {}, "cpu", ()))
     journal.rewrite(directory.journal, map(_done, range(0, 10_000, 2)))
     script = (
         "import sys, sweep\n"

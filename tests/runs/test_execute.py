@@ -421,7 +421,7 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(whole, copy):
 )
 def test_a_worker_that_would_compute_otherwise_computes_nothing(copy, name, value, sentence):
     (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").unlink()
-    job = compute.Job(copy, SPEC.to_toml(), "", (), **{
+    job = compute.RunJob(copy, SPEC.to_toml(), "", (), **{
         "device": devices.describe(), "sources": provenance.versions()["sources"], name: value
     })  # fmt: skip
     with pytest.raises(InputError, match=sentence):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sweep.base.grid import Grid, axis
-from sweep.measure.sketch.schema import Terms
+from sweep.measure.sketch.schema import Schema
 
 
 def shard_files(folder, sizes):
@@ -20,4 +20,4 @@ def shard_files(folder, sizes):
 
 def sketch_terms():
     """Terms of a small grid that is not square."""
-    return Terms.of(Grid(axis("-2:2:9"), axis("-1:1:7")), (-6.0, 6.0))
+    return Schema.of(Grid(axis("-2:2:9"), axis("-1:1:7")), (-6.0, 6.0))

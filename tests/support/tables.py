@@ -6,7 +6,12 @@ import numpy as np
 import xarray as xr
 
 from sweep.asymptotics.limits import Limit, Limits
-from sweep.optima.records import AccuracyOptimum, CrossEntropyOptimum, PopulationOptimum, Status
+from sweep.optima.records import (
+    AccuracyOptimum,
+    CrossEntropyOptimum,
+    OptimumStatus,
+    PopulationOptimum,
+)
 
 SIZES = (316, 1000, 3162, 10000, 31623)
 
@@ -113,7 +118,7 @@ def optimum(shared=True, distance=0.0, regret=0.0, eta_excess=0.0, accuracy=0.62
     """The optimum of a population."""
     return PopulationOptimum(
         n=1,
-        cross_entropy=CrossEntropyOptimum(1.0, 0.0, 0.654, 0.0, 1, 0.0, 1, Status.finite),
+        cross_entropy=CrossEntropyOptimum(1.0, 0.0, 0.654, 0.0, 1, 0.0, 1, OptimumStatus.finite),
         accuracy=AccuracyOptimum(accuracy, accuracy, ((0.0, 0.0, 1),), (), (-1.0, 1.0)),
         shared=shared,
         regret=regret,

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 import sweep
 from sweep import InputError, Measure, Sample, figures
-from sweep.optima.records import Status
+from sweep.optima.records import OptimumStatus
 from sweep.training.paths.growth import growth
 from sweep.training.paths.penalised import penalised
 from sweep.training.paths.run import paths
@@ -139,7 +139,7 @@ def test_the_penalised_optimum_tends_to_that_without_a_penalty():
 
 
 def test_separated_the_slope_grows_like_log_t_as_theory_says_while_accuracy_stands_still(few):
-    assert few.optimum.cross_entropy.status is Status.separated
+    assert few.optimum.cross_entropy.status is OptimumStatus.separated
     for one in of(few, "sgd", 0.0):
         assert one.growth.a == pytest.approx(few.growth.a, rel=0.01)
         assert one.growth.b == pytest.approx(few.growth.b, rel=0.01)
@@ -192,7 +192,7 @@ def test_gradient_descent_grows_as_it_says(case):
 def test_where_there_is_an_end_nothing_is_said_to_grow():
     for name in ("two_positions", "own_probabilities"):
         measure = Measure.from_sample(PROBLEMS[name].sample)
-        assert growth(measure, Status.finite) is None
+        assert growth(measure, OptimumStatus.finite) is None
 
 
 def test_a_law_is_descended_by_quadrature_to_its_optimum():

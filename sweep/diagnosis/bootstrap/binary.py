@@ -17,9 +17,9 @@ from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap.draws import at_once, draw, seeds
-from sweep.diagnosis.bootstrap.nodes import Nodes, compress
-from sweep.diagnosis.bootstrap.refits import Refitter, Row, Samples, Start
-from sweep.diagnosis.decomposition import Split
+from sweep.diagnosis.bootstrap.nodes import LogitNodes, compress
+from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refitter, Row, Start
+from sweep.diagnosis.decomposition import LossDecomposition
 from sweep.diagnosis.scores import entropy, worst_parts
 from sweep.metrics.metrics import softplus
 
@@ -69,7 +69,9 @@ class Replicates:
     class_accuracy: Float[np.ndarray, "r k"]
 
 
-def bootstrap(predictions: Predictions, every: Split, replicates: int, seed: int) -> Replicates:
+def bootstrap(
+    predictions: Predictions, every: LossDecomposition, replicates: int, seed: int
+) -> Replicates:
     """The numbers of bootstrap samples of the predictions of two classes.
 
     Args:
@@ -116,7 +118,7 @@ class _Part:
         at_once: most samples that are drawn at once.
     """
 
-    nodes: Nodes
+    nodes: LogitNodes
     refitter: Refitter
     counted: bool
     at_once: int
@@ -130,7 +132,7 @@ class _Part:
 
     def of(self, weight: Float[np.ndarray, "r M"]) -> Replicates:
         """The numbers of samples, by the weight of each node in each of them."""
-        samples = Samples.of(weight, self.at_once)
+        samples = BootstrapWeights.of(weight, self.at_once)
         total, ones, loss, loss1, right, right1, squares = samples.sums(self._columns).T
         by_class = np.stack([total - ones, ones], axis=1)
         share = by_class / total[:, None]

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sized
 import numpy as np
 from jaxtyping import Float
 
-from sweep.diagnosis.bootstrap.nodes import Nodes
+from sweep.diagnosis.bootstrap.nodes import LogitNodes
 
 AT_ONCE = 2**19
 """Numbers drawn at once, 4 MiB, so that what is made of them stays in a cache."""
@@ -38,7 +38,9 @@ def seeds(nodes: Sized, replicates: int, seed: int) -> Iterator[tuple[np.random.
         yield np.random.Generator(np.random.SFC64(child)), min(rows, replicates - i * rows)
 
 
-def draw(nodes: Nodes, generator: np.random.Generator, samples: int) -> Float[np.ndarray, "r M"]:
+def draw(
+    nodes: LogitNodes, generator: np.random.Generator, samples: int
+) -> Float[np.ndarray, "r M"]:
     """How often each node is drawn in each of so many bootstrap samples."""
     if not nodes.rows:
         return generator.poisson(nodes.count, (samples, len(nodes))).astype(np.float64)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.polynomial import chebyshev as series
 
-from sweep.diagnosis.temperature import Rows
+from sweep.diagnosis.temperature import WeightedRows
 from sweep.metrics.chebyshev import points
 
 REACH = 8.0
@@ -37,7 +37,7 @@ STEPS = 60
 """Newton steps and bisections; bisection alone takes 53."""
 
 
-class Least(NamedTuple):
+class CurveMinima(NamedTuple):
     """Optima of draws.
 
     Attributes:
@@ -66,7 +66,7 @@ class Interval:
     by_factors: bool
 
     @classmethod
-    def about(cls, rows: Rows, best: float) -> Interval:
+    def about(cls, rows: WeightedRows, best: float) -> Interval:
         """Where the optima of draws are."""
         error = rows.error(best)
         if error < RELATIVE * abs(best):
@@ -80,7 +80,7 @@ class Interval:
         return self.best + self.width * t
 
 
-def coefficients(rows: Rows, over: Interval) -> Float[np.ndarray, "n p"] | None:
+def coefficients(rows: WeightedRows, over: Interval) -> Float[np.ndarray, "n p"] | None:
     """Of the Chebyshev series of each row's loss on an interval, by as few points as will do.
 
     None if no number of points does: where samples are few, or the logits of some beyond measure.
@@ -97,7 +97,7 @@ def coefficients(rows: Rows, over: Interval) -> Float[np.ndarray, "n p"] | None:
     return None
 
 
-def least(sums: Float[np.ndarray, "r p"], over: Interval) -> Least:
+def least(sums: Float[np.ndarray, "r p"], over: Interval) -> CurveMinima:
     """The optima of draws.
 
     Args:
@@ -119,7 +119,7 @@ def least(sums: Float[np.ndarray, "r p"], over: Interval) -> Least:
         if np.all(np.abs(following - t)[inside] <= np.finfo(np.float64).eps):
             break
         t = following
-    return Least(over.at(t), _value(t, sums.T), inside)
+    return CurveMinima(over.at(t), _value(t, sums.T), inside)
 
 
 def _value(t: Float[np.ndarray, " r"], of: Float[np.ndarray, "p r"]) -> Float[np.ndarray, " r"]:

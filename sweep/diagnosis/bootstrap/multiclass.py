@@ -22,8 +22,8 @@ from sweep.diagnosis.bootstrap.loss_curve import Interval, coefficients, least
 from sweep.diagnosis.bootstrap.refits import Row
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, correct, entropy, losses, squared_errors
-from sweep.diagnosis.temperature import Rows
-from sweep.optima.records import Status
+from sweep.diagnosis.temperature import WeightedRows
+from sweep.optima.records import OptimumStatus
 
 MOST, FEWEST = 2**14, 2**10
 """Units at most, and as few of them at most as many classes leave room for."""
@@ -49,13 +49,13 @@ def bootstrap_several(
         replicates: samples to draw, at least 1.
         seed: of the draws.
     """
-    units = Units.of(predictions.with_weight, found, seed)
+    units = ResamplingUnits.of(predictions.with_weight, found, seed)
     units.prepare()
     return in_parts(units.drawn, seeds(units, replicates, seed))
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class ResamplingUnits:
     """What bootstrap samples are drawn from.
 
     Attributes:
@@ -71,7 +71,7 @@ class Units:
     count: int
 
     @classmethod
-    def of(cls, predictions: Predictions, found: TemperatureOptimum, seed: int) -> Units:
+    def of(cls, predictions: Predictions, found: TemperatureOptimum, seed: int) -> ResamplingUnits:
         """Each row by itself, or if there are too many, groups of them."""
         n, k = len(predictions), len(predictions.classes)
         most = min(MOST, max(FEWEST, ROOM // (3 * k + SUMS)))
@@ -166,7 +166,7 @@ class Units:
 
     def _optima(self, count: Float[np.ndarray, "r U"], total: Row) -> tuple[Row, Row]:
         """Slopes, and cross-entropies there."""
-        if self.found.status is not Status.finite:
+        if self.found.status is not OptimumStatus.finite:
             endless = self._rows.direction * np.inf if self._rows.direction else np.nan
             return np.full(len(count), endless), count @ self._sums(self._rows.ties) / total
         slope, value = np.full((2, len(count)), np.nan)
@@ -184,8 +184,8 @@ class Units:
         return slope, value
 
     @cached_property
-    def _rows(self) -> Rows:
-        return Rows.of(self.predictions)
+    def _rows(self) -> WeightedRows:
+        return WeightedRows.of(self.predictions)
 
     @cached_property
     def _curves(self) -> tuple[Interval, Float[np.ndarray, "U p"]] | None:
@@ -200,7 +200,7 @@ class Units:
         """Slope and loss of a sample of rows of which they are far from those of the data."""
         rows = self._rows.drawn(count)
         best = rows.optimum
-        if best.status is Status.finite:
+        if best.status is OptimumStatus.finite:
             return best.a, best.value
         return (rows.direction * np.inf if rows.direction else np.nan), best.value
 

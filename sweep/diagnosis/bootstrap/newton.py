@@ -44,7 +44,7 @@ class Plane(NamedTuple):
     held: Float[Array, " 2"]
 
 
-class At(NamedTuple):
+class RefitDerivatives(NamedTuple):
     """Mean cross-entropy of R samples, each at its theta, and its derivatives."""
 
     theta: Float[Array, "R 2"]
@@ -60,7 +60,7 @@ class At(NamedTuple):
         return jnp.stack([h10 * g0 - h00 * g1, h10 * g1 - h11 * g0], 1) / scale[:, None]
 
 
-class Found(NamedTuple):
+class RefitOptima(NamedTuple):
     """Optima of R samples."""
 
     theta: Float[Array, "R 2"]
@@ -79,7 +79,7 @@ class _State(NamedTuple):
         steps: tried so far.
     """
 
-    at: At
+    at: RefitDerivatives
     step: Float[Array, "R 2"]
     fraction: Float[Array, " R"]
     converged: Bool[Array, " R"]
@@ -144,7 +144,7 @@ def minimise(
 @jax.jit
 def _minimise(
     plane: Plane, start: Float[Array, " 2"], weight: Float[Array, "R M"], wanted: Bool[Array, " R"]
-) -> Found:
+) -> RefitOptima:
     total = jnp.sum(weight, -1)
     sums = partial(_at, plane, weight, total)
 
@@ -166,7 +166,9 @@ def _minimise(
     state = _State(at, step, jnp.ones_like(total), ~wanted | _close(at), jnp.int32(0))
     state = lax.while_loop(unfinished, following, state)
     at, step = state.at, state.at.step
-    return Found(at.theta + step, at.loss + jnp.sum(at.gradient * step, -1) / 2, state.converged)
+    return RefitOptima(
+        at.theta + step, at.loss + jnp.sum(at.gradient * step, -1) / 2, state.converged
+    )
 
 
 def _chosen(
@@ -175,7 +177,7 @@ def _chosen(
     return jnp.where(taken.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
-def _close(at: At) -> Bool[Array, " R"]:
+def _close(at: RefitDerivatives) -> Bool[Array, " R"]:
     """Whether the next step leads to the optimum but for rounding.
 
     The slope's is relative, the level's is not: however high, it moves the log-odds by as much.
@@ -186,7 +188,7 @@ def _close(at: At) -> Bool[Array, " R"]:
 
 def _at(
     plane: Plane, weight: Float[Array, "R M"], total: Float[Array, " R"], theta: Float[Array, "R 2"]
-) -> At:
+) -> RefitDerivatives:
     first, second, offset, held = plane
     margin = theta[:, :1] * first[None] + theta[:, 1:] * second[None] + offset[None]
     loss, wrong, curve = _terms(margin)
@@ -197,7 +199,7 @@ def _at(
 
 def _ahead(
     plane: Plane, weight: Float[Array, "R M"], total: Float[Array, " R"], theta: Float[Array, " 2"]
-) -> tuple[At, Float[Array, "R 2"]]:
+) -> tuple[RefitDerivatives, Float[Array, "R 2"]]:
     """The same where all samples are at one place, and a step from there (Chebyshev's method).
 
     One product of matrices has all sums, so third derivatives cost nothing and save an iteration.
@@ -242,8 +244,8 @@ def _means(
     gradient: Float[Array, "R 2"],
     hessian: Float[Array, "R 3"],
     held: Float[Array, " 2"],
-) -> At:
+) -> RefitDerivatives:
     """Of sums. A parameter that is held gets a curvature, so that its step is 0 rather than 0/0."""
     stays = jnp.stack([held[0], jnp.zeros_like(held[0]), held[1]])
     by = total[:, None]
-    return At(theta, loss / total, gradient / by, hessian / by + stays[None])
+    return RefitDerivatives(theta, loss / total, gradient / by, hessian / by + stays[None])

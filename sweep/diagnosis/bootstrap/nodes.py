@@ -28,7 +28,7 @@ ENDS = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Nodes:
+class LogitNodes:
     """Weighted logits, in ascending order, that stand for rows.
 
     The weight of a node in a bootstrap sample is `weight` times a random number with mean `count`.
@@ -61,7 +61,7 @@ class Nodes:
         return np.where(self.y, self.z, -self.z)
 
 
-def compress(predictions: Predictions, most: int = MOST) -> Nodes:
+def compress(predictions: Predictions, most: int = MOST) -> LogitNodes:
     """Nodes for predictions of two classes.
 
     Args:
@@ -73,7 +73,7 @@ def compress(predictions: Predictions, most: int = MOST) -> Nodes:
     if len(z) > most:
         return _grouped(z, y, weight, most)
     order = np.argsort(z, kind="stable")
-    return Nodes(z[order], y[order], np.ones(len(z)), predictions.mass[order])
+    return LogitNodes(z[order], y[order], np.ones(len(z)), predictions.mass[order])
 
 
 def _grouped(
@@ -81,7 +81,7 @@ def _grouped(
     y: Bool[np.ndarray, " n"],
     weight: Float[np.ndarray, " n"] | None,
     most: int,
-) -> Nodes:
+) -> LogitNodes:
     zero, one = (
         Points(*sort(z[y == label], None if weight is None else weight[y == label]))
         for label in (False, True)
@@ -90,7 +90,7 @@ def _grouped(
     (z0, count0, weight0), (z1, count1, weight1) = (_gauss(c.x, c.mass, edges) for c in (zero, one))
     z = np.concatenate([z0, z1])
     order = np.argsort(z, kind="stable")
-    return Nodes(
+    return LogitNodes(
         z=z[order],
         y=(np.arange(len(z)) >= len(z0))[order],
         count=np.concatenate([count0, count1])[order],

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sweep.base.errors import InputError
-from sweep.diagnosis.bootstrap.nodes import Nodes
+from sweep.diagnosis.bootstrap.nodes import LogitNodes
 from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.diagnosis.scores import entropy
 from sweep.measure.measure import Measure
@@ -43,7 +43,7 @@ Exact = Callable[[Measure], tuple[float, float, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class BootstrapWeights:
     """Weights of each node in r bootstrap samples.
 
     Attributes:
@@ -55,7 +55,7 @@ class Samples:
     on_device: Array
 
     @classmethod
-    def of(cls, weight: Float[np.ndarray, "r M"], at_once: int) -> Samples:
+    def of(cls, weight: Float[np.ndarray, "r M"], at_once: int) -> BootstrapWeights:
         """Sends weights of at most so many samples to the device."""
         from sweep.diagnosis.bootstrap.newton import sent
 
@@ -117,10 +117,10 @@ class Refitter:
         start: the optima on the data.
     """
 
-    nodes: Nodes
+    nodes: LogitNodes
     start: Start
 
-    def __call__(self, samples: Samples) -> Refits:
+    def __call__(self, samples: BootstrapWeights) -> Refits:
         """The optima of samples."""
         weight, drawn = samples.weight, samples.weight > 0
         ends = _Ends.of(self.nodes, drawn)
@@ -130,7 +130,7 @@ class Refitter:
         slope = self._by_slope(samples, ends.two_classes, drawn)
         return Refits(a, b, both, slope, self._by_intercept(samples, ends.two_classes))
 
-    def _together(self, samples: Samples, wanted: Wanted) -> tuple[Row, Row, Row]:
+    def _together(self, samples: BootstrapWeights, wanted: Wanted) -> tuple[Row, Row, Row]:
         """Slope, intercept and loss, of samples whose classes overlap."""
         if not wanted.any():
             none = np.full(len(wanted), np.nan)
@@ -151,7 +151,9 @@ class Refitter:
         a = theta[:, 0] / unit
         return a, theta[:, 1] - a * centre, loss
 
-    def _by_slope(self, samples: Samples, wanted: Wanted, drawn: Bool[np.ndarray, "r M"]) -> Row:
+    def _by_slope(
+        self, samples: BootstrapWeights, wanted: Wanted, drawn: Bool[np.ndarray, "r M"]
+    ) -> Row:
         """Least loss with a slope alone, which is infinite where all margins have one sign."""
         nodes, slope = self.nodes, self.start.slope
         margin, weight = nodes.margin, samples.weight
@@ -171,7 +173,7 @@ class Refitter:
         plane, near = (margin / unit, still, still), (slope * unit, 0.0)
         return np.where(finite, self._descended(plane, near, samples, finite, exact)[1], loss)
 
-    def _by_intercept(self, samples: Samples, wanted: Wanted) -> Row:
+    def _by_intercept(self, samples: BootstrapWeights, wanted: Wanted) -> Row:
         """Least loss with an intercept alone."""
 
         def exact(measure: Measure) -> tuple[float, float, float]:
@@ -185,7 +187,7 @@ class Refitter:
         self,
         plane: tuple[np.ndarray, np.ndarray, np.ndarray],
         near: tuple[float, float],
-        samples: Samples,
+        samples: BootstrapWeights,
         wanted: Wanted,
         exact: Exact,
     ) -> tuple[Float[np.ndarray, "r 2"], Row]:
@@ -240,7 +242,7 @@ class _Ends:
     high1: Row
 
     @classmethod
-    def of(cls, nodes: Nodes, drawn: Bool[np.ndarray, "r M"]) -> _Ends:
+    def of(cls, nodes: LogitNodes, drawn: Bool[np.ndarray, "r M"]) -> _Ends:
         """Of the nodes that were drawn."""
         ends = []
         for label in (False, True):

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sweep.diagnosis.decomposition import SEPARATED, Split
+from sweep.diagnosis.decomposition import SEPARATED, LossDecomposition
 from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.report import Finding, Severity
 
@@ -38,7 +38,7 @@ GRAVE = 0.25
 """Share of the loss from which on it is critical."""
 
 
-class Blame(NamedTuple):
+class CalibrationFault(NamedTuple):
     """What is to blame for the loss that recalibration would save.
 
     Attributes:
@@ -51,22 +51,24 @@ class Blame(NamedTuple):
 
     slope: bool
     intercept: bool
-    of: Split
+    of: LossDecomposition
     a: float
     b: float
 
 
-def blame(evidence: Evidence) -> Blame:
+def blame(evidence: Evidence) -> CalibrationFault:
     """Whether slope and intercept are to blame, by a closed test."""
     found = evidence.usual_split if evidence.surprise.dominating else evidence.split
     slope, intercept = _closed_test(evidence, found) if _is_off(evidence) else (False, False)
     if slope and intercept:
         # Of separated classes the slope has no bound, and neither has its intercept.
         b = found.b if math.isfinite(found.b) else found.intercept_alone
-        return Blame(True, True, found, found.a, b)
+        return CalibrationFault(True, True, found, found.a, b)
     if slope:
-        return Blame(True, False, found, found.slope_alone, 0.0)
-    return Blame(False, intercept, found, 1.0, found.intercept_alone if intercept else 0.0)
+        return CalibrationFault(True, False, found, found.slope_alone, 0.0)
+    return CalibrationFault(
+        False, intercept, found, 1.0, found.intercept_alone if intercept else 0.0
+    )
 
 
 def _is_off(evidence: Evidence) -> bool:
@@ -80,7 +82,7 @@ def _is_off(evidence: Evidence) -> bool:
     return usual.as_is - usual.by_both >= MATTERS * usual.as_is > 0
 
 
-def _closed_test(evidence: Evidence, found: Split) -> tuple[bool, bool]:
+def _closed_test(evidence: Evidence, found: LossDecomposition) -> tuple[bool, bool]:
     """Whether the slope, and whether the intercept, is needed to save what can be saved."""
 
     def explains(alone: float) -> bool:
@@ -144,7 +146,7 @@ def _sides(evidence: Evidence) -> str:
     return f"Check that large logits stand for class {evidence.predictions.classes[1]}"
 
 
-def _overconfident(evidence: Evidence, what: Blame) -> Finding:
+def _overconfident(evidence: Evidence, what: CalibrationFault) -> Finding:
     share = _share(what)
     worse = what.of.as_is > what.of.entropy
     factor = "" if what.a <= 0 else f" {1 / what.a:.3g} times"
@@ -167,7 +169,7 @@ def _overconfident(evidence: Evidence, what: Blame) -> Finding:
     return Finding("overconfident", severity, sentence, advice, _numbers(evidence, what))
 
 
-def _underconfident(evidence: Evidence, what: Blame) -> Finding:
+def _underconfident(evidence: Evidence, what: CalibrationFault) -> Finding:
     bounded = math.isfinite(what.a)
     size = f"{what.a:.3g} times too small" if bounded else "too small, however large they are"
     advice = (
@@ -186,7 +188,7 @@ def _underconfident(evidence: Evidence, what: Blame) -> Finding:
     )
 
 
-def _shifted(evidence: Evidence, what: Blame) -> Finding:
+def _shifted(evidence: Evidence, what: CalibrationFault) -> Finding:
     zero, one = evidence.predictions.classes
     weights = "" if (zero, one) == ("0", "1") else f" (w1 being the weight of class {one})"
     ratio = math.exp(-what.b) if abs(what.b) < LARGEST else math.inf
@@ -218,12 +220,12 @@ def _separable(evidence: Evidence) -> Finding:
     )
 
 
-def _share(what: Blame) -> float:
+def _share(what: CalibrationFault) -> float:
     """What recalibration saves, as a share of the loss."""
     return (what.of.as_is - what.of.by_both) / what.of.as_is
 
 
-def _costs(evidence: Evidence, what: Blame) -> str:
+def _costs(evidence: Evidence, what: CalibrationFault) -> str:
     """What it costs in nats, by itself or with the other that is to blame."""
     both = what.slope and what.intercept
     return (
@@ -239,7 +241,7 @@ def _apart(evidence: Evidence) -> str:
     return f"the {apart} samples of largest loss" if apart > 1 else "the sample of largest loss"
 
 
-def _slope(evidence: Evidence, what: Blame) -> str:
+def _slope(evidence: Evidence, what: CalibrationFault) -> str:
     """The calibration slope with its interval; and that without the largest losses, if it is."""
     whole, estimate = evidence.split.a, evidence.diagnosis.recalibration.slope
     text = f"calibration slope {whole:.3g}" if math.isfinite(whole) else "no finite slope is best"
@@ -249,7 +251,7 @@ def _slope(evidence: Evidence, what: Blame) -> str:
     return f"{text}; {what.a:.3g} without the largest losses"
 
 
-def _interval_of_intercept(evidence: Evidence, what: Blame) -> str:
+def _interval_of_intercept(evidence: Evidence, what: CalibrationFault) -> str:
     estimate = evidence.diagnosis.recalibration.intercept
     return _ends(estimate.low, estimate.high) if what.slope and what.of is evidence.split else ""
 
@@ -259,7 +261,7 @@ def _ends(low: float, high: float) -> str:
     return f", 95% interval {low:.3g} to {high:.3g}" if known else ""
 
 
-def _numbers(evidence: Evidence, what: Blame) -> dict[str, float]:
+def _numbers(evidence: Evidence, what: CalibrationFault) -> dict[str, float]:
     found = what.of
     return {
         "slope": what.a,

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.decomposition import Split, split
-from sweep.diagnosis.findings.unexpected_losses import Surprise, surprise
+from sweep.diagnosis.decomposition import LossDecomposition, split
+from sweep.diagnosis.findings.unexpected_losses import UnexpectedLosses, surprise
 from sweep.diagnosis.report import Diagnosis
 from sweep.diagnosis.scores import effective
 
@@ -29,7 +29,7 @@ class Evidence:
     """
 
     diagnosis: Diagnosis
-    split: Split
+    split: LossDecomposition
 
     @property
     def predictions(self) -> Predictions:
@@ -37,7 +37,7 @@ class Evidence:
         return self.diagnosis.predictions
 
     @cached_property
-    def surprise(self) -> Surprise:
+    def surprise(self) -> UnexpectedLosses:
         """The samples whose loss is a surprise."""
         return surprise(self.predictions, self._recalibrated)
 
@@ -60,7 +60,7 @@ class Evidence:
         return kept if len(np.unique(kept.y)) > 1 else self.predictions
 
     @cached_property
-    def usual_split(self) -> Split:
+    def usual_split(self) -> LossDecomposition:
         """The split of the loss of the usual samples."""
         return self.split if self.usual is self.predictions else split(self.usual)
 

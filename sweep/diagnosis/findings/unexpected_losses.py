@@ -38,7 +38,7 @@ REASONABLE = math.log(2)
 
 
 @dataclass(frozen=True, eq=False)
-class Surprise:
+class UnexpectedLosses:
     """The samples with the largest losses, and how many of them are a surprise.
 
     Together, more losses as large than promised are a surprise; a single one is impossible if none
@@ -87,7 +87,7 @@ class Surprise:
         return 0
 
 
-def surprise(predictions: Predictions, recalibrated: Predictions) -> Surprise:
+def surprise(predictions: Predictions, recalibrated: Predictions) -> UnexpectedLosses:
     """Compares the largest losses with what the probabilities promise.
 
     Args:
@@ -100,12 +100,12 @@ def surprise(predictions: Predictions, recalibrated: Predictions) -> Surprise:
     few = max(AT_LEAST, math.ceil(FEW * n))
     rows = worst_rows(each, 4 * few)
     if not total > 0:
-        return Surprise(rows, np.zeros(len(rows)), 0, 0.0, 0, 0, few, n)
+        return UnexpectedLosses(rows, np.zeros(len(rows)), 0, 0.0, 0, 0, few, n)
     shares = np.cumsum(weighted[rows]) / total
     expected = _promised(predictions, each[rows])
     count = _largest(each[rows], expected)
     half = int(np.searchsorted(shares, 0.5)) + 1
-    return Surprise(
+    return UnexpectedLosses(
         rows=rows,
         shares=shares,
         count=count,

@@ -58,7 +58,7 @@ class CompressionError(InputError):
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class Interpolation:
     """Points at which a function on part of an axis is evaluated so as to have it on all of it.
 
     Attributes:
@@ -98,7 +98,7 @@ class Group:
 
     level: int
     rows: Int[np.ndarray, " k"]
-    slopes: Samples
+    slopes: Interpolation
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ class Plan:
     far: float
     levels: int
     groups: tuple[Group, ...]
-    intercepts: Samples
+    intercepts: Interpolation
 
     @property
     def half(self) -> float:
@@ -325,7 +325,7 @@ class _Sampling:
     tolerance: float
     rounding: float
 
-    def of(self, axis: Float[np.ndarray, " k"], size: float) -> Samples:
+    def of(self, axis: Float[np.ndarray, " k"], size: float) -> Interpolation:
         """Samples of an axis; `size` is the largest factor that its values meet in the logit."""
         low, high = float(np.min(axis)), float(np.max(axis))
         middle, half = low / 2 + high / 2, high / 2 - low / 2
@@ -333,11 +333,11 @@ class _Sampling:
         p = max(chebyshev.count(profile, logit, self.tolerance) for profile in self.profiles)
         lebesgue = chebyshev.lebesgue(p)
         if p >= len(axis) or (p + 8) * UNIT * lebesgue**2 > self.rounding:
-            return Samples(axis)
+            return Interpolation(axis)
         t = np.clip((axis - middle) / half, -1, 1) if half > 0 else np.zeros(len(axis))
         error = max(chebyshev.error(profile, logit, p) for profile in self.profiles)
         points = middle + half * chebyshev.points(p)
-        return Samples(points, t, error, lebesgue)
+        return Interpolation(points, t, error, lebesgue)
 
 
 def _lattice(ends: tuple[float, float], task: _Task) -> Lattice:

@@ -31,9 +31,9 @@ from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.storage import staged
 from sweep.measure.compression.lattice import MOMENTS, Lattice
-from sweep.measure.sketch.exact_sums import Sums
-from sweep.measure.sketch.schema import Terms
-from sweep.measure.sketch.sketch import Mark, Sketch
+from sweep.measure.sketch.exact_sums import ExactSums
+from sweep.measure.sketch.schema import Schema
+from sweep.measure.sketch.sketch import Sketch, SketchPart
 
 SUFFIX = ".sketch"
 """Of names of files."""
@@ -223,7 +223,7 @@ def _unpacked(
 def _sketch(header: dict[str, Any], body: memoryview) -> Sketch:
     arrays = dict(_unpacked(header["arrays"], body))
     low, high = header["ends"]
-    terms = Terms(
+    terms = Schema(
         grid=Grid(arrays["a"], arrays["b"]),
         ends=(low, high),
         metrics=tuple(header["metrics"]),
@@ -235,10 +235,10 @@ def _sketch(header: dict[str, Any], body: memoryview) -> Sketch:
         "moments": (2, terms.lattice.bins, MOMENTS),
         "at_extremes": (2, 2),
     }
-    sums = {name: Sums(arrays[f"{name}.whole"], arrays[f"{name}.part"]) for name in shapes}
+    sums = {name: ExactSums(arrays[f"{name}.whole"], arrays[f"{name}.part"]) for name in shapes}
     if any(sums[name].whole.shape != shape for name, shape in shapes.items()):
         raise ValueError("counts and edges do not fit")
-    parts = tuple(Mark(*part) for part in header["parts"])
+    parts = tuple(SketchPart(*part) for part in header["parts"])
     return Sketch(
         terms, **sums, extremes=arrays["extremes"], counted=header["counted"],
         pieces=header["pieces"], parts=parts,

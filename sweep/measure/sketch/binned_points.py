@@ -14,7 +14,7 @@ from sweep.measure.sketch.sketch import Sketch
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Binned(Points):
+class BinnedPoints(Points):
     """One class of a sketch: two points in each bin stand for those that were there.
 
     They have the mass and the first three moments of these, by Gauss's rule, so that any smooth sum
@@ -29,7 +29,7 @@ class Binned(Points):
     label: int
 
     @classmethod
-    def of(cls, sketch: Sketch, label: int) -> Binned:
+    def of(cls, sketch: Sketch, label: int) -> BinnedPoints:
         """A class of a sketch."""
         moments = sketch.deposit.moments[label]
         held = moments[:, 0] > 0

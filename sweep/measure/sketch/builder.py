@@ -21,12 +21,12 @@ from jaxtyping import Float, Shaped
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, ignore
 from sweep.data.sample import Sample
-from sweep.data.shards import Rows, Shards
+from sweep.data.shards import ShardRows, Shards
 from sweep.measure.compression.lattice import FINE, MOMENTS, exact_sums_in_order, sums_in_order
 from sweep.measure.points import pick, sort
-from sweep.measure.sketch.exact_sums import Sums
-from sweep.measure.sketch.schema import Terms
-from sweep.measure.sketch.sketch import Mark, Sketch, summable
+from sweep.measure.sketch.exact_sums import ExactSums
+from sweep.measure.sketch.schema import Schema
+from sweep.measure.sketch.sketch import Sketch, SketchPart, summable
 
 ROOM = 2**23
 """Points of a class that are put in order and counted at once: 64 MiB."""
@@ -41,7 +41,7 @@ AHEAD = 4
 """Batches that are read before they are taken, at most."""
 
 
-def sketched(shards: Shards, terms: Terms, step: Step = ignore) -> Sketch:
+def sketched(shards: Shards, terms: Schema, step: Step = ignore) -> Sketch:
     """The sketch of some files, each of which is a part of the data.
 
     Args:
@@ -58,11 +58,11 @@ def sketched(shards: Shards, terms: Terms, step: Step = ignore) -> Sketch:
     return maker.sketch()
 
 
-def rows_of(samples: Iterable[Sample]) -> Iterator[Rows]:
+def rows_of(samples: Iterable[Sample]) -> Iterator[ShardRows]:
     """Samples as rows of one part of the data."""
     first = 0
     for sample in samples:
-        yield Rows(sample.x, sample.y, sample.weight, first)
+        yield ShardRows(sample.x, sample.y, sample.weight, first)
         first += len(sample)
 
 
@@ -73,15 +73,15 @@ class Sketcher:
     none waits for the others but where they are AHEAD.
     """
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Schema) -> None:
         self._terms = terms
         self._classes = (_Class(terms), _Class(terms))
-        self._parts: dict[str, Mark] = {}
+        self._parts: dict[str, SketchPart] = {}
         self._lanes = tuple(ThreadPoolExecutor(1) for _ in range(3))
         self._taken: deque[list[Future[None]]] = deque()
 
     def add(
-        self, name: str, batches: Iterable[Rows], step: Step = ignore, where: str = "x"
+        self, name: str, batches: Iterable[ShardRows], step: Step = ignore, where: str = "x"
     ) -> None:
         """Adds a part of the data.
 
@@ -113,7 +113,7 @@ class Sketcher:
             for lane, part in zip((zero, one), self._classes, strict=True)
         ]
         self._taken.append(ends)
-        mark = Mark(digest.submit(_fingerprint, state).result(), n, name)
+        mark = SketchPart(digest.submit(_fingerprint, state).result(), n, name)
         twin = self._parts.setdefault(mark.fingerprint, mark)
         if twin is not mark and n > 0:
             raise InputError(
@@ -155,7 +155,7 @@ class Sketcher:
                 with summable():
                     task.result()
 
-    def _require_within(self, rows: Rows, where: str) -> None:
+    def _require_within(self, rows: ShardRows, where: str) -> None:
         low, high = self._terms.ends
         x = rows.x
         if len(x) and not (low <= np.min(x) and np.max(x) <= high):
@@ -173,20 +173,20 @@ class _Class:
     exact. They stand in one room for all: fresh memory for each batch would take longer than that.
     """
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Schema) -> None:
         self._terms = terms
         self._room, self._held = np.empty(0), 0
         self._heavy: list[tuple[np.ndarray, np.ndarray]] = []
         self._sums = np.zeros((terms.lattice.bins, MOMENTS))
         self._between = np.zeros(len(terms.edges) + 1)
-        self.inside = Sums.counts(np.zeros(len(terms.edges) + 1, np.int64))
-        self.moments = Sums.counts(np.zeros(self._sums.shape, np.int64))
+        self.inside = ExactSums.counts(np.zeros(len(terms.edges) + 1, np.int64))
+        self.moments = ExactSums.counts(np.zeros(self._sums.shape, np.int64))
         self.extremes = (math.inf, -math.inf)
-        self.at_extremes = Sums.counts(np.zeros(2, np.int64))
+        self.at_extremes = ExactSums.counts(np.zeros(2, np.int64))
         self.counted = True
         self.pieces = 0
 
-    def add(self, rows: Rows, label: int) -> None:
+    def add(self, rows: ShardRows, label: int) -> None:
         """Takes the points of the class from some rows."""
         if rows.weight is None and not _soft(rows.y):
             self._hold(rows, label)
@@ -203,8 +203,8 @@ class _Class:
         """Ends a part of the data: from here on floating-point sums begin anew."""
         self._weigh()
         if not self.counted:
-            self.moments += Sums.of(self._sums)
-            self.inside += Sums.of(self._between)
+            self.moments += ExactSums.of(self._sums)
+            self.inside += ExactSums.of(self._between)
             self._sums[:] = 0
             self._between[:] = 0
 
@@ -214,13 +214,13 @@ class _Class:
             return
         x, self._held = self._room[: self._held], 0
         x.sort()
-        self.moments += Sums.in_units(exact_sums_in_order(x, self._terms.lattice), FINE)
+        self.moments += ExactSums.in_units(exact_sums_in_order(x, self._terms.lattice), FINE)
         below = np.searchsorted(x, self._terms.edges)
-        self.inside += Sums.counts(np.diff(below, prepend=0, append=len(x)))
+        self.inside += ExactSums.counts(np.diff(below, prepend=0, append=len(x)))
         first, last = np.searchsorted(x, x[0], side="right"), np.searchsorted(x, x[-1])
-        self._extend(x, Sums.counts(np.array([first, len(x) - last])))
+        self._extend(x, ExactSums.counts(np.array([first, len(x) - last])))
 
-    def _hold(self, rows: Rows, label: int) -> None:
+    def _hold(self, rows: ShardRows, label: int) -> None:
         """Takes points of mass 1, perhaps as many as there are rows."""
         if self._held + len(rows.x) > ROOM:
             self.count()
@@ -242,9 +242,9 @@ class _Class:
         held = np.flatnonzero(np.diff(ends))
         self._between[held] += np.add.reduceat(mass, ends[held])
         first, last = np.searchsorted(x, x[0], side="right"), np.searchsorted(x, x[-1])
-        self._extend(x, Sums.of(np.array([np.sum(mass[:first]), np.sum(mass[last:])])))
+        self._extend(x, ExactSums.of(np.array([np.sum(mass[:first]), np.sum(mass[last:])])))
 
-    def _extend(self, x: Float[np.ndarray, " m"], at: Sums) -> None:
+    def _extend(self, x: Float[np.ndarray, " m"], at: ExactSums) -> None:
         """Takes the ends of ordered points, and the mass right there."""
         ends, before = (float(x[0]), float(x[-1])), self.extremes
         self.extremes = min(before[0], ends[0]), max(before[1], ends[1])
@@ -258,16 +258,16 @@ def _soft(y: Shaped[np.ndarray, " m"]) -> bool:
     return y.dtype.kind == "f" and not np.all((y == 0) | (y == 1))
 
 
-def _cut(batches: Iterable[Rows]) -> Iterator[Rows]:
+def _cut(batches: Iterable[ShardRows]) -> Iterator[ShardRows]:
     """Batches in pieces of at most AT_ONCE rows."""
     for rows in batches:
         for start in range(0, len(rows.x), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             weight = None if rows.weight is None else rows.weight[part]
-            yield Rows(rows.x[part], rows.y[part], weight, rows.first + start)
+            yield ShardRows(rows.x[part], rows.y[part], weight, rows.first + start)
 
 
-def _hash(state: list[xxhash.xxh3_128], rows: Rows) -> None:
+def _hash(state: list[xxhash.xxh3_128], rows: ShardRows) -> None:
     """Takes rows into the digests of their columns, as float64 whatever the file has."""
     for column, values in zip(state, rows[:3], strict=True):
         if values is not None:
@@ -278,8 +278,8 @@ def _fingerprint(state: list[xxhash.xxh3_128]) -> str:
     return xxhash.xxh3_128_hexdigest("".join(column.hexdigest() for column in state).encode())
 
 
-def _stacked(zero: Sums, one: Sums) -> Sums:
-    return Sums(np.stack([zero.whole, one.whole]), np.stack([zero.part, one.part]))
+def _stacked(zero: ExactSums, one: ExactSums) -> ExactSums:
+    return ExactSums(np.stack([zero.whole, one.whole]), np.stack([zero.part, one.part]))
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch:

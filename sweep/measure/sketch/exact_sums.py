@@ -24,7 +24,7 @@ LARGEST = 2.0**61
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class ExactSums:
     """Numbers whose addition is exact.
 
     Attributes:
@@ -36,7 +36,7 @@ class Sums:
     part: Int[np.ndarray, " *shape"]
 
     @classmethod
-    def of(cls, values: Float[np.ndarray, " *shape"]) -> Sums:
+    def of(cls, values: Float[np.ndarray, " *shape"]) -> ExactSums:
         """The numbers, each to within RESOLUTION; none but 0 becomes 0.
 
         Raises:
@@ -50,29 +50,31 @@ class Sums:
         return cls._carried(whole.astype(np.int64), part)
 
     @classmethod
-    def counts(cls, values: Int[np.ndarray, " *shape"]) -> Sums:
+    def counts(cls, values: Int[np.ndarray, " *shape"]) -> ExactSums:
         """Integers."""
         return cls(values, np.zeros_like(values))
 
     @classmethod
-    def in_units(cls, values: Int[np.ndarray, " *shape"], bits: int) -> Sums:
+    def in_units(cls, values: Int[np.ndarray, " *shape"], bits: int) -> ExactSums:
         """Integers times 2^-bits, bits at most 62; nothing is rounded."""
         part = (values & ((1 << bits) - 1)) << (BITS - bits)
         return cls(values >> bits, part)
 
     @classmethod
-    def _carried(cls, whole: Int[np.ndarray, " *shape"], part: Int[np.ndarray, " *shape"]) -> Sums:
+    def _carried(
+        cls, whole: Int[np.ndarray, " *shape"], part: Int[np.ndarray, " *shape"]
+    ) -> ExactSums:
         carry = part >> BITS
         return cls(whole + carry, part - (carry << BITS))
 
-    def __add__(self, other: Sums) -> Sums:
+    def __add__(self, other: ExactSums) -> ExactSums:
         """The sums of both, exactly.
 
         Raises:
             OverflowError: one is not smaller than LARGEST.
         """
         if self.integers and other.integers:
-            found = Sums.counts(self.whole + other.whole)
+            found = ExactSums.counts(self.whole + other.whole)
         else:
             found = self._carried(self.whole + other.whole, self.part + other.part)
         _require_small(found.whole)
@@ -93,14 +95,14 @@ class Sums:
         object.__setattr__(self, "whole", whole)
         object.__setattr__(self, "part", np.zeros_like(whole) if part is None else part)
 
-    def __getitem__(self, index: int) -> Sums:
-        return Sums(self.whole[index], self.part[index])
+    def __getitem__(self, index: int) -> ExactSums:
+        return ExactSums(self.whole[index], self.part[index])
 
-    def where(self, kept: Bool[np.ndarray, " *shape"]) -> Sums:
+    def where(self, kept: Bool[np.ndarray, " *shape"]) -> ExactSums:
         """The numbers that are kept, and 0 in place of the others."""
-        return Sums(np.where(kept, self.whole, 0), np.where(kept, self.part, 0))
+        return ExactSums(np.where(kept, self.whole, 0), np.where(kept, self.part, 0))
 
-    def equals(self, other: Sums) -> bool:
+    def equals(self, other: ExactSums) -> bool:
         """Whether all of them are the same."""
         return np.array_equal(self.whole, other.whole) and np.array_equal(self.part, other.part)
 
@@ -113,7 +115,7 @@ class Sums:
         return np.asarray((self.whole + up) + np.ldexp(rest, -BITS))
 
     @property
-    def total(self) -> Sums:
+    def total(self) -> ExactSums:
         """The sum of all of them, of shape ().
 
         Raises:
@@ -122,7 +124,7 @@ class Sums:
         rest = _summed(self.part)
         whole = _summed(self.whole) + (rest >> BITS)
         _require_small(np.array(float(whole)))
-        return Sums(np.array(whole), np.array(rest & ((1 << BITS) - 1)))
+        return ExactSums(np.array(whole), np.array(rest & ((1 << BITS) - 1)))
 
 
 def _require_small(values: Shaped[np.ndarray, " *shape"]) -> None:

@@ -21,10 +21,10 @@ from sweep.base.progress import Step, ignore
 from sweep.data.shards import Shards
 from sweep.measure.compression.lattice import Lattice
 from sweep.measure.sketch.builder import Sketcher
-from sweep.measure.sketch.exact_sums import Sums
+from sweep.measure.sketch.exact_sums import ExactSums
 from sweep.measure.sketch.hosts import Host, agreed, everyone, gathered
-from sweep.measure.sketch.schema import Terms
-from sweep.measure.sketch.sketch import Mark, Sketch
+from sweep.measure.sketch.schema import Schema
+from sweep.measure.sketch.sketch import Sketch, SketchPart
 
 LARGEST = 2**28
 """Bytes of the files that are one item of work, unless one file has more."""
@@ -33,7 +33,7 @@ ITEMS = 4
 """Items of work for each thread: the last of them leave few without work."""
 
 
-def sketched(engine: Engine, shards: Shards, terms: Terms, step: Step = ignore) -> Sketch:
+def sketched(engine: Engine, shards: Shards, terms: Schema, step: Step = ignore) -> Sketch:
     """The sketch of some files, made by the workers of an engine.
 
     Args:
@@ -53,7 +53,7 @@ def sketched(engine: Engine, shards: Shards, terms: Terms, step: Step = ignore) 
     return engine.reduce(partial(_sketch, shards, terms), groups, Sketch.merge, done)
 
 
-def sketched_together(host: Host, shards: Shards, terms: Terms, step: Step = ignore) -> Sketch:
+def sketched_together(host: Host, shards: Shards, terms: Schema, step: Step = ignore) -> Sketch:
     """The sketch of some files, of which each process reads its share; all of them get it.
 
     Args:
@@ -90,7 +90,7 @@ def range_together(host: Host, shards: Shards) -> tuple[float, float]:
     return float(min(low for low, _ in found)), float(max(high for _, high in found))
 
 
-def _sketch(shards: Shards, terms: Terms, numbers: Sequence[int], step: Step = ignore) -> Sketch:
+def _sketch(shards: Shards, terms: Schema, numbers: Sequence[int], step: Step = ignore) -> Sketch:
     """The sketch of those files whose numbers are given."""
     a, b = _axes(terms.grid)
     maker = Sketcher(_kept(a, b, terms.ends, terms.metrics, terms.tolerance, terms.lattice))
@@ -134,19 +134,19 @@ def _kept(
     metrics: tuple[str, ...],
     tolerance: float,
     lattice: Lattice,
-) -> Terms:
+) -> Schema:
     """The same terms for the same arguments: their edges are found once in a worker."""
-    return Terms(Grid(np.frombuffer(a), np.frombuffer(b)), ends, metrics, tolerance, lattice)
+    return Schema(Grid(np.frombuffer(a), np.frombuffer(b)), ends, metrics, tolerance, lattice)
 
 
 def _rebuilt(
-    terms: Terms,
+    terms: Schema,
     sums: dict[str, tuple[Int[np.ndarray, " ..."], Int[np.ndarray, " ..."]]],
     extremes: Float[np.ndarray, "2 2"],
     others: str,
 ) -> Sketch:
     """A sketch of what a process sent."""
     counted, pieces, parts = json.loads(others)
-    made = {name: Sums(*both) for name, both in sums.items()}
-    marks = tuple(Mark(*part) for part in parts)
+    made = {name: ExactSums(*both) for name, both in sums.items()}
+    marks = tuple(SketchPart(*part) for part in parts)
     return Sketch(terms, **made, extremes=extremes, counted=counted, pieces=pieces, parts=marks)

@@ -37,7 +37,7 @@ CELLS_AT_ONCE = 2**18
 
 
 @dataclass(frozen=True, eq=False)
-class Terms:
+class Schema:
     """What a sketch is made for; sketches of the same terms can be merged.
 
     Attributes:
@@ -61,7 +61,7 @@ class Terms:
         ends: tuple[float, float],
         metrics: Sequence[str] = ("cross_entropy", "accuracy"),
         tolerance: float = 1e-9,
-    ) -> Terms:
+    ) -> Schema:
         """Terms with the coarsest lattice that will do.
 
         Args:
@@ -115,7 +115,7 @@ class Terms:
         found = [self.lattice.edges, *edges_of(self.grid)]
         return np.unique(np.concatenate(found)) + 0.0  # no -0.0
 
-    def difference(self, other: Terms) -> str | None:
+    def difference(self, other: Schema) -> str | None:
         """In what two terms differ, in words; None if they are the same."""
         if not np.array_equal(self.grid.a, other.grid.a):
             return "their axes a differ"

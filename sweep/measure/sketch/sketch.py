@@ -1,6 +1,6 @@
 """Sketch: what is kept of data of any size, read once; sketches of parts add up to that of all.
 
-A sketch is made for `Terms`: a grid of (a, b), a range of x and a tolerance. It keeps, for each
+A sketch is made for `Schema`: a grid of (a, b), a range of x and a tolerance. It keeps, for each
 class, the moments of its points in the bins of a lattice that is fine enough for the slopes of the
 grid (`sweep.measure.compression.lattice`), the number of its points between neighbouring cuts of
 the grid, and its
@@ -31,12 +31,12 @@ from sweep.base.rounding import UNIT
 from sweep.measure.compression.lattice import MOMENTS, Deposit
 from sweep.measure.compression.plan import CompressionError, plan
 from sweep.measure.points import cumulative
-from sweep.measure.sketch.exact_sums import RESOLUTION, Sums
-from sweep.measure.sketch.schema import MOST_BINS, Terms, edges_of
+from sweep.measure.sketch.exact_sums import RESOLUTION, ExactSums
+from sweep.measure.sketch.schema import MOST_BINS, Schema, edges_of
 from sweep.metrics.metrics import Loss
 
 
-class Mark(NamedTuple):
+class SketchPart(NamedTuple):
     """A part of the data that is in a sketch.
 
     Attributes:
@@ -66,31 +66,31 @@ class Sketch:
         parts: the data that are in it, in the order of their fingerprints.
     """
 
-    terms: Terms
-    inside: Sums
-    moments: Sums
+    terms: Schema
+    inside: ExactSums
+    moments: ExactSums
     extremes: Float[np.ndarray, "2 2"]
-    at_extremes: Sums
+    at_extremes: ExactSums
     counted: bool
     pieces: int
-    parts: tuple[Mark, ...]
+    parts: tuple[SketchPart, ...]
 
     def __repr__(self) -> str:
         return f"Sketch(n={self.n}, parts={len(self.parts)}, counted={self.counted})"
 
     @classmethod
-    def empty(cls, terms: Terms) -> Sketch:
+    def empty(cls, terms: Schema) -> Sketch:
         """The sketch of no data, which merges with any other of the terms."""
 
-        def nothing(*shape: int) -> Sums:
-            return Sums.counts(np.zeros(shape, np.int64))
+        def nothing(*shape: int) -> ExactSums:
+            return ExactSums.counts(np.zeros(shape, np.int64))
 
         extremes = np.array([[math.inf, -math.inf]] * 2)
         inside, moments = nothing(2, len(terms.edges) + 1), nothing(2, terms.lattice.bins, MOMENTS)
         return cls(terms, inside, moments, extremes, nothing(2, 2), True, 0, ())
 
     @property
-    def sums(self) -> dict[str, Sums]:
+    def sums(self) -> dict[str, ExactSums]:
         """All that was summed, by name."""
         return {
             "inside": self.inside,
@@ -270,7 +270,7 @@ def summable() -> Iterator[None]:
         raise InputError("the weights add up to more than 2^61; scale them down") from None
 
 
-def _outermost(one: Sketch, other: Sketch) -> tuple[Float[np.ndarray, "2 2"], Sums]:
+def _outermost(one: Sketch, other: Sketch) -> tuple[Float[np.ndarray, "2 2"], ExactSums]:
     """The extremes of both data together, and the mass right there."""
     low = np.minimum(one.extremes[:, 0], other.extremes[:, 0])
     high = np.maximum(one.extremes[:, 1], other.extremes[:, 1])
@@ -279,5 +279,5 @@ def _outermost(one: Sketch, other: Sketch) -> tuple[Float[np.ndarray, "2 2"], Su
     return extremes, there[0] + there[1]
 
 
-def _alias(one: Mark, other: Mark) -> str:
+def _alias(one: SketchPart, other: SketchPart) -> str:
     return "" if one.name == other.name else f", in one of them as {one.name}"

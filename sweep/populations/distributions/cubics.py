@@ -26,7 +26,7 @@ LONGEST = 2**16
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class CubicTable:
     """A quantile function as cubics: in probability it is right to `DRIFT`.
 
     Attributes:
@@ -41,7 +41,7 @@ class Table:
     support: tuple[float, float]
 
     @classmethod
-    def of(cls, law: Distribution) -> Table:
+    def of(cls, law: Distribution) -> CubicTable:
         """The table of a law whose cdf and density are known.
 
         Intervals of x are halved until the cubic through both ends, with the slopes 1 / density
@@ -61,7 +61,7 @@ class Table:
             x = np.sort(np.concatenate([x, between[rough]]))
 
     @classmethod
-    def _through(cls, law: Distribution, x: Float[np.ndarray, " n"]) -> tuple[Table, Any, Any]:
+    def _through(cls, law: Distribution, x: Float[np.ndarray, " n"]) -> tuple[CubicTable, Any, Any]:
         """The table with knots at x, and the numbers of the x at the ends of its intervals.
 
         Where there is no probability between knots, there is no interval.

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from sweep.base.errors import InputError
 from sweep.base.families import short
 from sweep.populations.distributions.arrays import ULP, namespace
-from sweep.populations.distributions.cubics import Table
+from sweep.populations.distributions.cubics import CubicTable
 from sweep.populations.distributions.protocol import Distribution
 
 STEPS = 200
@@ -94,8 +94,8 @@ class Mixture:
         return tuple(zip(self.weights, self.parts, strict=True))
 
     @cached_property
-    def _table(self) -> Table:
-        return Table.of(self)
+    def _table(self) -> CubicTable:
+        return CubicTable.of(self)
 
     def _root(self, u: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """The root of the cdf, between the least and the largest quantile of a part.

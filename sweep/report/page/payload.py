@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from sweep.data.predictions import Predictions
 from sweep.diagnosis import curves
-from sweep.diagnosis.bootstrap.nodes import Nodes, compress
+from sweep.diagnosis.bootstrap.nodes import LogitNodes, compress
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.metrics.metrics import softplus
 from sweep.report.page.markup import Html
@@ -112,7 +112,7 @@ def _short(array: np.ndarray) -> list:
 # --- two classes --------------------------------------------------------------------------------
 
 
-def _columns(nodes: Nodes) -> dict[str, list]:
+def _columns(nodes: LogitNodes) -> dict[str, list]:
     """The nodes by ascending z, to the last digit."""
     columns = {"z": nodes.z, "y": nodes.y.astype(int), "count": nodes.count, "weight": nodes.weight}
     return {name: column.tolist() for name, column in columns.items()}
@@ -163,7 +163,7 @@ def _span(z: Float[np.ndarray, " n"]) -> tuple[float, float]:
     return ends if ends[0] < ends[1] else (low - 1.0, high + 1.0)
 
 
-def _exactness(diagnosis: Diagnosis, plane: xr.Dataset, nodes: Nodes) -> str:
+def _exactness(diagnosis: Diagnosis, plane: xr.Dataset, nodes: LogitNodes) -> str:
     if nodes.rows:
         return "The numbers at (a, b) are of all the samples."
     some = plane.isel(a=slice(None, None, CHECKED), b=slice(None, None, CHECKED))
@@ -176,7 +176,7 @@ def _exactness(diagnosis: Diagnosis, plane: xr.Dataset, nodes: Nodes) -> str:
     )
 
 
-def _deviation(plane: xr.Dataset, nodes: Nodes) -> tuple[float, float]:
+def _deviation(plane: xr.Dataset, nodes: LogitNodes) -> tuple[float, float]:
     """Largest relative error of cross-entropy and error of accuracy of the nodes, on a grid."""
     a, b = plane.a.values[:, None, None], plane.b.values[:, None]
     mass = nodes.count * nodes.weight / np.sum(nodes.count * nodes.weight)

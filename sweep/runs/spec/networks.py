@@ -62,7 +62,7 @@ LANDSCAPES: dict[str, Any] = {
 """Keys that networks have no use for, and what they are if they are left out."""
 
 
-class Grid(NamedTuple):
+class HyperparameterGrid(NamedTuple):
     """Combinations of hyperparameters.
 
     Attributes:
@@ -97,9 +97,9 @@ class Training:
     hyperparameters: tuple[tuple[str, Any], ...]
 
     @cached_property
-    def grid(self) -> Grid:
+    def grid(self) -> HyperparameterGrid:
         """The combinations of hyperparameters."""
-        return Grid(*combinations(dict(self.hyperparameters)))
+        return HyperparameterGrid(*combinations(dict(self.hyperparameters)))
 
     @property
     def fixed(self) -> dict[str, Any]:

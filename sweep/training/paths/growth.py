@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep.measure.measure import Measure
-from sweep.optima.records import Status
+from sweep.optima.records import OptimumStatus
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Growth:
     b: float
 
 
-def growth(measure: Measure, status: Status) -> Growth | None:
+def growth(measure: Measure, status: OptimumStatus) -> Growth | None:
     """How (a, b) grows by log t under gradient descent, t the steps.
 
     Args:
@@ -49,9 +49,9 @@ def growth(measure: Measure, status: Status) -> Growth | None:
     Returns:
         The growth; None where there is a finite optimum, or where x is constant.
     """
-    if status in (Status.separated, Status.one_class):
+    if status in (OptimumStatus.separated, OptimumStatus.one_class):
         return _largest_margin(measure)
-    if status is Status.quasi_separated:
+    if status is OptimumStatus.quasi_separated:
         return _about_tie(measure)
     return None
 

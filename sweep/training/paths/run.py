@@ -30,7 +30,7 @@ from sweep.training.paths.dataset import descended, labelled, metrics, steepest_
 from sweep.training.paths.growth import Growth, growth
 from sweep.training.paths.penalised import penalised
 from sweep.training.paths.settings import Settings, settings
-from sweep.training.paths.summary import Path, Target, numbers
+from sweep.training.paths.summary import Path, PathTarget, numbers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,7 +82,7 @@ class Paths:
     n: int | float
     steps: int
     optimum: Optimum
-    targets: tuple[Target, ...]
+    targets: tuple[PathTarget, ...]
     growth: Growth | None
     paths: tuple[Path, ...]
     dataset: xr.Dataset
@@ -197,19 +197,19 @@ def _penalised(
         return ce + l2 / 2 * places[..., 0] ** 2
 
 
-def _target(measure: Measure, best: Optimum, l2: float) -> Target:
+def _target(measure: Measure, best: Optimum, l2: float) -> PathTarget:
     """The exact optimum with a penalty."""
     if l2 == 0:
         ce = best.cross_entropy
-        return Target(0.0, ce.a, ce.b, ce.value)
+        return PathTarget(0.0, ce.a, ce.b, ce.value)
     found = penalised(measure, l2)
     if found is None:
-        return Target(l2, math.nan, math.nan, math.nan)
-    return Target(l2, found.a, found.b, found.objective)
+        return PathTarget(l2, math.nan, math.nan, math.nan)
+    return PathTarget(l2, found.a, found.b, found.objective)
 
 
 def _planes(
-    measure: Measure, dataset: xr.Dataset, targets: Sequence[Target], budget: int
+    measure: Measure, dataset: xr.Dataset, targets: Sequence[PathTarget], budget: int
 ) -> tuple[xr.Dataset, ...]:
     """For each penalty a landscape that holds its paths and their target."""
     found = []

@@ -24,7 +24,7 @@ ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
-class Target:
+class PathTarget:
     """The exact optimum of cross-entropy + l2 / 2 * a^2; a and b are nan where there is none.
 
     Attributes:
@@ -94,7 +94,7 @@ class Path:
     validation: Watched | None
 
 
-def numbers(dataset: xr.Dataset, targets: Sequence[Target]) -> tuple[Path, ...]:
+def numbers(dataset: xr.Dataset, targets: Sequence[PathTarget]) -> tuple[Path, ...]:
     """Every path of a dataset in numbers.
 
     Args:
@@ -112,7 +112,7 @@ def each(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
         yield dataset.isel(dict(zip(dims, places, strict=True)))
 
 
-def _path(one: xr.Dataset, target: Target) -> Path:
+def _path(one: xr.Dataset, target: PathTarget) -> Path:
     steps, a, b = one.step.values, one.a.values, one.b.values
     ce, accuracy = one.cross_entropy.values, one.accuracy.values
     bad = ~np.isfinite(a + b + one.objective.values)

@@ -18,7 +18,7 @@ from sweep.base.ranges import size_title, sizes
 from sweep.cli.app import app
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
 from sweep.cli.outputs import document, folder, print_json, print_lines, together
-from sweep.landscapes.stack import spread
+from sweep.landscapes.stack import evenly_spaced
 from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
 from sweep.report.study import reference_lines, study_lines
@@ -160,7 +160,7 @@ def _write(
 def _columns(law: Population, study: Study) -> list[tuple[str, xr.Dataset, Optimum]]:
     """Landscapes of the first sample of some of the sizes, and of the population."""
     columns = []
-    for n in (*spread(study.sizes, SHOWN), math.inf):
+    for n in (*evenly_spaced(study.sizes, SHOWN), math.inf):
         data = sweep.sample(law, n, study.seed)
         landscape = sweep.landscape(data, progress=False)
         columns.append((size_title(n), landscape, sweep.optimum(data)))

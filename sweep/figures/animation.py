@@ -29,7 +29,7 @@ from sweep.figures.trajectories import (
     of_first_rate,
     path_handles,
 )
-from sweep.landscapes.stack import spread
+from sweep.landscapes.stack import evenly_spaced
 from sweep.optima.records import Optimum
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def moving(result: Paths, *, validation: bool = False) -> Movie:
     best, planes = landscapes(result, validation=validation)
     place = int(np.argmin([one.l2 for one in result.targets]))
     of = of_first_rate(result).isel(l2=place)
-    steps = spread(range(of.sizes["step"]), MOST)
+    steps = evenly_spaced(range(of.sizes["step"]), MOST)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 4.1))
         axes = figure.subplots(1, 2)

@@ -63,7 +63,7 @@ def require_drawable(n: int | float) -> None:
         )
 
 
-def spread(values: Sequence[Value], most: int) -> list[Value]:
+def evenly_spaced(values: Sequence[Value], most: int) -> list[Value]:
     """At most so many of the values, evenly over their places, the first and the last included."""
     last, steps = len(values) - 1, max(1, min(most, len(values)) - 1)
     return [values[k] for k in sorted({round(last * step / steps) for step in range(steps + 1)})]

@@ -15,7 +15,7 @@ import numpy as np
 from sweep.base.ranges import size_title
 from sweep.data.sample import Sample, load
 from sweep.landscapes.out_of_core import thinned
-from sweep.landscapes.stack import sample, spread
+from sweep.landscapes.stack import evenly_spaced, sample
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
 from sweep.populations import Population
@@ -96,7 +96,9 @@ def curves(out: str | os.PathLike[str]) -> list[Curves]:
     with xr.open_zarr(Directory(Path(out)).store, chunks=None) as results:
         dimensions = [str(name) for name in results.loss.dims if name not in ("seed", "epoch")]
         every = list(np.ndindex(*(results.sizes[name] for name in dimensions)))
-        places = [dict(zip(dimensions, place, strict=True)) for place in spread(every, ABREAST)]
+        places = [
+            dict(zip(dimensions, place, strict=True)) for place in evenly_spaced(every, ABREAST)
+        ]
         return [
             Curves(_title(results.isel(place), dimensions), quantile_bands(results.isel(place)))
             for place in places
@@ -115,11 +117,14 @@ def _shown(spec: Spec) -> list[tuple[str, dict[str, int], Sample | Population]]:
     if spec.of_data:
         return [
             (_short(name), {"data": k}, load(file, **columns(spec)))
-            for k, (name, file) in spread(
+            for k, (name, file) in evenly_spaced(
                 [*enumerate(zip(spec.data, spec.files, strict=True))], SHOWN
             )
         ]
-    laws, sizes = spread([*enumerate(spec.laws)], SHOWN), spread([*enumerate(spec.n)], SHOWN)
+    laws, sizes = (
+        evenly_spaced([*enumerate(spec.laws)], SHOWN),
+        evenly_spaced([*enumerate(spec.n)], SHOWN),
+    )
     places = [(i, law, j, n) for i, law in laws for j, n in sizes]
     if len(sizes) > 1:
         places = [place for place in places if place[0] == 0]

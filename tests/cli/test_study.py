@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from matplotlib.image import imread
 
-from sweep.landscapes.stack import spread
+from sweep.landscapes.stack import evenly_spaced
 from sweep.report.study import _with_error
 
 COMMAND = [sys.executable, "-m", "sweep.cli", "study"]
@@ -147,9 +147,9 @@ def test_a_failure_while_writing_leaves_no_file(refused, monkeypatch, tmp_path):
 
 
 def test_landscapes_are_drawn_for_sizes_spread_evenly():
-    assert spread((10,), 4) == [10]
-    assert spread((10, 100), 4) == [10, 100]
-    assert spread(tuple(range(1, 10)), 4) == [1, 4, 6, 9]
+    assert evenly_spaced((10,), 4) == [10]
+    assert evenly_spaced((10, 100), 4) == [10, 100]
+    assert evenly_spaced(tuple(range(1, 10)), 4) == [1, 4, 6, 9]
 
 
 @pytest.mark.parametrize(

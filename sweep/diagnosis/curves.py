@@ -15,7 +15,7 @@ from sweep.data.predictions import Predictions
 from sweep.diagnosis import scores
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.landscapes.landscape import landscape
-from sweep.metrics.metrics import sigmoid, softplus
+from sweep.metrics.logistic import sigmoid, softplus
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -66,7 +66,7 @@ class Lorenz:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """How often a predicted probability comes true, in bins of about equal weight.
+    """How often a predicted probability comes true, in bins of axes_around equal weight.
 
     Attributes:
         predicted: mean probability in each bin, ascending, shape (m,).
@@ -100,7 +100,7 @@ def plane(diagnosis: Diagnosis, cells: int = 101) -> xr.Dataset:
     Raises:
         InputError: there are more than two classes.
     """
-    return _landscape(diagnosis, *about(optimal(diagnosis), cells))
+    return _landscape(diagnosis, *axes_around(optimal(diagnosis), cells))
 
 
 def along_slope(diagnosis: Diagnosis, cells: int = 201) -> xr.Dataset:
@@ -116,9 +116,9 @@ def along_slope(diagnosis: Diagnosis, cells: int = 201) -> xr.Dataset:
     """
     best, predictions = optimal(diagnosis), diagnosis.predictions
     if predictions.binary:
-        return _landscape(diagnosis, about(best, cells)[0], np.zeros(1))
+        return _landscape(diagnosis, axes_around(best, cells)[0], np.zeros(1))
     affordable = max(21, WORK // predictions.logits.size)
-    return _temperatures(predictions, about(best, min(cells, affordable))[0])
+    return _temperatures(predictions, axes_around(best, min(cells, affordable))[0])
 
 
 def along_intercept(diagnosis: Diagnosis, cells: int = 201) -> xr.Dataset:
@@ -185,7 +185,7 @@ def _landscape(
     return landscape(diagnosis.predictions.sample, a, b, tolerance=TOLERANCE, progress=False)
 
 
-def about(
+def axes_around(
     optimum: tuple[float, float], cells: int
 ) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " Q"]]:
     """Slopes and intercepts about (0, 0), (1, 0) and an optimum, with room on all sides.
@@ -299,7 +299,7 @@ def _decided(
 def _equal_bins(
     at: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"], bins: int
 ) -> Int[np.ndarray, " n"]:
-    """The bin of each value, 0 to m - 1: of about equal weight, and equal values in one."""
+    """The bin of each value, 0 to m - 1: of axes_around equal weight, and equal values in one."""
     _, which = np.unique(at, return_inverse=True)
     mass = np.bincount(which, weight)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()

@@ -11,7 +11,7 @@ from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, entropy, losses, mean
 from sweep.diagnosis.temperature import WeightedRows, temperature_optimum
 from sweep.measure.measure import Measure
-from sweep.optima.optimum import cross_entropy_optimum
+from sweep.optima.cross_entropy import cross_entropy_optimum
 from sweep.optima.records import CrossEntropyOptimum, OptimumStatus
 
 SEPARATED = (OptimumStatus.separated, OptimumStatus.quasi_separated)

@@ -17,7 +17,6 @@ from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap.binary import Replicates, bootstrap
 from sweep.diagnosis.bootstrap.multiclass import bootstrap_several
 from sweep.diagnosis.decomposition import LossDecomposition, split
-from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.findings.rules import findings, require_codes
 from sweep.diagnosis.findings.training_history import learning_findings
@@ -27,6 +26,7 @@ from sweep.diagnosis.report import (
     ClassReport,
     Concentration,
     Diagnosis,
+    Estimate,
     Exact,
     Recalibration,
     TemperatureOptimum,
@@ -212,7 +212,7 @@ def _baselines(predictions: Predictions, numbers: Scores, estimate: Interval) ->
     base_rate = estimate(entropy, "base_rate_entropy")
     majority = estimate(numbers.majority_accuracy, "majority_accuracy")
     if within_chance(predictions, math.log(k) - entropy, k - 1):
-        base_rate, majority = base_rate.reaching(math.log(k)), majority.reaching(1 / k)
+        base_rate, majority = base_rate.extended_to(math.log(k)), majority.extended_to(1 / k)
     return Baselines(base_rate, math.log(k), majority)
 
 
@@ -229,7 +229,7 @@ def _recalibration(
 
     def saved(value: float, name: str, parameters: int) -> Estimate:
         found = estimate(value, name)
-        return found.reaching(0.0) if within_chance(predictions, value, parameters) else found
+        return found.extended_to(0.0) if within_chance(predictions, value, parameters) else found
 
     finite = every.status is OptimumStatus.finite
     unbounded = Estimate.without(math.nan, UNBOUNDED)

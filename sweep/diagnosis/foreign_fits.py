@@ -23,8 +23,8 @@ from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
 from sweep.diagnosis.temperature import WeightedRows
 from sweep.measure.measure import Measure
-from sweep.metrics.metrics import softplus
-from sweep.optima.optimum import cross_entropy_optimum
+from sweep.metrics.logistic import softplus
+from sweep.optima.cross_entropy import cross_entropy_optimum
 from sweep.optima.records import CrossEntropyOptimum
 
 BOUNDS = (0.01, 0.05, 0.1, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)

@@ -1,29 +1,78 @@
-"""What a diagnosis consists of: numbers with intervals, and the findings made from them."""
+"""The records of a diagnosis: numbers with their intervals, and the findings made from them.
+
+`sweep.diagnose` fills them; the command line, the figures and the page only show them.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+import numpy as np
+from jaxtyping import Float
+
+from sweep.base.intervals import LEVEL
 from sweep.base.records import plain
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.estimate import Estimate
 from sweep.optima.records import Optimum, OptimumStatus
+
+MIN_VALID_SHARE = 0.9  # of the replicates; with more undefined ones the interval is biased
 
 Severity = Literal["info", "warning", "critical"]
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A statistic of the sample with its bootstrap interval, or the reason why it has none.
+
+    Attributes:
+        value: statistic of the data themselves.
+        low: lower end of the 95% percentile interval; nan without one.
+        high: upper end; nan without one.
+        invalid: why there is no interval; empty where there is one.
+    """
+
+    value: float
+    low: float
+    high: float
+    invalid: str = ""
+
+    @classmethod
+    def of(cls, value: float, replicates: Float[np.ndarray, " R"]) -> Estimate:
+        """The percentile interval of the replicates; undefined ones are nan, infinite ones count."""
+        defined = replicates[~np.isnan(replicates)]
+        if math.isnan(value) or len(defined) < MIN_VALID_SHARE * max(1, len(replicates)):
+            return cls.without(value, "too few bootstrap samples have a value")
+        # Observed values only: nothing can be interpolated between a finite and an infinite one.
+        low, high = np.quantile(
+            defined, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), method="inverted_cdf"
+        ).tolist()
+        return cls(float(value), low, high)
+
+    def extended_to(self, bound: float) -> Estimate:
+        """The interval, widened to contain `bound`; unchanged where there is no interval."""
+        if self.invalid:
+            return self
+        return replace(self, low=min(self.low, bound), high=max(self.high, bound))
+
+    @classmethod
+    def without(cls, value: float, reason: str) -> Estimate:
+        """A number without an interval."""
+        return cls(float(value), math.nan, math.nan, reason)
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One thing that is the matter, or that nothing is.
+    """One answer to "why is the loss high?".
 
     Attributes:
         code: stable name, as in `ignore=`.
         severity: info, warning or critical.
-        sentence: what is the matter, with its numbers.
-        advice: what to do.
-        numbers: those behind it, by name.
+        sentence: what is wrong, with the numbers that show it.
+        advice: what to do about it.
+        numbers: the numbers behind the sentence, by name.
     """
 
     code: str
@@ -35,10 +84,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Baselines:
-    """What needs no features.
+    """Scores of predictions that use no features.
 
     Attributes:
-        base_rate_entropy: cross-entropy of predicting the shares of the classes, in nats.
+        base_rate_entropy: cross-entropy of predicting the class shares, in nats.
         uniform_entropy: cross-entropy of predicting 1/k for each of k classes, ln k, in nats.
         majority_accuracy: accuracy of predicting the most frequent class, a fraction.
     """
@@ -50,17 +99,17 @@ class Baselines:
 
 @dataclass(frozen=True)
 class Recalibration:
-    """What (a, b) could save of the loss: the split of the cross-entropy.
+    """How much of the cross-entropy a recalibration sigmoid(a z + b) can save.
 
     Attributes:
         slope: a*, the calibration slope; nan without a finite optimum.
         intercept: b*, the calibration intercept; nan without one, and for several classes.
-        cross_entropy: at (a*, b*), or its infimum, in nats: the rest, that no (a, b) saves.
+        cross_entropy: minimum over (a, b), or its infimum, in nats: no recalibration saves it.
         slope_alone: the best a with b = 0.
         intercept_alone: the best b with a = 1; nan for several classes.
-        by_slope: what that a saves, in nats.
-        by_intercept: what that b saves, in nats; 0 for several classes.
-        by_both: what (a*, b*) saves, in nats.
+        by_slope: nats that `slope_alone` saves.
+        by_intercept: nats that `intercept_alone` saves; 0 for several classes.
+        by_both: nats that (a*, b*) saves.
     """
 
     slope: Estimate
@@ -79,13 +128,14 @@ class Threshold:
 
     Attributes:
         logits: maximal intervals (low, high, orientation) of optimal cuts of the logit, as in
-            `sweep.optima.optimum.AccuracyOptimum.cuts`.
-        probabilities: the same as thresholds of the predicted probability.
-        constants: constant predictions that are as accurate.
+            `sweep.optima.records.AccuracyOptimum.cuts`.
+        probabilities: the same intervals as thresholds of the predicted probability.
+        constants: classes that are as accurate when predicted for every sample.
         nearest: the best threshold nearest to 0.5, a probability; nan if only constants are best.
-        accuracy: what the best thresholds reach, a fraction.
-        gain: that less the accuracy at 0.5, both on these data: too high, for it is chosen on them.
-        cross_validated_gain: gain of a threshold chosen on nine tenths, on the other tenth.
+        accuracy: accuracy at the best thresholds, a fraction.
+        gain: `accuracy` less the accuracy at 0.5; optimistic, as both are measured on the data
+            that chose the threshold.
+        cross_validated_gain: gain on each tenth of the data, of the threshold chosen on the others.
     """
 
     logits: tuple[tuple[float, float, int], ...]
@@ -99,15 +149,15 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Concentration:
-    """How few samples the loss comes from.
+    """How few samples account for the loss.
 
     Attributes:
         worst_1: share of the total loss in the worst sample, a fraction.
-        worst_5: in the worst five.
-        worst_1_percent: in the worst 1% of samples.
-        worst_10_percent: in the worst 10%.
-        gini: Gini coefficient of the losses: 0 if all are equal, near 1 if one has everything.
-        half: least number of samples that have half of the total loss.
+        worst_5: share in the worst five samples.
+        worst_1_percent: share in the worst 1% of samples.
+        worst_10_percent: share in the worst 10%.
+        gini: Gini coefficient of the losses: 0 if all are equal, near 1 if one sample has all.
+        half: smallest number of samples that account for half of the total loss.
     """
 
     worst_1: Estimate
@@ -120,14 +170,14 @@ class Concentration:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class.
+    """Scores of the samples of one class.
 
     Attributes:
-        label: its name.
-        n: samples.
-        share: of the weight, a fraction.
-        cross_entropy: mean loss of its samples, in nats.
-        accuracy: of its samples, a fraction: the recall.
+        label: name of the class.
+        n: number of samples.
+        share: share of the weight, a fraction.
+        cross_entropy: mean loss, in nats.
+        accuracy: recall, a fraction.
     """
 
     label: str
@@ -142,12 +192,11 @@ class Exact:
     """Probabilities of exactly 0 or 1, whose cross-entropy is 0 or infinite.
 
     Attributes:
-        count: samples that have one.
-        wrong: those of them that gave probability 0 to what happened.
-        taken_for: what 0 is taken for, so that there are finite numbers: see
-            `sweep.data.predictions.Predictions`; 1 is taken for 1 minus that. nan if there are
-            none.
-        loss: share of the total loss, a fraction, that the wrong ones have when so taken.
+        count: samples with such a probability.
+        wrong: those of them that gave probability 0 to the true class.
+        taken_for: what replaces 0, so that all numbers are finite (1 is replaced by 1 minus
+            that), see `sweep.data.predictions.Predictions`; nan if `count` is 0.
+        loss: share of the total loss, a fraction, of the wrong ones after the replacement.
         cross_entropy: mean loss of the other samples, in nats; nan if there are none.
     """
 
@@ -163,12 +212,12 @@ class Worst:
     """One of the samples with the largest loss.
 
     Attributes:
-        row: its place in the data, from 0.
-        label: its class.
-        probability: that was given to its class.
-        predicted: the class that was predicted.
-        loss: in nats.
-        share: of the total loss, a fraction.
+        row: index in the data, from 0.
+        label: true class.
+        probability: predicted probability of the true class.
+        predicted: predicted class.
+        loss: cross-entropy of the sample, in nats.
+        share: share of the total loss, a fraction.
     """
 
     row: int
@@ -184,11 +233,12 @@ class TemperatureOptimum:
     """The optimum of cross-entropy over softmax(a z), for several classes.
 
     Attributes:
-        a: inverse temperature; nan unless finite.
+        a: inverse temperature; nan unless the optimum is finite.
         value: least cross-entropy in nats, or its infimum.
-        gradient: derivative by a there, in nats.
-        status: `finite`, `separated` (every sample is right, so no a is large enough) or
-            `constant_x` (all logits of each sample are equal, so every a is as good).
+        gradient: derivative by a at the optimum, in nats.
+        status: `finite`; `separated` (every sample is right, so no a is large enough);
+            `quasi_separated` (the same, but for ties); or `constant_x` (the logits of each sample
+            are equal, so every a gives the same loss).
     """
 
     a: float
@@ -199,16 +249,16 @@ class TemperatureOptimum:
 
 @dataclass(frozen=True)
 class JudgedFit:
-    """A recalibration that was fitted elsewhere, on the landscape of these data.
+    """A recalibration that was fitted elsewhere, compared with the optimum for these data.
 
     Attributes:
-        a: its slope.
-        b: its intercept.
-        cross_entropy: there, in nats.
-        excess: that less the least cross-entropy of its family, in nats.
+        a: slope of the fit.
+        b: intercept of the fit.
+        cross_entropy: cross-entropy at (a, b), in nats.
+        excess: `cross_entropy` less the minimum of the family, in nats.
         family: `platt` (slope and intercept) or `temperature` (slope only).
-        best_a: the optimum of that family; nan without one.
-        best_b: the same.
+        best_a: slope of the optimum of the family; nan without a finite one.
+        best_b: intercept of that optimum; nan without a finite one.
         verdict: optimal, near, off, border, diverged, wrong_sign or no_optimum.
         sentence: the verdict in words.
     """
@@ -229,25 +279,26 @@ class Diagnosis:
     """Why the loss and the accuracy of a classifier disagree.
 
     Attributes:
-        n: samples.
+        n: number of samples.
         classes: names of the classes.
         weighted: whether samples have weights.
-        replicates: bootstrap samples that the intervals are from.
-        seed: of the bootstrap.
-        cross_entropy: in nats.
+        replicates: bootstrap samples behind the intervals; 0 for none.
+        seed: seed of the bootstrap and of the cross-validation folds.
+        cross_entropy: mean loss, in nats.
         accuracy: a fraction.
-        brier: mean squared error of the probabilities; for several classes summed over them.
-        baselines: what needs no features.
-        optimum: of cross-entropy and of accuracy over (a, b); for several classes over a.
-        recalibration: the split of the loss.
+        brier: mean squared error of the probabilities; summed over the classes if there are
+            several.
+        baselines: scores of predictions that use no features.
+        optimum: optimum of cross-entropy and of accuracy over (a, b); over a for several classes.
+        recalibration: what a slope, an intercept and both can save of the loss.
         threshold: the best decision thresholds; None for several classes.
-        concentration: how few samples the loss comes from.
-        by_class: each class by itself.
+        concentration: how few samples account for the loss.
+        by_class: scores of each class.
         exact: probabilities of exactly 0 or 1.
         worst: the samples with the largest loss, largest first.
-        findings: what is the matter, the gravest first.
-        ignored: codes that were not to be reported.
-        fit: a foreign fit that was to be judged.
+        findings: what is wrong, the most severe first.
+        ignored: codes of findings that were left out on request.
+        fit: the verdict on a fit made elsewhere, if one was given.
         predictions: the data; not part of `to_dict()`.
     """
 
@@ -273,23 +324,23 @@ class Diagnosis:
     fit: JudgedFit | None = None
 
     def __repr__(self) -> str:
-        """In a few lines: the loss, and what is the matter; `to_dict()` has all numbers."""
-        loss, right = self.cross_entropy.value, self.accuracy.value
-        head = f"Diagnosis(n={self.n}, cross_entropy={loss:.6g}, accuracy={right:.6g})"
-        return "\n".join([head, *(f"  {one.severity}: {one.code}" for one in self.findings)])
+        """The loss and the findings in a few lines; `to_dict()` has all numbers."""
+        loss, accuracy = self.cross_entropy.value, self.accuracy.value
+        head = f"Diagnosis(n={self.n}, cross_entropy={loss:.6g}, accuracy={accuracy:.6g})"
+        return "\n".join([head, *(f"  {f.severity}: {f.code}" for f in self.findings)])
 
     @property
     def optimum_status(self) -> OptimumStatus:
-        """Whether cross-entropy has an optimum over (a, b)."""
-        found = self.optimum
-        return found.status if isinstance(found, TemperatureOptimum) else found.cross_entropy.status
+        """Whether cross-entropy has a finite optimum over (a, b)."""
+        best = self.optimum
+        return best.status if isinstance(best, TemperatureOptimum) else best.cross_entropy.status
 
     def finding(self, code: str) -> Finding | None:
-        """The finding of that code, if it was made."""
-        return next((one for one in self.findings if one.code == code), None)
+        """The finding with this code, or None."""
+        return next((finding for finding in self.findings if finding.code == code), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
+        """All numbers as plain Python values that JSON can hold; nan and inf become None."""
         return {
             field.name: plain(getattr(self, field.name))
             for field in fields(self)

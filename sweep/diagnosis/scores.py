@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.metrics.metrics import softplus
+from sweep.metrics.logistic import softplus
 
 AT_ONCE = 2**20
 """Logits of several classes that are taken at once."""

@@ -16,10 +16,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.estimate import Estimate
-from sweep.diagnosis.report import Threshold
+from sweep.diagnosis.report import Estimate, Threshold
 from sweep.diagnosis.scores import correct, mean
-from sweep.metrics.metrics import sigmoid
+from sweep.metrics.logistic import sigmoid
 from sweep.optima.records import AccuracyOptimum
 
 FOLDS = 10

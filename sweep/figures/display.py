@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.curves import about
+from sweep.diagnosis.curves import axes_around
 from sweep.landscapes.landscape import landscape
 from sweep.metrics.metrics import metric as known
 from sweep.optima.optimum import optimum
@@ -153,7 +153,7 @@ class LandscapeDisplay:
             )
         best = optimum(predictions.sample)
         metrics = [*PAIR] if metric is None else [*PAIR, _full_name(metric)]
-        slopes, intercepts = about((best.cross_entropy.a, best.cross_entropy.b), CELLS)
+        slopes, intercepts = axes_around((best.cross_entropy.a, best.cross_entropy.b), CELLS)
         dataset = landscape(
             predictions.sample,
             slopes if a is None else a,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from sweep.diagnosis.estimate import Estimate
 from sweep.diagnosis.report import (
     ClassReport,
     Diagnosis,
+    Estimate,
     Finding,
     Recalibration,
     TemperatureOptimum,

@@ -13,8 +13,7 @@ import pytest
 from scipy.special import expit
 
 import sweep
-from sweep.diagnosis.estimate import Estimate
-from sweep.diagnosis.report import Finding, JudgedFit
+from sweep.diagnosis.report import Estimate, Finding, JudgedFit
 from tests.support.predicted import calibrated
 
 ROOT = str(Path(__file__).parents[2])

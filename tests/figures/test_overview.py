@@ -5,8 +5,7 @@ import pytest
 
 from sweep import figures
 from sweep.diagnosis import curves
-from sweep.diagnosis.estimate import Estimate
-from sweep.diagnosis.report import Finding, JudgedFit
+from sweep.diagnosis.report import Estimate, Finding, JudgedFit
 from tests.support.predicted import calibrated, diagnosed, predictions
 
 

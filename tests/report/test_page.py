@@ -14,8 +14,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from sweep.base.errors import InputError
-from sweep.diagnosis.estimate import Estimate
-from sweep.diagnosis.report import Exact, JudgedFit
+from sweep.diagnosis.report import Estimate, Exact, JudgedFit
 from sweep.report import page
 from sweep.report.page import payload
 from sweep.report.page.markup import Html, tag

@@ -21,7 +21,7 @@ from sweep.diagnosis.bootstrap.nodes import LogitNodes, compress
 from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refitter, Row, Start
 from sweep.diagnosis.decomposition import LossDecomposition
 from sweep.diagnosis.scores import entropy, worst_parts
-from sweep.metrics.metrics import softplus
+from sweep.metrics.logistic import softplus
 
 THREADS = 2
 """Parts that are under way at a time."""

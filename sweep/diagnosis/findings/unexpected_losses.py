@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.scores import log_probabilities, losses, worst_rows
-from sweep.metrics.metrics import sigmoid, softplus
+from sweep.metrics.logistic import sigmoid, softplus
 
 FEW = 0.03
 """Share of the samples that is still few."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from sweep.diagnosis.estimate import LEVEL, Estimate
-from sweep.diagnosis.report import Diagnosis, Exact, TemperatureOptimum, Threshold
+from sweep.base.intervals import LEVEL
+from sweep.diagnosis.report import Diagnosis, Estimate, Exact, TemperatureOptimum, Threshold
 from sweep.report.page.markup import Html, table, tag, together
 from sweep.report.page.words import DASH, Form, interval, number, percent, plural
 

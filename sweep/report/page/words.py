@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweep.diagnosis.estimate import Estimate
+from sweep.diagnosis.report import Estimate
 
 DASH = "\N{EN DASH}"
 INFINITY = "\N{INFINITY}"

@@ -22,8 +22,8 @@ import numpy as np
 from diagnosis_cases import Case, all_cases, labels
 
 import sweep
-from sweep.base.storage import staged
-from sweep.benchmark.machine import Peak, machine
+from sweep.base.files import staged
+from sweep.benchmark.measurement import Peak, machine
 from sweep.diagnosis.findings.rules import CODES
 
 MIB = 2**20

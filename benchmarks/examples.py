@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sweep
 from sweep import figures
-from sweep.base import storage
+from sweep.base.files import require_free
 from sweep.report.diagnosis import findings_lines, numbers_lines
 
 SEED = 0
@@ -154,7 +154,7 @@ def run(names: Sequence[str], out: Path | None, replicates: int, *, force: bool)
     """Diagnoses each example, prints what was found, and writes its figure if asked to."""
     paths = {name: out / f"diagnose_{name}.png" for name in names} if out is not None else {}
     for path in paths.values():
-        storage.require_free(path, force=force)
+        require_free(path, force=force)
     for name in names:
         print(f"\n{textwrap.fill(EXAMPLES[name].words, 80)}")
         found = sweep.diagnose(**EXAMPLES[name].given(), replicates=replicates)

@@ -31,8 +31,8 @@ from typing import Any
 
 import sweep
 from sweep.base import provenance
-from sweep.base.storage import staged
-from sweep.benchmark.machine import machine
+from sweep.base.files import staged
+from sweep.benchmark.measurement import machine
 from sweep.runs import compute, journal, tasks
 from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.landscapes import Landscapes, tile

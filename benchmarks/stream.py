@@ -93,7 +93,7 @@ def stream(folder: Path, edge: int) -> dict[str, Any]:
     start = time.perf_counter()
     with _load() as load:
         shards, terms = _asked(folder, edge)
-        made = builder.sketched(shards, terms)
+        made = builder.sketch_files(shards, terms)
         sketched = time.perf_counter()
         found = sweep.landscape(made, text, text, tolerance=CLOSE, progress=False)
         ended = time.perf_counter()
@@ -124,11 +124,11 @@ def dask(folder: Path, edge: int, workers: int) -> dict[str, Any]:
     with _dask(workers) as engine:
         begun = time.perf_counter()
         with _load() as load:
-            made = parallel.sketched(engine, *_asked(folder, edge))
+            made = parallel.sketch_files(engine, *_asked(folder, edge))
             ended = time.perf_counter()
         seconds = ended - start
         with _load() as load_again:  # by workers that have imported and allocated what they need
-            again = parallel.sketched(engine, *_asked(folder, edge))
+            again = parallel.sketch_files(engine, *_asked(folder, edge))
             ended_again = time.perf_counter()
         if not again.equals(made):
             raise SystemExit("the workers made another sketch the second time")
@@ -148,7 +148,8 @@ def dask(folder: Path, edge: int, workers: int) -> dict[str, Any]:
 
 def _asked(folder: Path, edge: int) -> tuple[Any, Any]:
     """The shards, and the terms of a sketch of them."""
-    from sweep.base.grid import Grid, axis
+    from sweep.base.grid import Grid
+    from sweep.base.ranges import axis
     from sweep.data.shards import Shards
     from sweep.measure.sketch.schema import Schema
 
@@ -337,8 +338,8 @@ def main() -> None:
         return
     if asked.out is not None and asked.out.exists() and not asked.force:
         raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
-    from sweep.base.storage import staged
-    from sweep.benchmark.machine import machine
+    from sweep.base.files import staged
+    from sweep.benchmark.measurement import machine
 
     with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
         folder = Path(temporary)

@@ -30,9 +30,9 @@ import xarray as xr
 import sweep
 from sweep.asymptotics.table import StudyJob, table
 from sweep.base import devices
+from sweep.base.files import staged
 from sweep.base.memory import MEMORY_BUDGET
-from sweep.base.storage import staged
-from sweep.benchmark.machine import Peak, machine
+from sweep.benchmark.measurement import Peak, machine
 from sweep.populations import sampling
 
 LAWS = "W1,W4,W5,D3"

@@ -26,8 +26,8 @@ import numpy as np
 import optax
 
 import sweep
-from sweep.base.storage import staged
-from sweep.benchmark.machine import machine
+from sweep.base.files import staged
+from sweep.benchmark.measurement import machine
 from sweep.training.experiments.outlier import PUBLISHED
 from sweep.training.problems import PROBLEMS
 

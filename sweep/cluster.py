@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 
 from sweep.base import workers
 from sweep.base.errors import InputError
-from sweep.base.executors import Item, Result, applied
+from sweep.base.executors import Item, Result, apply
 from sweep.base.progress import ignore
 from sweep.base.provenance import versions
 
@@ -187,7 +187,7 @@ class _Work(Generic[Item, Result]):
                     f"a Dask worker has {_differing(name, found, self.versions[name])}, so that "
                     "results could differ; install the same versions"
                 )
-        return applied(self.function, item)
+        return apply(self.function, item)
 
 
 def _differing(name: str, there: str, here: str) -> str:

@@ -1,12 +1,12 @@
+from .errors import AxisError as AxisError
 from .errors import InputError as InputError
 from .executors import Engine as Engine
 from .executors import Serial as Serial
 from .families import Family as Family
 from .families import Parameter as Parameter
-from .grid import AxisError as AxisError
 from .grid import Grid as Grid
-from .grid import axis as axis
 from .progress import bar as bar
+from .ranges import axis as axis
 from .ranges import size_text as size_text
 from .ranges import sizes as sizes
 from .records import plain as plain

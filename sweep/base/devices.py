@@ -61,7 +61,7 @@ def sharding() -> NamedSharding:
     return NamedSharding(Mesh(np.array(available()), (AXIS,)), PartitionSpec(AXIS))
 
 
-def spread(values: Float[np.ndarray, " n"], length: int) -> Float[Array, "d length"]:
+def to_shards(values: Float[np.ndarray, " n"], length: int) -> Float[Array, "d length"]:
     """Values in rows of `length`, one row a device, padded with 0; n <= devices x length."""
     shape = (len(available()), length)
     if values.size < shape[0] * length:

@@ -3,3 +3,7 @@
 
 class InputError(ValueError):
     """What was asked for cannot be done; the message is one sentence for the user."""
+
+
+class AxisError(InputError):
+    """The text or the numbers do not describe an axis; a wrong use of the command line."""

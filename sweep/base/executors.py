@@ -88,7 +88,7 @@ class Serial:
     ) -> Iterator[tuple[int, Result]]:
         """Applies the function to every item once its result is asked for, in their order."""
         for index, item in enumerate(items):
-            yield index, applied(function, item)
+            yield index, apply(function, item)
 
     def reduce(
         self,
@@ -100,15 +100,15 @@ class Serial:
         """Merges each result into those before it, so that two are there at once."""
         if not items:
             raise ValueError("there are no items to reduce")
-        merged = applied(function, items[0])
+        merged = apply(function, items[0])
         done(0)
         for index, item in enumerate(items[1:], 1):
-            merged = merge(merged, applied(function, item))
+            merged = merge(merged, apply(function, item))
             done(index)
         return merged
 
 
-def applied(function: Callable[[Item], Result], item: Item) -> Result:
+def apply(function: Callable[[Item], Result], item: Item) -> Result:
     """The function of an item, as every engine computes it."""
     with threadpool_limits(1, user_api="blas"):
         return function(item)

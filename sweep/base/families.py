@@ -1,7 +1,7 @@
 """Families: metrics, or laws, that differ by parameters, and the texts that ask for them.
 
 One `Family` of metrics is "focal", of which "focal(gamma=3)" is a member; one of laws is
-"uniform_logit". Both are asked for by the same texts, understood by `parsed`, and both refuse
+"uniform_logit". Both are asked for by the same texts, understood by `parse_call`, and both refuse
 parameters that they do not have in the same words. What a family is made of, its formula, stands
 with the metrics in `losses` and with the laws in `populations`.
 """
@@ -130,7 +130,7 @@ def _a(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-def parsed(text: str, kind: str, example: str) -> Call:
+def parse_call(text: str, kind: str, example: str) -> Call:
     """Name, positional and named parameters of a text such as "focal(gamma=3)".
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -81,7 +82,7 @@ def _mend(path: Path, at_once: int = 2**16) -> None:
 
 
 @contextmanager
-def said(path: Path, then: str = "") -> Iterator[None]:
+def write_errors(path: Path, then: str = "") -> Iterator[None]:
     """Has what the system refuses in the block become one sentence.
 
     Args:
@@ -103,3 +104,65 @@ def refusal(error: OSError, path: Path, then: str = "") -> InputError:
     """The sentence for what the system refused."""
     remedy = f"; {then}" if then else ""
     return InputError(f"{path}: cannot be written ({error.strerror or error}){remedy}")
+
+
+def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Refuses a destination that could not be written, before anything is computed for it.
+
+    Raises:
+        InputError: something is there and `force` is not given, or it is a directory other than a
+            Zarr store; or its own directory does not exist, is not one, or is not writable.
+    """
+    path = _target(path)
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already; it is overwritten only with --force")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path}: is neither a file nor a directory and stays as it is")
+    if path.is_dir() and not (path.suffix == ".zarr" and (path / "zarr.json").is_file()):
+        raise InputError(f"{path}: is a directory and stays as it is; choose another name")
+    parent = path.parent
+    if not parent.exists():
+        raise InputError(f"{path}: cannot be written because there is no directory {parent}")
+    if not parent.is_dir():
+        raise InputError(f"{path}: cannot be written because {parent} is not a directory")
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"{path}: cannot be written because {parent} is read-only")
+
+
+@contextmanager
+def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+    """A path of the same suffix to write to, moved to `path` once the block has succeeded.
+
+    Raises:
+        InputError: the destination is not free, or writing failed; nothing is left behind.
+    """
+    path = _target(path)
+    require_free(path, force=force)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    former = path.with_name(f".{path.stem}.{os.getpid()}.former{path.suffix}")
+    try:
+        yield partial
+        # Nothing replaces a directory, nor a directory anything, in one step.
+        if path.is_dir() or (partial.is_dir() and path.exists()):
+            os.replace(path, former)
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        if former.exists() and not path.exists():
+            os.replace(former, path)
+        _remove(partial)
+        _remove(former)
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The path, or what it links to: a link is written through."""
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

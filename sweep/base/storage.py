@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
+from sweep.base.files import staged
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -142,7 +142,7 @@ class Chunks:
 
 
 @contextmanager
-def growing(
+def open_chunked(
     path: str | os.PathLike[str],
     coordinates: xr.Dataset,
     variables: Mapping[str, StoredVariable],
@@ -160,7 +160,7 @@ def growing(
     Raises:
         InputError: it has another suffix, or the destination cannot be written.
     """
-    require_tiles(path)
+    require_zarr(path)
     # The writer ends before what is staged is removed: nothing is written behind its back.
     with staged(path, force=force) as partial, ThreadPoolExecutor(1) as writer:
         import zarr
@@ -197,73 +197,11 @@ def require_format(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{path}: results are written as {' or '.join(FORMATS)}; use such a name")
 
 
-def require_tiles(path: str | os.PathLike[str]) -> None:
-    """Refuses a path that `growing` has no format for.
+def require_zarr(path: str | os.PathLike[str]) -> None:
+    """Refuses a path that `open_chunked` has no format for.
 
     Raises:
         InputError: its suffix is not `.zarr`.
     """
     if Path(path).suffix != ".zarr":
         raise InputError(f"{path}: only a .zarr is written tile by tile; use such a name")
-
-
-def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Refuses a destination that could not be written, before anything is computed for it.
-
-    Raises:
-        InputError: something is there and `force` is not given, or it is a directory other than a
-            Zarr store; or its own directory does not exist, is not one, or is not writable.
-    """
-    path = _target(path)
-    if path.exists() and not force:
-        raise InputError(f"{path}: exists already; it is overwritten only with --force")
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise InputError(f"{path}: is neither a file nor a directory and stays as it is")
-    if path.is_dir() and not (path.suffix == ".zarr" and (path / "zarr.json").is_file()):
-        raise InputError(f"{path}: is a directory and stays as it is; choose another name")
-    parent = path.parent
-    if not parent.exists():
-        raise InputError(f"{path}: cannot be written because there is no directory {parent}")
-    if not parent.is_dir():
-        raise InputError(f"{path}: cannot be written because {parent} is not a directory")
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"{path}: cannot be written because {parent} is read-only")
-
-
-@contextmanager
-def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
-    """A path of the same suffix to write to, moved to `path` once the block has succeeded.
-
-    Raises:
-        InputError: the destination is not free, or writing failed; nothing is left behind.
-    """
-    path = _target(path)
-    require_free(path, force=force)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    former = path.with_name(f".{path.stem}.{os.getpid()}.former{path.suffix}")
-    try:
-        yield partial
-        # Nothing replaces a directory, nor a directory anything, in one step.
-        if path.is_dir() or (partial.is_dir() and path.exists()):
-            os.replace(path, former)
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        if former.exists() and not path.exists():
-            os.replace(former, path)
-        _remove(partial)
-        _remove(former)
-
-
-def _target(path: str | os.PathLike[str]) -> Path:
-    """The path, or what it links to: a link is written through."""
-    path = Path(path)
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

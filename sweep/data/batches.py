@@ -18,12 +18,12 @@ from sweep.data.tables import (
     Choice,
     Header,
     Table,
+    csv_errors,
     csv_reader,
-    csv_told,
+    parquet_errors,
     parquet_module,
-    parquet_told,
+    read_errors,
     require_single,
-    told,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def header(path: Path, choice: Choice) -> Header:
         InputError: the file is missing or not of its kind, a pipe, a column is not of real
             numbers, or the choice raises it; the sentence begins with the path.
     """
-    with told(path):
+    with read_errors(path):
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise InputError("is a pipe or a device; a file that can be read again is needed")
         return _reader(path).header(path, choice)
@@ -68,7 +68,7 @@ def batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
     Raises:
         InputError: as `header`, or a value is not a number; the sentence begins with the path.
     """
-    with told(path):
+    with read_errors(path):
         yield from _reader(path).batches(path, choice, rows)
 
 
@@ -84,7 +84,7 @@ def ends(path: Path, column: str) -> tuple[float, float] | None:
     """
     if _reader(path).batches is not _parquet_batches:
         return None
-    with told(path), _parquet(path) as content:
+    with read_errors(path), _parquet(path) as content:
         low, high = math.inf, -math.inf
         for i in range(content.num_row_groups):
             group = content.metadata.row_group(i)
@@ -96,7 +96,7 @@ def ends(path: Path, column: str) -> tuple[float, float] | None:
 
 
 def _csv_header(path: Path, choice: Choice) -> Header:
-    with csv_told():
+    with csv_errors():
         read = csv_reader(path)
         names = [str(name) for name in read(header=None, nrows=1, dtype=str).iloc[0]]
         start = read(nrows=FIRST)
@@ -113,14 +113,14 @@ def _csv_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
     head = _csv_header(path, choice)
     if head.rows == 0:
         return
-    with csv_told():
+    with csv_errors():
         read = csv_reader(path)
         width = 8 * len(read(nrows=0).columns)
         frames = read(chunksize=max(1, min(rows, AT_ONCE // width)))
     first = 0
     with frames:
         while True:
-            with csv_told():
+            with csv_errors():
                 frame = next(frames, None)
             if frame is None:
                 return
@@ -138,7 +138,7 @@ def _require_numbers(name: str, values: Shaped[np.ndarray, " m"], first: int) ->
 @contextmanager
 def _parquet(path: Path) -> Iterator[ParquetFile]:
     """A Parquet file, of which no more is in memory than what is being read."""
-    with path.open("rb", buffering=0) as file, parquet_told():
+    with path.open("rb", buffering=0) as file, parquet_errors():
         yield parquet_module().ParquetFile(
             file, pre_buffer=False, buffer_size=BUFFER, page_checksum_verification=True
         )

@@ -26,7 +26,7 @@ from sweep.data.tables import (
     Header,
     Table,
     npy_columns,
-    npz_told,
+    npz_errors,
     require_npy,
     require_npz,
     require_single,
@@ -250,7 +250,7 @@ def _npz_header(members: Members) -> Header:
 def _told() -> Iterator[None]:
     """What an archive cannot give becomes a sentence."""
     try:
-        with npz_told():
+        with npz_errors():
             yield
     except (EOFError, lzma.LZMAError):
         raise InputError("is a damaged NPZ file") from None

@@ -22,7 +22,7 @@ from jaxtyping import Float, Shaped
 from sweep.base.errors import InputError
 from sweep.data import batches
 from sweep.data.columns import Where, read_only, refuse, require_finite
-from sweep.data.tables import Choice, Header, Table, present, told
+from sweep.data.tables import Choice, Header, Table, present, read_errors
 
 ROWS = 2**20
 """Rows of a batch at most."""
@@ -165,7 +165,7 @@ class Shards:
         for table in batches.batches(path, _choice(wanted, wanted), rows):
             count = len(table[wanted["x"]])
             if count:
-                with told(path):
+                with read_errors(path):
                     made = check(table, first)
                 yield made
                 first += count
@@ -205,7 +205,7 @@ def _require_files(paths: Sequence[Path]) -> None:
             count = len(glob.glob(str(path)))
             found = f"it matches {count} files; give these" if count else "no file matches it"
             raise InputError(f"{path}: is a pattern, not a file; {found}")
-        with told(path):
+        with read_errors(path):
             status = path.stat()
         same = seen.setdefault((status.st_dev, status.st_ino), path)
         if same is not path:

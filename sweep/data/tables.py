@@ -60,12 +60,12 @@ def read(path: Path, choice: Choice) -> Table:
         InputError: the file is missing or not of its kind, or the choice raises it; the sentence
             begins with the path.
     """
-    with told(path):
+    with read_errors(path):
         return READERS.get(path.suffix.lower(), _csv)(path, choice)
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def read_errors(path: Path) -> Iterator[None]:
     """What goes wrong in the block becomes a sentence that begins with the path.
 
     Raises:
@@ -104,7 +104,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _csv(path: Path, choice: Choice) -> Table:
-    with csv_told():
+    with csv_errors():
         read = csv_reader(path)
         # A pipe can be read but once; in it, of columns of one name the first is taken.
         header = read(header=None, nrows=1, dtype=str) if path.is_file() else None
@@ -132,7 +132,7 @@ def csv_reader(path: Path) -> Callable[..., Any]:
 
 
 @contextmanager
-def csv_told() -> Iterator[None]:
+def csv_errors() -> Iterator[None]:
     """What pandas cannot read in the block becomes a sentence."""
     import pandas as pd
 
@@ -202,7 +202,7 @@ def npy_columns(dtype: np.dtype, shape: tuple[int, ...]) -> list[str]:
 
 def _npz(path: Path, choice: Choice) -> Table:
     require_npz(path)
-    with npz_told(), np.load(path, allow_pickle=False) as archive:
+    with npz_errors(), np.load(path, allow_pickle=False) as archive:
         return {
             name: _array(partial(archive.__getitem__, name), f"{name!r} ")
             for name in choice(list(archive.files))
@@ -221,7 +221,7 @@ def require_npz(path: Path) -> None:
 
 
 @contextmanager
-def npz_told() -> Iterator[None]:
+def npz_errors() -> Iterator[None]:
     """What an archive cannot give in the block becomes a sentence."""
     try:
         yield
@@ -240,7 +240,7 @@ def _array(read: Callable[[], np.ndarray], name: str = "") -> np.ndarray:
 
 
 def _parquet(path: Path, choice: Choice) -> Table:
-    with path.open("rb") as file, parquet_told():
+    with path.open("rb") as file, parquet_errors():
         content = parquet_module().ParquetFile(file)
         names = content.schema_arrow.names
         chosen = list(choice(names))
@@ -265,7 +265,7 @@ def parquet_module() -> ModuleType:
 
 
 @contextmanager
-def parquet_told() -> Iterator[None]:
+def parquet_errors() -> Iterator[None]:
     """What pyarrow cannot read in the block becomes a sentence."""
     parquet_module()
     from pyarrow import ArrowException

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sweep.base.errors import InputError
-from sweep.base.families import Family, Parameter, parsed, short
+from sweep.base.families import Family, Parameter, parse_call, short
+from sweep.metrics.logistic import softplus, softplus_of_minus
 
 Loss = Callable[[Any], Any]
 """A loss of the logit z, elementwise, written for arrays of NumPy or JAX, real or complex.
@@ -100,26 +101,6 @@ class Counting:
 
 
 Metric = Smooth | Counting
-
-
-def softplus(z: Any) -> Any:
-    """log(1 + exp(z)) in nats, to relative float precision for every finite or infinite z."""
-    xp = z.__array_namespace__()
-    if xp.isdtype(z.dtype, "complex floating"):
-        up = z.real > 0
-        return xp.where(up, z, 0.0) + xp.log1p(xp.exp(xp.where(up, -z, z)))
-    # For |z| the larger of z and -z: JAX has the derivative of abs at 0 be 1, and of this be 0.
-    return xp.maximum(z, 0.0) + xp.log1p(xp.exp(-xp.maximum(z, -z)))
-
-
-def softplus_of_minus(z: Any) -> Any:
-    """log(1 + exp(-z)): the cross-entropy of a point of class 1 with logit z."""
-    return softplus(-z)
-
-
-def sigmoid(z: Any) -> Any:
-    """1 / (1 + exp(-z)), to a relative precision of |z| + 4 units also where it is minute."""
-    return z.__array_namespace__().exp(-softplus(-z))
 
 
 def _mirrored(negative: Loss) -> Loss:
@@ -343,7 +324,7 @@ def metric(asked: str | Metric | Family[Smooth]) -> Metric:
         return asked()
     if not isinstance(asked, str):
         return asked
-    name, values, named = parsed(asked, "metric", focal.signature)
+    name, values, named = parse_call(asked, "metric", focal.signature)
     if name not in METRICS:
         raise InputError(f"there is no metric {name!r}; the known metrics are {known()}")
     found = METRICS[name]

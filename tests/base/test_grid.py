@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from sweep.base.errors import InputError
-from sweep.base.grid import AxisError, Grid, axis
+from sweep.base.errors import AxisError, InputError
+from sweep.base.grid import Grid
+from sweep.base.ranges import axis
 
 GOOD = {
     "-5:5:101": np.linspace(-5, 5, 101),
@@ -81,7 +82,7 @@ def test_malformed_text_is_refused_with_name_value_and_example(text):
         ([], "b is empty"),
         ([1, np.nan], "b holds nan"),
         ([[1, 2]], r"b has shape \(1, 2\)"),
-        (["p"], "numbers or text like -5:5:101"),
+        (["p"], "give numbers or text like -5:5:101"),
         ([1, None], "b holds nan"),
         ([[1], [1, 2]], "numbers or text"),
     ],

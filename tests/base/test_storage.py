@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from sweep import InputError
-from sweep.base import storage
+from sweep.base import files, storage
 
 DATASET = xr.Dataset({"v": ("a", np.arange(3.0))})
 
@@ -28,7 +28,7 @@ def test_what_is_there_is_overwritten_only_by_force(tmp_path, name):
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
 def test_an_interruption_leaves_nothing_half_written(tmp_path, error, suffix):
     def write():
-        with storage.staged(tmp_path / f"r{suffix}") as partial:
+        with files.staged(tmp_path / f"r{suffix}") as partial:
             assert partial.suffix == suffix
             if suffix == ".zarr":
                 partial.mkdir()
@@ -47,7 +47,7 @@ def test_a_failed_overwrite_keeps_what_was_there(tmp_path):
     path.write_text("old")
 
     def write():
-        with storage.staged(path, force=True) as partial:
+        with files.staged(path, force=True) as partial:
             partial.write_text("half of the new")
             raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -66,21 +66,21 @@ def test_destinations_that_cannot_be_written_are_refused_beforehand(tmp_path):
         (tmp_path / "folder.nc", "is a directory and stays as it is"),
     ):
         with pytest.raises(InputError, match=sentence):
-            storage.require_free(path, force=True)
+            files.require_free(path, force=True)
 
 
 def test_links_are_written_through_and_special_files_left_alone(tmp_path):
     (tmp_path / "real.nc").write_text("old")
     (tmp_path / "link.nc").symlink_to("real.nc")
     with pytest.raises(InputError, match="exists already"):
-        storage.require_free(tmp_path / "link.nc")
-    with storage.staged(tmp_path / "link.nc", force=True) as partial:
+        files.require_free(tmp_path / "link.nc")
+    with files.staged(tmp_path / "link.nc", force=True) as partial:
         partial.write_text("new")
     assert (tmp_path / "link.nc").is_symlink()
     assert (tmp_path / "real.nc").read_text() == "new"
     os.mkfifo(tmp_path / "pipe.nc")
     with pytest.raises(InputError, match="neither a file nor a directory"):
-        storage.require_free(tmp_path / "pipe.nc", force=True)
+        files.require_free(tmp_path / "pipe.nc", force=True)
 
 
 def test_a_zarr_store_takes_the_place_of_a_file(tmp_path):
@@ -93,7 +93,7 @@ def test_a_zarr_store_takes_the_place_of_a_file(tmp_path):
 def test_a_read_only_directory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(storage.os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="is read-only"):
-        storage.require_free(tmp_path / "r.nc")
+        files.require_free(tmp_path / "r.nc")
 
 
 def test_formats_are_told_by_the_suffix(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweep.metrics import chebyshev
-from sweep.metrics.metrics import softplus, softplus_of_minus
+from sweep.metrics.logistic import softplus, softplus_of_minus
 from sweep.metrics.profile import profile
 
 

@@ -4,7 +4,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from sweep.metrics.metrics import metric, softplus, softplus_of_minus
+from sweep.metrics.logistic import softplus, softplus_of_minus
+from sweep.metrics.metrics import metric
 from sweep.metrics.profile import HEIGHT, profile
 
 

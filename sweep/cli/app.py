@@ -1,4 +1,4 @@
-"""The application: what every command is registered with, and how it ends."""
+"""The application: it registers the commands, runs one, and turns its end into an exit code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import cleandoc
 from io import TextIOWrapper
 from threading import Timer, current_thread, main_thread
 from types import FrameType
@@ -14,25 +15,25 @@ from types import FrameType
 from cyclopts import App, CycloptsError
 
 import sweep
-from sweep.base.errors import InputError
-from sweep.base.grid import AxisError
+from sweep.base.errors import AxisError, InputError
+from sweep.cli.commands import COMMANDS, HELP
 
 app = App(
     name="sweep",
-    help="Loss and accuracy landscapes of p = sigmoid(a*x + b): why the two disagree.",
+    help=HELP,
     version=sweep.__version__,
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-
+for _name, (_target, _help) in COMMANDS.items():
+    app.command(_target, name=_name, help=cleandoc(_help))
 
 DEAF = ("_xla_gc_callback", "__del__", "backend_compile_and_load")
-"""Functions that an interrupt must not meet. Python drops what the first two raise; JAX has the
-first called whenever garbage is collected, while it compiles many a time. The third, in which it
-compiles, would lose what the compiler gives back, and the process crash as it ends."""
+"""Functions in which an interrupt would be lost or do harm. Python ignores exceptions in the first
+two, and JAX runs the first at every garbage collection, often while it compiles. An exception in
+the third, which compiles, would lose the compiler's result and crash the process at exit."""
 
-AGAIN = 0.01
-"""Seconds after which an interrupt that met one of them is tried again."""
+RETRY_SECONDS = 0.01  # until an interrupt that met one of them is tried again
 
 
 class UsageError(InputError):
@@ -41,16 +42,16 @@ class UsageError(InputError):
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
-    with _heard(last=arguments is None):
+    with _interruptible(last=arguments is None):
         sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
 @contextmanager
-def _heard(*, last: bool) -> Iterator[None]:
-    """Lets no Ctrl-C be lost while the block runs.
+def _interruptible(*, last: bool) -> Iterator[None]:
+    """Makes sure that no Ctrl-C is lost while the block runs.
 
     Args:
-        last: whether the process ends with it: all is said and done then, and nothing to interrupt.
+        last: whether the process ends after the block; Ctrl-C is ignored from then on.
     """
     former = signal.getsignal(signal.SIGINT)
     if former is not signal.default_int_handler or current_thread() is not main_thread():
@@ -66,7 +67,7 @@ def _heard(*, last: bool) -> Iterator[None]:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     while frame is not None:
         if frame.f_code.co_name in DEAF:
-            Timer(AGAIN, os.kill, (os.getpid(), number)).start()
+            Timer(RETRY_SECONDS, os.kill, (os.getpid(), number)).start()
             return
         frame = frame.f_back
     raise KeyboardInterrupt
@@ -84,22 +85,22 @@ def _run(arguments: list[str]) -> int:
         )
         print(end="", flush=True)  # which does nothing where there is no standard output
     except (CycloptsError, AxisError, UsageError) as error:
-        return _say(error, 2)
+        return _fail(error, 2)
     except InputError as error:
-        return _say(error, 1)
+        return _fail(error, 1)
     except KeyboardInterrupt as error:
-        return _say(str(error) or "interrupted; nothing was left half-written", 130)
+        return _fail(str(error) or "interrupted; nothing was left half-written", 130)
     except OSError as error:
         # Python flushes stdout once more as it exits, and would fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # the reader has seen enough
             return 1
-        return _say(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
     except MemoryError:
-        return _say("there is not enough memory; ask for fewer cells or points", 1)
+        return _fail("there is not enough memory; ask for fewer cells or points", 1)
     return 0
 
 
-def _say(error: Exception | str, code: int) -> int:
+def _fail(error: Exception | str, code: int) -> int:
     print("sweep: " + " ".join(str(error).split()), file=sys.stderr)
     return code

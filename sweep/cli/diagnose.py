@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 import sweep
-from sweep.cli.app import UsageError, app
+from sweep import figures
+from sweep.cli.app import UsageError
 from sweep.cli.options import FigureFile, Force, Json, integer
 from sweep.cli.outputs import document, print_json, print_lines, require_apart, together
-from sweep.data import history as histories
-from sweep.data import predictions as files
+from sweep.data import history as history_files
+from sweep.data import predictions as prediction_files
 from sweep.diagnosis.findings.rules import CODES
+from sweep.diagnosis.report import Diagnosis
+from sweep.report import page
 from sweep.report.diagnosis import findings_lines, numbers_lines
 
-if TYPE_CHECKING:
-    from sweep.diagnosis.report import Diagnosis
-
-Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
-"""What may begin with a minus."""
+Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # may begin with a minus
 
 
-@app.command
 def diagnose(
     predictions: Annotated[
-        Path, Parameter(help="CSV, Parquet or NPZ with columns y and logit or probability.")
+        Path, Parameter(help="CSV, Parquet or NPZ file with columns y and logit or probability.")
     ],
     /,
     *,
     pos_label: Annotated[
-        Text, Parameter(help="Label of class 1, where labels are not 0 and 1.")
+        Text, Parameter(help="Label of class 1, if labels are not 0 and 1.")
     ] = None,
     y: Annotated[Text, Parameter(name="--y", help="Column of labels (default: y).")] = None,
     logit: Annotated[
-        Text, Parameter(help="Column of logits; that of a class NAME is logit_NAME.")
+        Text, Parameter(help="Column of logits; class NAME has the column logit_NAME.")
     ] = None,
     probability: Annotated[
-        Text, Parameter(help="Column of probabilities; of a class probability_NAME.")
+        Text, Parameter(help="Column of probabilities; class NAME has the column probability_NAME.")
     ] = None,
     weight: Annotated[
-        Text, Parameter(help="Column of weights (default: weight, if there).")
+        Text, Parameter(help="Column of weights (default: weight, if present).")
     ] = None,
     clip: Annotated[
         float | None, Parameter(help="Clip probabilities to [EPS, 1-EPS], as Keras with 1e-7.")
@@ -61,13 +59,13 @@ def diagnose(
             consume_multiple=True,
             negative="",
             show_default=False,
-            help=f"Findings not wanted: {', '.join(CODES)}.",
+            help=f"Findings to leave out: {', '.join(CODES)}.",
         ),
     ] = (),
     replicates: Annotated[
         int, Parameter(converter=integer, help="Bootstrap samples; 0 for no intervals.")
     ] = 1000,
-    seed: Annotated[int, Parameter(converter=integer, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, Parameter(converter=integer, help="Seed of the bootstrap.")] = 0,
     out: Annotated[Path | None, Parameter(help="Write the JSON document here.")] = None,
     figure: FigureFile = None,
     html: Annotated[Path | None, Parameter(help="Write a page for the browser: .html.")] = None,
@@ -75,16 +73,11 @@ def diagnose(
     quiet: Annotated[bool, Parameter(negative="", help="Print the findings only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Why loss and accuracy disagree: validation logits of a classifier, diagnosed.
-
-    What is the matter and what to do about it comes first, then the numbers, with
-    95% intervals. Several classes have a column of logits each, in which labels are
-    the NAMEs of classes.
-    """
+    """Says why loss and accuracy of a classifier disagree."""
     pair, platt_pair = _pair(fitted, "--fitted"), _pair(platt, "--platt")
     _require_usage(logit, probability, [pair, platt_pair, temperature], ignore)
     _require_outputs([predictions, history], out, figure, html, force=force)
-    data = files.load(
+    data = prediction_files.load(
         predictions,
         y=y,
         logit=logit,
@@ -95,7 +88,7 @@ def diagnose(
     )
     result = sweep.diagnose(
         data,
-        history=None if history is None else histories.load(history),
+        history=None if history is None else history_files.load(history),
         fitted=pair,
         platt=platt_pair,
         temperature=temperature,
@@ -121,9 +114,7 @@ def _pair(text: str | None, option: str) -> tuple[float, float] | None:
     try:
         first, second = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(
-            f"{option}={text}: two numbers with a comma between them are needed"
-        ) from None
+        raise UsageError(f"{option}={text}: give two numbers with a comma between them") from None
     return first, second
 
 
@@ -150,8 +141,6 @@ def _require_outputs(
     force: bool,
 ) -> None:
     if html is not None:
-        from sweep.report import page
-
         page.require_format(html)
     require_apart(inputs, {"the result": out, "the figure": figure, "the page": html}, force=force)
 
@@ -165,20 +154,16 @@ def _write(
     *,
     force: bool,
 ) -> list[Path]:
-    """Writes what was asked for, all of it or nothing; the paths that were written."""
+    """Writes all outputs or none, and returns their paths."""
     written = [path for path in (out, figure, html) if path is not None]
     with together(written, force=force) as partial:
-        places = iter(partial)
+        temporary = iter(partial)
         if out is not None:
-            next(places).write_text(document(result.to_dict()) + "\n", encoding="utf-8")
+            next(temporary).write_text(document(result.to_dict()) + "\n", encoding="utf-8")
         if figure is not None:
-            from sweep import figures
-
-            figures.write(figures.diagnosis(result), next(places))
+            figures.write(figures.diagnosis(result), next(temporary))
         if html is not None:
-            from sweep.report import page
-
-            page.write(result, next(places), title=title)
+            page.write(result, next(temporary), title=title)
     return written
 
 

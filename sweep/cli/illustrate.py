@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from sweep.base import storage
-from sweep.cli.app import app
+from sweep import figures
+from sweep.asymptotics.published import Illustration
+from sweep.asymptotics.published import illustrate as compute
+from sweep.base.files import require_free
 from sweep.cli.options import Force, Json
 from sweep.cli.outputs import make_directory, print_json, print_lines
 from sweep.data.sample import ILLUSTRATIONS
 from sweep.report.optimum import optimum_lines
 
-if TYPE_CHECKING:
-    from sweep.asymptotics.published import Illustration
-
-PARTS = ("sample", "slices", "landscapes", "cells")
-"""The figures of one illustration."""
+KINDS = ("sample", "slices", "landscapes", "cells")  # figures of one illustration
 
 
-@app.command
 def illustrate(
     number: Annotated[Literal[1, 2, 3] | None, Parameter(help="Default: all three.")] = None,
     /,
@@ -30,16 +27,13 @@ def illustrate(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """The three published illustrations: published numbers beside computed ones, and figures."""
-    from sweep import figures
-    from sweep.asymptotics.published import illustrate as compute
-
+    """Computes the published illustrations, beside the published numbers."""
     numbers = ILLUSTRATIONS if number is None else (number,)
     together = [out / "illustrations.png"] if number is None else []
-    names = {k: {part: out / f"illustration{k}_{part}.png" for part in PARTS} for k in numbers}
+    paths_of = {k: {kind: out / f"illustration{k}_{kind}.png" for kind in KINDS} for k in numbers}
     make_directory(out)
-    for path in [*together, *(path for parts in names.values() for path in parts.values())]:
-        storage.require_free(path, force=force)
+    for path in [*together, *(path for paths in paths_of.values() for path in paths.values())]:
+        require_free(path, force=force)
     results = [compute(k) for k in numbers]
     documents = []
     for result in results:
@@ -49,15 +43,15 @@ def illustrate(
             "landscapes": figures.landscapes(result.landscape, result.optimum),
             "cells": figures.cells(result.landscape, result.optimum),
         }
-        paths = names[result.number]
-        for part in PARTS:
-            figures.write(drawn[part], paths[part], force=force)
+        paths = paths_of[result.number]
+        for kind in KINDS:
+            figures.write(drawn[kind], paths[kind], force=force)
         documents.append(result.to_dict() | {"figures": [str(path) for path in paths.values()]})
         if not as_json:
             _print_illustration(result, list(paths.values()))
     for path in together:
-        columns = [(_title(r), r.landscape, r.optimum) for r in results]
-        figures.write(figures.small_multiples(columns), path, force=force)
+        panels = [(_title(r), r.landscape, r.optimum) for r in results]
+        figures.write(figures.small_multiples(panels), path, force=force)
     if as_json:
         print_json({"illustrations": documents, "figures": [str(path) for path in together]})
     else:

@@ -2,46 +2,144 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
+import xarray as xr
 from cyclopts import Parameter
 
+import sweep
 from sweep.base import storage
-from sweep.base.grid import DEFAULT_AXIS, axis
+from sweep.base.grid import Grid
 from sweep.base.memory import MEMORY_BUDGET
-from sweep.cli.app import UsageError, app
-from sweep.cli.grids import (
-    InterceptsOrOwn,
-    MetricsOrOwn,
-    SlopesOrOwn,
-    require_metrics,
-    require_tolerance,
-)
+from sweep.base.ranges import DEFAULT_AXIS, axis
+from sweep.cli.app import UsageError
 from sweep.cli.options import (
     DataFile,
     FigureFile,
     Force,
+    InterceptsOrSketch,
     Json,
     LawName,
     LawSeed,
     LawSizes,
     Memory,
+    MetricsOrSketch,
     MovieFile,
     Out,
     Quiet,
+    SlopesOrSketch,
     WeightName,
     XName,
     YName,
     memory_budget,
+    require_metrics,
+    require_tolerance,
 )
 from sweep.cli.outputs import animate, draw, print_json, print_lines, require_outputs
-from sweep.cli.panels import ComputedLandscape, LandscapeRequest, titled, whole
-from sweep.cli.source import File, Law, SketchFile, source
+from sweep.cli.source import Law, NamedData, SketchFile, Source, source
+from sweep.landscapes import out_of_core
+from sweep.landscapes.landscape import prepare
+from sweep.landscapes.stack import stacked
+from sweep.optima.records import Optimum
 from sweep.report.landscape import landscape_lines
 
 
-@app.command
+class ComputedLandscape(NamedTuple):
+    """The landscape of a file, or of one size of a law.
+
+    Attributes:
+        source: what it is computed from.
+        landscape: its metrics.
+        optimum: its optima; None where no figure needs them.
+        on_disk: whether the landscape is a store that is read lazily.
+    """
+
+    source: NamedData
+    landscape: xr.Dataset
+    optimum: Optimum | None
+    on_disk: bool = False
+
+
+@dataclass(frozen=True)
+class LandscapeRequest:
+    """What to compute.
+
+    Attributes:
+        source: from what.
+        budget: bytes of working memory.
+        progress: whether to show bars; None shows them if stderr is a terminal.
+        options: further arguments of `sweep.landscape`.
+    """
+
+    source: Source
+    budget: int
+    progress: bool | None
+    options: dict[str, Any]
+
+    def large(self, out: Path) -> bool:
+        """Whether the landscape is written tile by tile instead of held in memory."""
+        names = self.options["metrics"]
+        grid = Grid(self.options["a"], self.options["b"])
+        needed = grid.bytes_of(len(names) + ("accuracy" in names))
+        return needed > self.budget and out.suffix == ".zarr" and len(self.source.sizes) < 2
+
+    def computed(self, *, optima: bool) -> list[ComputedLandscape]:
+        """The landscapes, in memory, with their optima if these are needed."""
+        landscapes = []
+        for named in self.source.parts():
+            optimum = sweep.optimum(named.data) if optima else None
+            dataset = sweep.landscape(
+                named.data, memory_budget=self.budget, progress=self.progress, **self.options
+            )
+            landscapes.append(ComputedLandscape(named, dataset, optimum))
+        return landscapes
+
+    def written(self, out: Path, *, optima: bool, force: bool) -> ComputedLandscape:
+        """The landscape as a store, written tile by tile."""
+        (named,) = self.source.parts()
+        optimum = sweep.optimum(named.data) if optima else None
+        prepared = prepare(
+            named.data, memory_budget=self.budget, progress=self.progress, **self.options
+        )
+        law = _law_attributes(self.source)
+        dataset = out_of_core.landscape(
+            prepared, out, self.budget, self.progress, force=force, attributes=law
+        )
+        return ComputedLandscape(named, dataset, optimum, on_disk=True)
+
+
+def _law_attributes(data_source: Source) -> dict[str, Any]:
+    """Dataset attributes that name the law and the seed."""
+    if not isinstance(data_source, Law):
+        return {}
+    seed = {"seed": data_source.seed} if any(map(math.isfinite, data_source.sizes)) else {}
+    return {"population": data_source.law.name} | seed
+
+
+def _merged(data_source: Source, computed: list[ComputedLandscape]) -> xr.Dataset:
+    """One dataset of all landscapes, with the law in its attributes."""
+    landscapes = [one_size.landscape for one_size in computed]
+    dataset = landscapes[0] if len(landscapes) == 1 else stacked(landscapes, data_source.sizes)
+    dataset.attrs |= _law_attributes(data_source)
+    return dataset
+
+
+def _panels(computed: list[ComputedLandscape]) -> list[tuple[str, xr.Dataset, Optimum]]:
+    """What a figure draws: title, landscape and optima of each size."""
+    return [(c.source.title, _drawable(c), c.optimum) for c in computed if c.optimum is not None]
+
+
+def _drawable(computed: ComputedLandscape) -> xr.Dataset:
+    """The landscape thinned if it is on disk, without metrics that are nan everywhere."""
+    dataset = computed.landscape
+    if computed.on_disk:
+        dataset = out_of_core.thinned(dataset)
+    return dataset.drop_vars([name for name in dataset.data_vars if dataset[name].isnull().all()])
+
+
 def landscape(
     data: DataFile = None,
     /,
@@ -49,9 +147,9 @@ def landscape(
     population: LawName = None,
     n: LawSizes = None,
     seed: LawSeed = None,
-    a: SlopesOrOwn = None,
-    b: InterceptsOrOwn = None,
-    metric: MetricsOrOwn = None,
+    a: SlopesOrSketch = None,
+    b: InterceptsOrSketch = None,
+    metric: MetricsOrSketch = None,
     tolerance: Annotated[
         float | None,
         Parameter(
@@ -77,97 +175,84 @@ def landscape(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Metrics over a grid of slopes a and intercepts b: --a=-5:5:101 --b=-5:5:101.
-
-    An axis is LOW:HIGH:COUNT (both ends included), LOW:HIGH:COUNT:log, or a list
-    0,1,2.5. Several sizes of a law, such as --n=10,100,1e4,inf, become one result
-    with the dimension n, and one --animation with a frame for each. A sketch (of
-    sweep sketch) knows counts exactly on its own grid, and otherwise between two
-    numbers: accuracy_lower and accuracy_upper.
-
-    A result larger than --memory is written tile by tile if --out is a .zarr; then
-    a figure shows 400 points of each axis, and --json prints no values.
-    """
-    asked = source(data, (x, y, weight), population, n, seed)
-    require_outputs(asked.path, out, figure, force, animation)
+    """Computes metrics over a grid of slopes a and intercepts b."""
+    data_source = source(data, (x, y, weight), population, n, seed)
+    require_outputs(data_source.path, out, figure, force, animation)
     if out is not None:
         storage.require_format(out)
     budget = memory_budget(memory)
-    options = _options(asked, a, b, metric, tolerance) | {"method": method, "dtype": dtype}
+    options = _options(data_source, a, b, metric, tolerance) | {"method": method, "dtype": dtype}
     if animation is not None:
-        _require_frames(asked, options)
+        _require_frames(data_source, options)
     progress = False if quiet else None
-    task = LandscapeRequest(asked, budget, progress, options)
+    request = LandscapeRequest(data_source, budget, progress, options)
     optima = figure is not None or animation is not None
-    if out is not None and task.large(out):
-        panels = [task.written(out, optima=optima, force=force)]
-        shown = panels[0].landscape.to_dict(data=False) if as_json else {}
+    if out is not None and request.large(out):
+        landscapes = [request.written(out, optima=optima, force=force)]
+        document = landscapes[0].landscape.to_dict(data=False) if as_json else {}
     else:
-        panels = task.panels(optima=optima)
-        result = whole(asked, panels)
+        landscapes = request.computed(optima=optima)
+        dataset = _merged(data_source, landscapes)
         if out is not None:
-            storage.save(result, out, force=force)
-        shown = result.to_dict() if as_json else {}
-    _draw(panels, figure, animation, progress, force=force)
+            storage.save(dataset, out, force=force)
+        document = dataset.to_dict() if as_json else {}
+    _draw(_panels(landscapes), figure, animation, progress, force=force)
     if as_json:
-        print_json(shown)
-    else:
-        for panel in panels:
-            between = ", " if isinstance(asked, File) else "\n  "
-            heading, on_disk = panel.part.heading, panel.on_disk
-            print_lines(landscape_lines(heading, panel.landscape, between, on_disk=on_disk))
-        for path in (out, figure, animation):
-            if path is not None:
-                print(f"  written: {path}")
-
-
-def _require_frames(asked: File | SketchFile | Law, options: dict[str, Any]) -> None:
-    """Refuses what cannot be animated."""
-    if len(asked.sizes) < 2:
-        raise UsageError("--animation shows n growing; give a --population and several sizes --n")
-    if min(len(options["a"]), len(options["b"])) < 2:
-        raise UsageError("--animation needs at least two slopes --a and two intercepts --b")
+        print_json(document)
+        return
+    for computed in landscapes:
+        print_lines(landscape_lines(computed.source.heading, computed.landscape, computed.on_disk))
+    for path in (out, figure, animation):
+        if path is not None:
+            print(f"  written: {path}")
 
 
 def _draw(
-    panels: list[ComputedLandscape],
+    panels: list[tuple[str, xr.Dataset, Optimum]],
     figure: Path | None,
     animation: Path | None,
     progress: bool | None,
     *,
     force: bool,
 ) -> None:
-    """Writes the figure and the animation that are asked for."""
     if figure is not None:
-        draw(titled(panels), figure, force=force)
+        draw(panels, figure, force=force)
     if animation is not None:
-        animate(titled(panels), animation, progress, force=force)
+        animate(panels, animation, progress, force=force)
+
+
+def _require_frames(data_source: Source, options: dict[str, Any]) -> None:
+    """Rejects a request that has no frames to animate."""
+    if len(data_source.sizes) < 2:
+        raise UsageError("--animation shows n growing; give a --population and several sizes --n")
+    if min(len(options["a"]), len(options["b"])) < 2:
+        raise UsageError("--animation needs at least two slopes --a and two intercepts --b")
 
 
 def _options(
-    asked: File | SketchFile | Law,
+    data_source: Source,
     a: str | None,
     b: str | None,
     metrics: tuple[str, ...] | None,
     tolerance: float | None,
 ) -> dict[str, Any]:
-    """Options of `sweep.landscape`; what is not given is as of the sketch, if it is one."""
-    given = {
-        "a": None if a is None else axis(a, "--a"),
-        "b": None if b is None else axis(b, "--b"),
-        "metrics": metrics,
-        "tolerance": tolerance,
-    }
+    """Options of `sweep.landscape`: from the command line, else from the sketch, else defaults."""
     require_metrics(metrics or ())
     require_tolerance(1.0 if tolerance is None else tolerance)
-    own = {
+    options = {
         "a": axis(DEFAULT_AXIS),
         "b": axis(DEFAULT_AXIS),
         "metrics": ("cross_entropy", "accuracy"),
         "tolerance": 1e-9,
     }
-    if isinstance(asked, SketchFile):
-        terms = asked.sketch.terms
-        own |= {"a": terms.grid.a, "b": terms.grid.b}
-        own |= {"metrics": terms.metrics, "tolerance": terms.tolerance}
-    return own | {name: value for name, value in given.items() if value is not None}
+    if isinstance(data_source, SketchFile):
+        schema = data_source.sketch.schema
+        options |= {"a": schema.grid.a, "b": schema.grid.b}
+        options |= {"metrics": schema.metrics, "tolerance": schema.tolerance}
+    from_command_line = {
+        "a": None if a is None else axis(a, "--a"),
+        "b": None if b is None else axis(b, "--b"),
+        "metrics": metrics,
+        "tolerance": tolerance,
+    }
+    return options | {name: v for name, v in from_command_line.items() if v is not None}

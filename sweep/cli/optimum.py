@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import sweep
-from sweep.cli.app import UsageError, app
+from sweep import figures
+from sweep.cli.app import UsageError
 from sweep.cli.options import (
     DataFile,
     FigureFile,
@@ -28,7 +29,6 @@ from sweep.measure.sketch.sketch import Sketch
 from sweep.report.optimum import optimum_lines
 
 
-@app.command
 def optimum(
     data: DataFile = None,
     /,
@@ -44,25 +44,23 @@ def optimum(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """The exact optimum of cross-entropy and of accuracy, and whether they share it."""
-    asked = source(data, (x, y, weight), population, n, seed)
-    if len(asked.sizes) > 1:
-        raise UsageError(f"--n={n}: an optimum is of one size; ask for each by itself")
-    require_outputs(asked.path, out, figure, force)
-    (part,) = asked.parts()
-    if figure is not None and not isinstance(part.data, Sample):
-        if isinstance(part.data, Sketch):
-            raise UsageError("--figure draws a sample, and a sketch is none; give no --figure")
-        raise UsageError("--figure draws a sample, and n = inf is none; give --n, or no --figure")
-    result = sweep.optimum(part.data)
+    """Finds the exact optimum of cross-entropy and of accuracy."""
+    data_source = source(data, (x, y, weight), population, n, seed)
+    if len(data_source.sizes) > 1:
+        raise UsageError(f"--n={n}: an optimum has one size; ask for each size separately")
+    require_outputs(data_source.path, out, figure, force)
+    (named,) = data_source.parts()
+    if figure is not None and not isinstance(named.data, Sample):
+        if isinstance(named.data, Sketch):
+            raise UsageError("--figure draws the points of a sample, and a sketch has none")
+        raise UsageError("--figure draws the points of a sample; give a finite --n")
+    result = sweep.optimum(named.data)
     if out is not None:
         write_document(out, result.to_dict(), force=force)
-    if figure is not None and isinstance(part.data, Sample):
-        from sweep import figures
-
-        figures.write(figures.sample(part.data, result), figure, force=force)
+    if figure is not None and isinstance(named.data, Sample):
+        figures.write(figures.sample(named.data, result), figure, force=force)
     if as_json:
         print_json(result.to_dict())
     else:
-        print(part.heading)
+        print(named.heading)
         print_lines(optimum_lines(result))

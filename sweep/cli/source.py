@@ -1,4 +1,4 @@
-"""What a command computes on: a file of data, a sketch, or a law at one size or several."""
+"""What a command computes from: a file of data, a sketch, or a law at one or several sizes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from sweep.populations import Population, population
 from sweep.report.text import counted, filled, law_named
 
 COLUMNS = ("x", "y", None)
-"""Names of the columns x, y and weight unless others are given; None is as in `sweep.data.load`."""
+"""Default names of the columns; None finds the weight as `sweep.data.load` does."""
 
 
 class NamedData(NamedTuple):
-    """What one landscape or optimum is of.
+    """Data for one landscape or optimum.
 
     Attributes:
-        heading: names it; a law in lines of 80 columns at most.
-        title: names it beside the others.
+        heading: names the data, in lines of at most 80 columns if they are a law.
+        title: short name, for a figure with several panels.
         data: the sample, the sketch or the law.
     """
 
@@ -41,7 +41,7 @@ class File:
     """A file of data.
 
     Attributes:
-        path: where it is.
+        path: of the file.
         columns: names of x, y and the weight.
     """
 
@@ -51,7 +51,7 @@ class File:
     sizes: tuple[float, ...] = ()
 
     def parts(self) -> Iterator[NamedData]:
-        """The sample in the file."""
+        """The sample in the file, read when it is asked for."""
         x, y, weight = self.columns
         sample = load(self.path, x=x, y=y, weight=weight)
         yield NamedData(f"{self.path}: {len(sample)} points", f"n = {len(sample)}", sample)
@@ -62,7 +62,7 @@ class SketchFile:
     """A file with a sketch.
 
     Attributes:
-        path: where it is.
+        path: of the file.
     """
 
     path: Path
@@ -71,25 +71,25 @@ class SketchFile:
 
     @cached_property
     def sketch(self) -> Sketch:
-        """What is in the file."""
+        """The sketch, read once."""
         return archive.read(self.path)
 
     def parts(self) -> Iterator[NamedData]:
-        """The sketch, as it is called."""
-        found = self.sketch
-        what = f"{counted(found.n, 'point')} in {counted(len(found.parts), 'part')}"
-        heading = filled(f"{self.path}: a sketch of {what}, which answers {found.scope}")
-        yield NamedData(heading, f"n = {found.n}", found)
+        """The sketch with its name."""
+        sketch = self.sketch
+        content = f"{counted(sketch.n, 'point')} in {counted(len(sketch.parts), 'part')}"
+        heading = filled(f"{self.path}: a sketch of {content}; it answers {sketch.scope}")
+        yield NamedData(heading, f"n = {sketch.n}", sketch)
 
 
 @dataclass(frozen=True)
 class Law:
-    """A law at some sizes.
+    """A law, sampled at some sizes.
 
     Attributes:
         law: the population.
         sizes: numbers of points, ascending; inf is the population itself.
-        seed: of the samples.
+        seed: seed of the samples.
     """
 
     law: Population
@@ -106,33 +106,36 @@ class Law:
             yield NamedData(filled(heading), size_title(n), sweep.sample(self.law, n, self.seed))
 
 
+Source = File | SketchFile | Law
+
+
 def source(
     path: Path | None,
     columns: tuple[str, str, str | None],
     law: str | None,
     n: str | None,
     seed: int | None,
-) -> File | SketchFile | Law:
-    """What the command line asks to compute on.
+) -> Source:
+    """The source that the command line names.
 
     Raises:
-        UsageError: it asks for both, for neither, or for what the other one has.
-        InputError: there is no such law or size.
+        UsageError: both DATA and --population are given, or neither, or an option of the other.
+        InputError: the law or a size is not valid.
     """
     if law is not None:
         if path is not None:
             raise UsageError(f"DATA ({path}) and --population exclude each other; give one")
         if columns != COLUMNS:
-            raise UsageError("--x, --y and --weight are columns of DATA; --population has none")
-        wanted = (math.inf,) if n is None else sizes(n, "--n", infinite=True)
-        return Law(population(law), wanted, 0 if seed is None else seed)
+            raise UsageError("--x, --y and --weight name columns of DATA; --population has none")
+        law_sizes = (math.inf,) if n is None else sizes(n, "--n", infinite=True)
+        return Law(population(law), law_sizes, 0 if seed is None else seed)
     for option, value in (("--n", n), ("--seed", seed)):
         if value is not None:
-            raise UsageError(f"{option} is of samples of --population, which is not given")
+            raise UsageError(f"{option} needs --population, which is not given")
     if path is None:
-        raise UsageError("give a file of DATA, or a law by --population")
+        raise UsageError("give a file of DATA, or a law with --population")
     if not archive.holds_sketch(path):
         return File(path, columns)
     if columns != COLUMNS:
-        raise UsageError(f"--x, --y and --weight are columns of data; {path} is a sketch")
+        raise UsageError(f"--x, --y and --weight name columns of data; {path} is a sketch")
     return SketchFile(path)

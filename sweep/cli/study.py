@@ -1,21 +1,23 @@
-"""`sweep study`: whether the optima of both metrics become one as n grows, for known laws."""
+"""`sweep study`: whether both metrics come to share an optimum as n grows, for known laws."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import xarray as xr
 from cyclopts import Parameter
 
 import sweep
+from sweep import figures
+from sweep.asymptotics.study import Study
 from sweep.asymptotics.verdict import EPSILON, REFERENCES, require_epsilon
 from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.ranges import size_title, sizes
-from sweep.cli.app import app
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
 from sweep.cli.outputs import document, folder, print_json, print_lines, together
 from sweep.landscapes.stack import evenly_spaced
@@ -23,19 +25,11 @@ from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
 from sweep.report.study import reference_lines, study_lines
 
-if TYPE_CHECKING:
-    import xarray as xr
+LONGEST_NAME = 200  # characters of a law's name that fit into the name of a file
 
-    from sweep.asymptotics.study import Study
-
-LONGEST = 200
-"""Characters of a law's name that the name of a file has room for."""
-
-SHOWN = 4
-"""Finite sizes of a study whose landscapes are drawn, beside that of the population."""
+SIZES_DRAWN = 4  # finite sizes of a study whose landscapes are drawn, beside the population's
 
 
-@app.command
 def study(
     populations: Annotated[
         tuple[str, ...],
@@ -49,10 +43,10 @@ def study(
     replicates: Replicates = 1000,
     seed: Seed = 0,
     epsilon: Annotated[
-        float, Parameter(help="Loss of accuracy, a fraction, that does not matter.")
+        float, Parameter(help="Loss of accuracy, a fraction, that is negligible.")
     ] = EPSILON,
     rates: Annotated[
-        bool, Parameter(negative="--no-rates", help="Fit powers of n; needs several sizes.")
+        bool, Parameter(negative="--no-rates", help="Fit powers of n, from several sizes.")
     ] = True,
     memory: Memory = MEMORY_BUDGET // 2**20,
     out: Annotated[
@@ -62,22 +56,17 @@ def study(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Whether both metrics come to share an optimum as n grows, for known laws.
-
-    Two answers, kept apart: for the population, by quadrature; and from samples
-    alone, as a verdict at the loss of accuracy epsilon: share, do not share, or
-    inconclusive.
-    """
+    """Tells whether both metrics come to share an optimum as n grows."""
     laws, numbers = _laws(populations), sizes(n, "--n")
     _require(numbers, replicates, epsilon, rates=rates)
     budget = memory_budget(memory)
     files = [] if out is None else _files(out, laws)
     for law in laws:
-        sweep.optimum(law)  # what cannot be integrated is refused before anything is drawn
+        sweep.optimum(law)  # rejects a law that cannot be integrated before anything is drawn
     with folder(out, files, force=force):
         studies = []
         for law in laws:
-            found = sweep.study(
+            result = sweep.study(
                 law,
                 list(numbers),
                 replicates,
@@ -87,11 +76,14 @@ def study(
                 memory_budget=budget,
                 progress=False if quiet else None,
             )
-            studies.append(found)
+            studies.append(result)
             if not as_json:
-                print_lines(study_lines(found))
+                print_lines(study_lines(result))
                 print(flush=True)
-        content = {"studies": [one.to_dict() for one in studies], "written": [*map(str, files)]}
+        content = {
+            "studies": [result.to_dict() for result in studies],
+            "written": [*map(str, files)],
+        }
         if out is not None:
             _write(files, content, laws, studies, force=force)
     if as_json:
@@ -102,34 +94,34 @@ def study(
         print(f"written: {path}")
 
 
-def _laws(asked: Sequence[str]) -> list[Population]:
-    """The laws, each once; all of the catalogue for `all`."""
-    found = [
+def _laws(names: Sequence[str]) -> list[Population]:
+    """The laws, each once; `all` stands for the whole catalogue."""
+    laws = [
         law
-        for name in asked
+        for name in names
         for law in (CATALOGUE.values() if name.lower() == "all" else [population(name)])
     ]
-    return list({law.name: law for law in found}.values())
+    return list({law.name: law for law in laws}.values())
 
 
 def _require(numbers: Sequence[float], replicates: int, epsilon: float, *, rates: bool) -> None:
-    """Refuses, by the names of the options, what `sweep.study` would refuse."""
+    """Rejects what `sweep.study` would reject, by the names of the options."""
     if rates and len(numbers) < 2:
         raise InputError(
             f"--n holds one size, {numbers[0]:g}, and a slope needs two; give more, or --no-rates"
         )
     if replicates < 2:
-        raise InputError(f"--replicates={replicates}: at least 2 are needed to know a spread")
+        raise InputError(f"--replicates={replicates}: at least 2 are needed for an error estimate")
     require_epsilon(epsilon, "--epsilon")
 
 
 def _files(out: Path, laws: Sequence[Population]) -> list[Path]:
-    """What is written, in this order: the document, three files for each law, the verdicts."""
+    """Paths in the order of writing: the document, three files for each law, the verdicts."""
     kinds = (".nc", "_rates.png", "_landscapes.png")
     for law in laws:
-        if law.id is None and len(law.name) > LONGEST:
+        if law.id is None and len(law.name) > LONGEST_NAME:
             raise InputError(
-                f"{law.name} is too long for the name of a file; give numbers of fewer digits, "
+                f"{law.name} is too long for the name of a file; give numbers with fewer digits, "
                 "or leave out --out"
             )
     each = [out / f"{law.id or law.name}{kind}" for law in laws for kind in kinds]
@@ -144,15 +136,13 @@ def _write(
     *,
     force: bool,
 ) -> None:
-    from sweep import figures
-
     with together(files, force=force) as partial:
         remaining = iter(partial)
         next(remaining).write_text(document(content) + "\n", encoding="utf-8")
-        for law, found in zip(laws, studies, strict=True):
-            storage.save(found.table, next(remaining))
-            figures.write(figures.rates(found), next(remaining))
-            figures.write(figures.small_multiples(_columns(law, found)), next(remaining))
+        for law, result in zip(laws, studies, strict=True):
+            storage.save(result.table, next(remaining))
+            figures.write(figures.rates(result), next(remaining))
+            figures.write(figures.small_multiples(_columns(law, result)), next(remaining))
         if len(laws) > 1:
             figures.write(figures.verdicts(studies), next(remaining))
 
@@ -160,7 +150,7 @@ def _write(
 def _columns(law: Population, study: Study) -> list[tuple[str, xr.Dataset, Optimum]]:
     """Landscapes of the first sample of some of the sizes, and of the population."""
     columns = []
-    for n in (*evenly_spaced(study.sizes, SHOWN), math.inf):
+    for n in (*evenly_spaced(study.sizes, SIZES_DRAWN), math.inf):
         data = sweep.sample(law, n, study.seed)
         landscape = sweep.landscape(data, progress=False)
         columns.append((size_title(n), landscape, sweep.optimum(data)))

@@ -1,70 +1,30 @@
-"""`sweep train`: experiments with networks, and the options that several of them have.
-
-An experiment is a function in a module of its own, which is imported when it is asked for: those
-who ask for help wait for none of them.
-"""
+"""`sweep train`: its subcommands, their common options, and how an experiment runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
+import xarray as xr
 from cyclopts import App, Parameter
 
-from sweep.cli.app import app
+from sweep.base import storage
+from sweep.cli.commands import TRAIN_COMMANDS, TRAIN_HELP
 from sweep.cli.options import integer
+from sweep.cli.outputs import document, folder, print_json, print_lines, together
 
-train = App(
-    name="train",
-    help="Networks by the thousand: how loss and accuracy part during training.",
-    help_format="plaintext",
-)
-app.command(train)
-
-EXPERIMENTS = {
-    "outlier": """One point makes the loss rise while accuracy holds, and how often.
-
-    The published data with an outlier in validation, learnt by small networks from
-    many initial weights. Options of the network replace what was published: 3 relu
-    units, adam at a learning rate of 0.05, all 20 points in one batch.
-    """,
-    "digits": """Loss and accuracy rise together, on images of digits.
-
-    Odd against even digits, learnt by heart from 150 images: from epoch 50 to the
-    last one, of how many networks validation loss and validation accuracy both
-    rise. Each seed has its own split and weights. Options of the network replace
-    layers of 32 and 32 relu units, and adam at a learning rate of 0.003, all
-    images in one batch.
-    """,
-    "causes": """What makes loss and accuracy part, and what its remedies change.
-
-    Seven causes that people name, each trained on data drawn anew for every seed;
-    and the remedies that people name, on the same data: what they change of the
-    test set, and whether that is what is said of them. The causes are imbalance,
-    overfitting, confident_errors, dead_activations, learning_rate, label_noise and
-    small_model.
-    """,
-    "paths": """Where gradient descent and Adam go on the landscapes of (a, b).
-
-    They descend cross-entropy, with and without a penalty, and pass over the steps
-    of accuracy. Without DATA: on the second illustration; and on 6 points of the
-    same model, watched on that illustration, which a cut separates, so that the
-    slope grows without bound; then --animation shows these.
-    """,
-}
-"""What is asked for, with its help; its function has its name, in the module train_NAME, which is
-not imported to list them."""
-
-for _name, _help in EXPERIMENTS.items():
-    train.command(f"sweep.cli.train_{_name}:{_name}", name=_name, help=cleandoc(_help))
+train = App(name="train", help=TRAIN_HELP, help_format="plaintext")
+for _name, (_target, _help) in TRAIN_COMMANDS.items():
+    train.command(_target, name=_name, help=cleandoc(_help))
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Network:
-    """Hyperparameters as options; what is not given is as the experiment has it.
+    """Hyperparameters as options; the experiment has its own value for each that is not given.
 
     Attributes:
         widths: units of each hidden layer.
@@ -74,7 +34,7 @@ class Network:
         learning_rate: at the start.
         schedule: of the learning rate.
         batch: points of a batch.
-        resample: whether classes are drawn alike often.
+        resample: whether both classes are drawn equally often.
         l1: penalty of the weights.
         l2: penalty of the weights.
         dropout: probability that a hidden unit is left out.
@@ -89,12 +49,12 @@ class Network:
     ] = None
     loss: Annotated[
         str | None,
-        Parameter(help="What is minimised (default: cross_entropy), such as focal(gamma=2)."),
+        Parameter(help="Loss to minimise, such as focal(gamma=2) (default: cross_entropy)."),
     ] = None
     optimizer: Annotated[str | None, Parameter(help="adam, sgd or rmsprop.")] = None
     learning_rate: Annotated[
         float | None,
-        Parameter(allow_leading_hyphen=True, help="At the start."),
+        Parameter(allow_leading_hyphen=True, help="Learning rate at the start."),
     ] = None
     schedule: Annotated[
         str | None,
@@ -102,10 +62,11 @@ class Network:
     ] = None
     batch: Annotated[
         str | None,
-        Parameter(allow_leading_hyphen=True, help="Points of a batch, or full (default)."),
+        Parameter(allow_leading_hyphen=True, help="Points in a batch, or full (default)."),
     ] = None
     resample: Annotated[
-        bool | None, Parameter(negative="", help="Draw points, both classes equally often.")
+        bool | None,
+        Parameter(negative="", help="Draw points so that both classes are equally frequent."),
     ] = None
     l1: Annotated[
         float | None,
@@ -117,24 +78,80 @@ class Network:
     ] = None
     dropout: Annotated[
         float | None,
-        Parameter(allow_leading_hyphen=True, help="Share of hidden units left out (default: 0)."),
+        Parameter(allow_leading_hyphen=True, help="Fraction of hidden units dropped (default: 0)."),
     ] = None
     noise: Annotated[
         float | None,
-        Parameter(allow_leading_hyphen=True, help="Its sd, added to the inputs (default: 0)."),
+        Parameter(
+            allow_leading_hyphen=True, help="Standard deviation of noise on inputs (default: 0)."
+        ),
     ] = None
 
     @property
     def given(self) -> dict[str, Any]:
-        """Those that are given."""
-        every = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in every.items() if value is not None}
+        """The hyperparameters that are given."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 Seeds = Annotated[
-    int, Parameter(name="--seeds", converter=integer, help="Networks, each of its own seed.")
+    int, Parameter(name="--seeds", converter=integer, help="Networks to train, one for each seed.")
 ]
-Epochs = Annotated[int, Parameter(name="--epochs", converter=integer, help="Of training.")]
+Epochs = Annotated[int, Parameter(name="--epochs", converter=integer, help="Epochs of training.")]
 Folder = Annotated[
-    Path | None, Parameter(name="--out", help="Write figures (.png) and the dataset (.nc) here.")
+    Path | None,
+    Parameter(name="--out", help="Write figures (.png) and datasets (.nc) to this directory."),
 ]
+
+
+@runtime_checkable
+class ExperimentResult(Protocol):
+    """What an experiment returns."""
+
+    @property
+    def table(self) -> xr.Dataset:
+        """Everything that was recorded."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything else, as plain Python values."""
+        ...
+
+
+Result = TypeVar("Result", bound=ExperimentResult)
+
+
+def perform(
+    experiment: Callable[[], Result],
+    files: Sequence[Path],
+    write: Callable[[Result, list[Path]], None],
+    lines: Callable[[Result], Iterable[str]],
+    *,
+    force: bool,
+    as_json: bool,
+) -> Result:
+    """Runs an experiment, writes all of its files or none, and prints its result.
+
+    Args:
+        experiment: runs it.
+        files: paths of the document, the dataset and further files, in one directory; may be empty.
+        write: writes the further files.
+        lines: the result as text.
+        force: overwrites existing files.
+        as_json: prints one JSON document instead of text.
+    """
+    with folder(files[0].parent if files else None, files, force=force):
+        result = experiment()
+        content = result.to_dict() | {"written": [str(path) for path in files]}
+        if files:
+            with together(files, force=force) as partial:
+                partial[0].write_text(document(content) + "\n", encoding="utf-8")
+                storage.save(result.table, partial[1])
+                write(result, partial[2:])
+    if as_json:
+        print_json(content)
+        return result
+    print_lines(lines(result))
+    for path in files:
+        print(f"written: {path}")
+    return result

@@ -12,7 +12,7 @@ import xarray as xr
 import sweep
 from sweep.base.executors import Serial
 from sweep.cli import run as command
-from sweep.cli.status import print_status
+from sweep.cli.runs import _status_lines
 from sweep.report.text import counted, duration, size
 from sweep.runs import preview
 from sweep.runs.status import State, Status
@@ -224,7 +224,7 @@ SAID = {
 @pytest.mark.parametrize("state", SAID)
 def test_a_status_fits_a_terminal(capsys, state):
     more, sentences = SAID[state]
-    print_status(_status(state, **more))
+    print("\n".join(_status_lines(_status(state, **more))))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     joined = " ".join(out.split())

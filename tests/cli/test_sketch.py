@@ -12,7 +12,7 @@ import xarray as xr
 import sweep
 from sweep.cli import sketch as command
 from sweep.measure.sketch import archive
-from sweep.measure.sketch.schema import outward
+from sweep.measure.sketch.schema import round_outward
 
 GRID = ("--a=-4:4:9", "--b=-1:1:5")
 
@@ -104,8 +104,8 @@ def test_the_range_is_from_statistics_or_a_pass_and_rounded_alike(run, tmp_path)
     ],
 )
 def test_ranges_are_rounded_outward_to_powers_of_two(ends, rounded):
-    assert outward(ends) == rounded
-    assert outward(rounded) == rounded
+    assert round_outward(ends) == rounded
+    assert round_outward(rounded) == rounded
 
 
 def test_landscape_of_a_sketch_is_that_of_its_data(run, sketched):

@@ -17,8 +17,7 @@ from sweep.base.errors import InputError
 from sweep.diagnosis.report import Estimate, Exact, JudgedFit
 from sweep.report import page
 from sweep.report.page import payload
-from sweep.report.page.markup import Html, tag
-from sweep.report.page.words import anything, interval, number, percent
+from sweep.report.page.markup import Html, anything, interval, number, percent, tag
 from tests.support.hard_predictions import HARD, MARKUP, NEVER, several
 from tests.support.predicted import calibrated, diagnosed, finding, mean_loss, predictions
 

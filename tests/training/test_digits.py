@@ -12,7 +12,8 @@ from scipy.stats import ttest_1samp
 from sklearn.datasets import load_digits
 
 from sweep import InputError, figures
-from sweep.cli.train_digits import print_digits
+from sweep.cli.commands import TRAIN_COMMANDS
+from sweep.report.experiments import digits_lines
 from sweep.training import problems
 from sweep.training.experiments.digits import FIRST, digits
 from sweep.training.problems import PROBLEMS
@@ -178,13 +179,12 @@ def test_out_holds_what_was_found_and_files_that_diagnose_reads(run, tmp_path, f
     assert "overfitting" in [one["code"] for one in diagnosed["findings"]]
 
 
-def test_json_is_one_document_in_which_what_diverged_is_null(run, lost, capsys):
+def test_json_is_one_document_in_which_what_diverged_is_null(run, lost):
     code, out, _ = run("train", "digits", *OPTIONS, "--learning-rate=1e30", "--json")
     assert code == 0
     assert json.loads(out) == lost.to_dict() | {"written": []}
     assert json.loads(out)["least_loss"] is None
-    print_digits(lost)
-    out = capsys.readouterr().out
+    out = "\n".join(digits_lines(lost))
     assert "20 networks diverged, the first in epoch" in out
     assert "nan" not in out
 
@@ -204,12 +204,11 @@ def test_what_is_wrong_is_said_in_one_sentence(refused, name):
 
 
 def test_the_help_tells_the_defaults_that_the_experiment_has():
-    from sweep.cli.train import EXPERIMENTS
-    from sweep.cli.train_digits import digits as command
+    from sweep.cli.train_experiments import digits as command
     from sweep.training.experiments.digits import EPOCHS, NETWORK, SEEDS
 
     parameters = signature(command).parameters
     assert (parameters["seeds"].default, parameters["epochs"].default) == (SEEDS, EPOCHS)
-    text = " ".join(EXPERIMENTS["digits"].split())
-    assert "layers of 32 and 32 relu units, and adam at a learning rate of 0.003" in text
+    text = " ".join(TRAIN_COMMANDS["digits"][1].split())
+    assert "two layers of 32 relu units, and adam with a learning rate of 0.003" in text
     assert (NETWORK["widths"], NETWORK["learning_rate"]) == ((32, 32), 0.003)

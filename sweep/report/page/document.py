@@ -11,13 +11,12 @@ from importlib import resources
 from pathlib import Path
 
 from sweep.base.errors import InputError
-from sweep.base.storage import staged
+from sweep.base.files import staged
 from sweep.diagnosis.report import Diagnosis
 from sweep.report.page import figures, tables
-from sweep.report.page.findings import findings
-from sweep.report.page.markup import Html, together
+from sweep.report.page.markup import Html, plural, together
 from sweep.report.page.payload import drawn, script_text
-from sweep.report.page.words import plural
+from sweep.report.page.tables import findings
 
 FORMATS = (".html", ".htm")
 """Suffixes of a page."""

@@ -6,8 +6,7 @@ import math
 
 from sweep.diagnosis.curves import optimal
 from sweep.diagnosis.report import Diagnosis
-from sweep.report.page.markup import Html, tag, together
-from sweep.report.page.words import number
+from sweep.report.page.markup import Html, number, tag, together
 
 
 def landscape(diagnosis: Diagnosis, exact: str) -> Html:

@@ -18,7 +18,7 @@ from sweep.data.predictions import Predictions
 from sweep.diagnosis import curves
 from sweep.diagnosis.bootstrap.nodes import LogitNodes, compress
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
-from sweep.metrics.metrics import softplus
+from sweep.metrics.logistic import softplus
 from sweep.report.page.markup import Html
 
 if TYPE_CHECKING:

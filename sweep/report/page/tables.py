@@ -1,4 +1,4 @@
-"""The numbers of a diagnosis as tables."""
+"""The findings and the numbers of a diagnosis, as HTML."""
 
 from __future__ import annotations
 
@@ -6,9 +6,79 @@ import math
 from collections.abc import Iterable
 
 from sweep.base.intervals import LEVEL
-from sweep.diagnosis.report import Diagnosis, Estimate, Exact, TemperatureOptimum, Threshold
-from sweep.report.page.markup import Html, table, tag, together
-from sweep.report.page.words import DASH, Form, interval, number, percent, plural
+from sweep.diagnosis.report import (
+    Diagnosis,
+    Estimate,
+    Exact,
+    Finding,
+    JudgedFit,
+    TemperatureOptimum,
+    Threshold,
+)
+from sweep.report.page.markup import (
+    DASH,
+    Form,
+    Html,
+    anything,
+    interval,
+    number,
+    percent,
+    plural,
+    table,
+    tag,
+    together,
+)
+
+SEVERITY = {"critical": "Critical", "warning": "Warning", "info": "Note"}  # as the page names them
+
+
+def findings(diagnosis: Diagnosis) -> Html:
+    """All findings, the codes left out, and the verdict on a fit made elsewhere."""
+    items = [_finding(finding) for finding in diagnosis.findings]
+    parts = [tag("ol", *items, class_="findings") if items else tag("p", "There are no findings.")]
+    if diagnosis.ignored:
+        listed = ", ".join(diagnosis.ignored)
+        parts.append(tag("p", f"Left out on request: {listed}.", class_="faint"))
+    if diagnosis.fit is not None:
+        parts.append(_fit(diagnosis.fit))
+    return together(*parts)
+
+
+def _finding(finding: Finding) -> Html:
+    severity = tag("span", SEVERITY[finding.severity], class_="severity")
+    advice = tag("p", tag("strong", "What to do: "), finding.advice) if finding.advice else Html()
+    return tag(
+        "li",
+        tag("h3", severity, " ", tag("code", finding.code)),
+        tag("p", finding.sentence),
+        advice,
+        _numbers(finding),
+        class_=f"finding {finding.severity}",
+    )
+
+
+def _numbers(finding: Finding) -> Html:
+    if not finding.numbers:
+        return Html()
+    pairs = (
+        together(tag("dt", name.replace("_", " ")), tag("dd", anything(value)))
+        for name, value in finding.numbers.items()
+    )
+    return tag("details", tag("summary", "The numbers"), tag("dl", *pairs))
+
+
+def _fit(fit: JudgedFit) -> Html:
+    facts = (
+        f"Slope {number(fit.a)}, intercept {number(fit.b)}: cross-entropy "
+        f"{number(fit.cross_entropy)} nats, {number(fit.excess)} above the lowest in "
+        f"its family ({fit.family})."
+    )
+    return together(
+        tag("h3", "The fit made elsewhere: ", tag("code", fit.verdict)),
+        tag("p", fit.sentence),
+        tag("p", facts, class_="faint"),
+    )
+
 
 CUTS_SHOWN = 10
 """Intervals of best thresholds that are listed; `to_dict()` has them all."""

@@ -1,0 +1,11 @@
+from . import page as page
+from .diagnosis import findings_lines as findings_lines
+from .diagnosis import numbers_lines as numbers_lines
+from .experiments import causes_lines as causes_lines
+from .experiments import digits_lines as digits_lines
+from .experiments import outlier_lines as outlier_lines
+from .landscape import landscape_lines as landscape_lines
+from .optimum import optimum_lines as optimum_lines
+from .paths import path_lines as path_lines
+from .study import reference_lines as reference_lines
+from .study import study_lines as study_lines

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +16,8 @@ from sweep.base.errors import InputError
 from sweep.base.executors import Engine
 from sweep.cli.options import FigureFile, Json, Quiet, Scheduler, Workers, engine
 from sweep.cli.outputs import draw, print_json, print_lines, require_apart
-from sweep.report.text import counted, duration, filled, paragraph, size
+from sweep.report.status import status_lines
+from sweep.report.text import counted, filled, size
 from sweep.runs import preview
 from sweep.runs.directory import Directory
 from sweep.runs.events import Event
@@ -84,7 +84,7 @@ def status(
     if as_json:
         print_json(current)
     else:
-        print_lines(_status_lines(current))
+        print_lines(status_lines(current))
 
 
 class _EventPrinter:
@@ -157,25 +157,3 @@ def _draw(directory: Directory, figure: Path, *, force: bool) -> None:
         draw(preview.panels(directory.path), figure, force=force)
     else:
         figures.write(figures.curves(preview.curves(directory.path)), figure, force=force)
-
-
-def _status_lines(status: Status) -> Iterator[str]:
-    percent = math.floor(100 * status.done / status.total)
-    tasks = counted(status.total, "task")
-    yield filled(f"{status.path}: {status.state.name}, {status.done} of {tasks}, {percent}%")
-    if status.state.name != "finished":
-        yield paragraph(status.state.value)
-        yield from _process_lines(status)
-    yield f"  {size(status.size)} of results"
-
-
-def _process_lines(status: Status) -> Iterator[str]:
-    """Progress of the process that writes to the run, or wrote to it last."""
-    if status.failed:
-        yield f"  {counted(status.failed, 'task')} failed; events.jsonl has the reasons"
-    if not math.isnan(status.rate):
-        left = "" if math.isnan(status.eta) else f", {duration(status.eta)} left"
-        yield f"  {status.rate:.3g} tasks a second, {status.in_flight} in flight{left}"
-    if status.pid is not None:
-        times = f"for {duration(status.seconds)}, last sign of life {duration(status.silence)} ago"
-        yield filled(f"process {status.pid} on {status.host}, {times}", "  ")

@@ -7,5 +7,6 @@ from .experiments import outlier_lines as outlier_lines
 from .landscape import landscape_lines as landscape_lines
 from .optimum import optimum_lines as optimum_lines
 from .paths import path_lines as path_lines
+from .status import status_lines as status_lines
 from .study import reference_lines as reference_lines
 from .study import study_lines as study_lines

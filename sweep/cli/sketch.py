@@ -197,10 +197,10 @@ def _print_sketch(result: Sketch, path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(_document(result, path))
         return
-    zero, one = (f"{result.total(label):.12g}" for label in (0, 1))
+    mass0, mass1 = (f"{result.total(label):.12g}" for label in (0, 1))
     mass = "points" if result.counted else "mass"
     print(filled(f"{path}: {counted(result.n, 'point')} in {counted(len(result.parts), 'part')}"))
-    print(f"  {mass} of class 0 and 1: {zero} and {one}")
+    print(f"  {mass} of class 0 and 1: {mass0} and {mass1}")
     low, high = float(result.extremes[:, 0].min()), float(result.extremes[:, 1].max())
     limits = "{:.9g} to {:.9g}".format(*result.schema.ends)
     print(filled(f"x from {low:.9g} to {high:.9g}, within the range {limits}", "  "))

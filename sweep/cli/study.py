@@ -12,8 +12,9 @@ from cyclopts import Parameter
 
 import sweep
 from sweep import figures
+from sweep.asymptotics.limits import REFERENCES
 from sweep.asymptotics.study import Study
-from sweep.asymptotics.verdict import EPSILON, REFERENCES, require_epsilon
+from sweep.asymptotics.verdict import EPSILON, require_epsilon
 from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET

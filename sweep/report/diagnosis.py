@@ -1,4 +1,4 @@
-"""A diagnosis in words and tables, at most 80 columns wide."""
+"""A diagnosis as text and tables, in lines of at most 80 columns."""
 
 from __future__ import annotations
 
@@ -18,21 +18,18 @@ from sweep.report.optimum import CUTS_SHOWN
 from sweep.report.page.tables import best_exists
 from sweep.report.text import paragraph
 
-WORST_SHOWN = 5
-"""Samples with the largest loss that are printed; --json has more."""
+WORST_SHOWN = 5  # samples with the largest loss that are printed; --json has more
 
-CLASSES_SHOWN = 20
-"""Classes that are printed, those with the largest loss; --json has them all."""
+CLASSES_SHOWN = 20  # classes with the largest loss that are printed; --json has them all
 
-NAME = 36
-"""Characters of what a number is."""
+NAME_WIDTH = 36  # characters of the name of a number
 
 Row = tuple[str, Estimate | float]
-"""What a number is, and the number; nan is a dash."""
+"""The name of a number, and the number; nan is printed as a dash."""
 
 
 def findings_lines(diagnosis: Diagnosis) -> Iterator[str]:
-    """What is the matter, and what to do, the gravest first."""
+    """The findings with what to do about them, the most severe first."""
     for finding in diagnosis.findings:
         yield from _finding_lines(finding)
     if diagnosis.fit is not None:
@@ -40,13 +37,13 @@ def findings_lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"\nFIT   a = {_number(fit.a)}, b = {_number(fit.b)}: {_words(fit.verdict)}"
         yield paragraph(fit.sentence)
     if diagnosis.ignored:
-        yield f"\nNot reported: {', '.join(diagnosis.ignored)}."
+        yield f"\nLeft out: {', '.join(diagnosis.ignored)}."
 
 
 def numbers_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """The numbers behind the findings, with their intervals."""
-    of = f"{diagnosis.replicates} bootstrap samples, seed {diagnosis.seed}"
-    yield f"\nNumbers{f', with 95% intervals ({of})' if diagnosis.replicates else ''}"
+    bootstrap = f"{diagnosis.replicates} bootstrap samples, seed {diagnosis.seed}"
+    yield f"\nNumbers{f', with 95% intervals ({bootstrap})' if diagnosis.replicates else ''}"
     reasons: list[str] = []
     yield from _rows_lines(_scores(diagnosis), reasons)
     yield from _recalibration_lines(diagnosis, reasons)
@@ -72,10 +69,10 @@ def _scores(diagnosis: Diagnosis) -> list[Row]:
     base = diagnosis.baselines
     return [
         ("cross-entropy, nats", diagnosis.cross_entropy),
-        ("  of predicting the classes' shares", base.base_rate_entropy),
-        (f"  of predicting 1/{len(diagnosis.classes)} for each", base.uniform_entropy),
+        ("  when predicting the class shares", base.base_rate_entropy),
+        (f"  when predicting 1/{len(diagnosis.classes)} for each", base.uniform_entropy),
         ("accuracy", diagnosis.accuracy),
-        ("  of predicting the commonest class", base.majority_accuracy),
+        ("  when predicting the majority class", base.majority_accuracy),
         ("Brier score", diagnosis.brier),
     ]
 
@@ -111,8 +108,8 @@ def _two(split: Recalibration) -> list[Row]:
 def _threshold_lines(
     threshold: Threshold, classes: Sequence[str], reasons: list[str]
 ) -> Iterator[str]:
-    one = _label(classes[1], 30)
-    yield f"\nThe most accurate thresholds of the probability of class {one}"
+    positive = _label(classes[1], 30)
+    yield f"\nThe most accurate thresholds of the probability of class {positive}"
     shown = list(zip(threshold.probabilities, threshold.logits, strict=True))
     for probability, logit in shown[:CUTS_SHOWN]:
         yield f"    {_interval(probability, logit)} this class {_side(probability[2])}"
@@ -123,14 +120,14 @@ def _threshold_lines(
     rows: list[Row] = [
         ("nearest to 0.5", threshold.nearest),
         ("accuracy there", threshold.accuracy),
-        ("gained, on these same samples", threshold.gain),
-        ("gained, cross-validated", threshold.cross_validated_gain),
+        ("gain, on these same samples", threshold.gain),
+        ("gain, cross-validated", threshold.cross_validated_gain),
     ]
     yield from _rows_lines(rows, reasons)
 
 
 def _interval(probability: tuple[float, float, int], logit: tuple[float, float, int]) -> str:
-    """An interval of thresholds, of the logit where probabilities do not tell its ends apart."""
+    """An interval of thresholds; of the logit if probabilities do not tell its ends apart."""
     low, high, orientation = probability
     texts = next(
         (
@@ -151,62 +148,62 @@ def _side(orientation: int) -> str:
 
 
 def _concentration_lines(diagnosis: Diagnosis, reasons: list[str]) -> Iterator[str]:
-    few = diagnosis.concentration
-    yield "\nShares of the loss"
+    concentration = diagnosis.concentration
+    yield "\nShare of the loss"
     rows: list[Row] = [
-        ("in the worst sample", few.worst_1),
-        ("in the worst 5 samples", few.worst_5),
-        ("in the worst 1% of samples", few.worst_1_percent),
-        ("in the worst 10% of samples", few.worst_10_percent),
-        ("Gini coefficient", few.gini),
+        ("in the worst sample", concentration.worst_1),
+        ("in the worst 5 samples", concentration.worst_5),
+        ("in the worst 1% of samples", concentration.worst_1_percent),
+        ("in the worst 10% of samples", concentration.worst_10_percent),
+        ("Gini coefficient", concentration.gini),
     ]
     yield from _rows_lines(rows, reasons)
-    yield f"  {few.half:,} of {diagnosis.n:,} samples have half of the loss."
+    yield f"  {concentration.half:,} of {diagnosis.n:,} samples account for half of the loss."
     exact = diagnosis.exact
     if exact.count:
-        said = (
-            f"{exact.count:,} probabilities are exactly 0 or 1, {exact.wrong:,} of them wrong; 0 "
-            f"is taken for {exact.taken_for:.3g}, and then the wrong ones have "
+        sentence = (
+            f"{exact.count:,} probabilities are exactly 0 or 1, {exact.wrong:,} of them wrong. "
+            f"With 0 replaced by {exact.taken_for:.3g}, the wrong ones account for "
             f"{100 * exact.loss:.3g}% of the loss. "
         )
         if not math.isnan(exact.cross_entropy):
-            said += f"Without all of these cross-entropy is {exact.cross_entropy:.4g} nats."
-        yield paragraph(said.strip())
+            sentence += f"Without all of these, cross-entropy is {exact.cross_entropy:.4g} nats."
+        yield paragraph(sentence.strip())
 
 
 def _classes_lines(classes: Sequence[ClassReport]) -> Iterator[str]:
-    worst = sorted(classes, key=lambda one: -_orderable(one.cross_entropy.value))
+    worst = sorted(classes, key=lambda report: -_orderable(report.cross_entropy.value))
     shown = set(map(id, worst[:CLASSES_SHOWN]))
     yield "\nBy class"
     yield f"  {'':16}{'n':>11}{'share':>8}{'cross-entropy, nats':>23}{'accuracy':>20}"
-    for one in classes:
-        if id(one) in shown:
-            loss, right = one.cross_entropy, one.accuracy
+    for report in classes:
+        if id(report) in shown:
+            loss, accuracy = report.cross_entropy, report.accuracy
             yield (
-                f"  {_label(one.label, 15):16}{one.n:>11,}{100 * one.share:>7.3g}%"
-                f"{_with_interval(loss, '.3g', 22):>23}{_with_interval(right, '.3f', 19):>20}"
+                f"  {_label(report.label, 15):16}{report.n:>11,}{100 * report.share:>7.3g}%"
+                f"{_with_interval(loss, '.3g', 22):>23}{_with_interval(accuracy, '.3f', 19):>20}"
             )
     if len(classes) > CLASSES_SHOWN:
-        yield f"  and {len(classes) - CLASSES_SHOWN} classes of less loss (--json has them all)"
+        yield f"  and {len(classes) - CLASSES_SHOWN} classes with less loss (--json has them all)"
 
 
 def _worst_lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield "\nThe samples with the largest loss (rows counted from 0)"
     yield f"{'row':>10}  {'label':16}{'predicted':16}{'p(label)':>11}{'loss':>10}{'share':>9}"
-    for one in diagnosis.worst[:WORST_SHOWN]:
+    for sample in diagnosis.worst[:WORST_SHOWN]:
         yield (
-            f"{one.row:>10}  {_label(one.label, 15):16}{_label(one.predicted, 15):16}"
-            f"{one.probability:>11.3g}{one.loss:>10.4g}{100 * one.share:>8.3g}%"
+            f"{sample.row:>10}  {_label(sample.label, 15):16}{_label(sample.predicted, 15):16}"
+            f"{sample.probability:>11.3g}{sample.loss:>10.4g}{100 * sample.share:>8.3g}%"
         )
 
 
 def _rows_lines(rows: Iterable[Row], reasons: list[str]) -> Iterator[str]:
-    """Numbers with their intervals, or the mark of the reason why they have none."""
+    """Numbers with their intervals, or with the mark of the reason why there is none."""
     for name, number in rows:
         if not isinstance(number, Estimate):
-            yield f"  {name:{NAME}}{_number(number):>12}"
+            yield f"  {name:{NAME_WIDTH}}{_number(number):>12}"
             continue
-        yield f"  {name:{NAME}}{_number(number.value):>12}  {_ends(number, reasons)}".rstrip()
+        yield f"  {name:{NAME_WIDTH}}{_number(number.value):>12}  {_ends(number, reasons)}".rstrip()
 
 
 def _ends(estimate: Estimate, reasons: list[str]) -> str:
@@ -220,7 +217,7 @@ def _ends(estimate: Estimate, reasons: list[str]) -> str:
 
 
 def _with_interval(estimate: Estimate, form: str, width: int) -> str:
-    """A number, with its interval where there is one and room for it."""
+    """A number, with its interval if there is one and it fits."""
     if math.isnan(estimate.value):
         return "-"
     value = f"{estimate.value:{form}}"
@@ -241,11 +238,11 @@ def _words(name: str) -> str:
 
 
 def _label(name: str, width: int) -> str:
-    """A name from a file, on one line and cut to a width."""
+    """A name from a file, on one line and shortened to a width."""
     shown = _printable(name)
     return shown if len(shown) <= width else f"{shown[: width - 1]}…"
 
 
 def _printable(text: str) -> str:
-    """Without what a terminal would obey, for names come from files."""
+    """Text without control characters: names come from files."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,4 +1,4 @@
-"""Paths of optimisers in words and tables."""
+"""Paths of optimisers as text and tables, in lines of at most 80 columns."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from sweep.training.paths.run import Paths
     from sweep.training.paths.summary import Path, PathTarget
 
-NOTHING = 1e-6
-"""Accuracy that counts as none: of a law it is known to its rounding only."""
+NEGLIGIBLE = 1e-6  # loss of accuracy that counts as none: the accuracy of a law has rounding errors
 
 HEAD = (
     f"  {'':55}{'accuracy':>17}\n"
@@ -22,8 +21,7 @@ HEAD = (
     f"{'start':>6}{'best':>6}{'end':>6}"
 )
 
-LONGEST = 8
-"""Characters of a coordinate."""
+WIDTH = 8  # characters of a coordinate
 
 
 def path_lines(result: Paths) -> Iterator[str]:
@@ -45,20 +43,20 @@ def _row(path: Path) -> str:
 
 
 def _short(number: float) -> str:
-    """A number of three digits, or fewer where they would not fit."""
-    return next(text for k in (3, 2, 1) if len(text := f"{number:.{k}g}") <= LONGEST or k == 1)
+    """A number with three digits, or fewer if they do not fit."""
+    return next(text for k in (3, 2, 1) if len(text := f"{number:.{k}g}") <= WIDTH or k == 1)
 
 
 def _ends_lines(result: Paths, target: PathTarget) -> Iterator[str]:
-    """What becomes of the paths with one penalty, by optimiser."""
-    yield f"  l2 = {target.l2:g}: {_known(result, target)}"
+    """Where the paths with one penalty end, by optimiser."""
+    yield f"  l2 = {target.l2:g}: {_theory(result, target)}"
     for name in dict.fromkeys(path.optimizer for path in result.paths):
-        of = [p for p in result.paths if (p.optimizer, p.l2) == (name, target.l2)]
-        yield paragraph(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_said(target, of))}.")
+        paths = [p for p in result.paths if (p.optimizer, p.l2) == (name, target.l2)]
+        yield paragraph(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_clauses(target, paths))}.")
 
 
-def _known(result: Paths, target: PathTarget) -> str:
-    """What is known beforehand."""
+def _theory(result: Paths, target: PathTarget) -> str:
+    """What theory says in advance."""
     if math.isfinite(target.a):
         return f"the exact optimum is a = {target.a:.9g}, b = {target.b:.9g}"
     if target.l2 == 0 and result.growth is not None:
@@ -67,37 +65,41 @@ def _known(result: Paths, target: PathTarget) -> str:
     return "no single optimum"
 
 
-def _said(target: PathTarget, of: Sequence[Path]) -> list[str]:
+def _clauses(target: PathTarget, paths: Sequence[Path]) -> list[str]:
     """What the paths of one optimiser with one penalty show."""
-    diverged = [path.diverged for path in of if not math.isnan(path.diverged)]
-    whole = [path for path in of if math.isnan(path.diverged)]
-    found = []
+    diverged = [path.diverged for path in paths if not math.isnan(path.diverged)]
+    converged = [path for path in paths if math.isnan(path.diverged)]
+    clauses = []
     if diverged:
-        found.append(f"{len(diverged)} of {len(of)} diverged, the first at step {min(diverged):g}")
-    if not whole:
-        return found
+        clauses.append(
+            f"{len(diverged)} of {len(paths)} diverged, the first at step {min(diverged):g}"
+        )
+    if not converged:
+        return clauses
     if math.isfinite(target.a):
-        found.append(f"ends within {max(path.distance for path in whole):.1e} of it")
+        clauses.append(f"ends within {max(path.distance for path in converged):.1e} of it")
     else:
-        low, high = (end(path.growth.a for path in whole) for end in (min, max))
-        found.append(f"in the last decade of steps a grew like {low:.4g} to {high:.4g} log t")
-    found.append(_accuracy(whole))
-    watched = whole[0].validation
+        low, high = (end(path.growth.a for path in converged) for end in (min, max))
+        clauses.append(f"in the last decade of steps a grew like {low:.4g} to {high:.4g} log t")
+    clauses.append(_accuracy(converged))
+    watched = converged[0].validation
     if watched is not None:
         (least, end), (before, after) = watched.cross_entropy, watched.accuracy
-        found.append(
+        clauses.append(
             f"on the first, validation cross-entropy goes from {least:.4g} at step "
             f"{watched.least_step} to {end:.4g} and accuracy from {before:.3g} to {after:.3g}"
         )
-    return found
+    return clauses
 
 
-def _accuracy(whole: Sequence[Path]) -> str:
-    """What became of accuracy."""
-    lost = [path for path in whole if path.given_up > NOTHING]
+def _accuracy(converged: Sequence[Path]) -> str:
+    """How accuracy changed along the paths."""
+    lost = [path for path in converged if path.given_up > NEGLIGIBLE]
     if not lost:
-        last = max(path.steady for path in whole)
-        return f"accuracy stands still from step {last:g} on"
+        last = max(path.steady for path in converged)
+        return f"accuracy is constant from step {last:g} on"
     most = max(path.given_up for path in lost)
-    falling = " while what it descends fell all along" if all(p.falling for p in lost) else ""
-    return f"{len(lost)} of {len(whole)} gave up accuracy, {most:.3g} at most,{falling}".rstrip(",")
+    falling = " while the loss fell at every step" if all(p.falling for p in lost) else ""
+    return f"{len(lost)} of {len(converged)} lost accuracy, at most {most:.3g},{falling}".rstrip(
+        ","
+    )

@@ -1,4 +1,4 @@
-"""A study in words and tables, at most 80 columns wide."""
+"""A study as text and tables, in lines of at most 80 columns."""
 
 from __future__ import annotations
 
@@ -18,27 +18,26 @@ if TYPE_CHECKING:
 NAMES = {
     "cut_error_cross_entropy": "error of the CE cut",
     "cut_error_accuracy": "error of the accuracy cut",
-    "regret_cross_entropy": "regret at the least CE",
+    "regret_cross_entropy": "regret at the lowest CE",
     "regret_accuracy": "regret at highest accuracy",
     "gap": "gap in the sample",
 }
-"""What rates are called in the table, CE being cross-entropy."""
+"""Names of the quantities in the table; CE is cross-entropy."""
 
 WIDTHS = (15, 17)
-"""Characters of a slope with its error, and of a constant with its own."""
+"""Characters of a slope with its error, and of a constant with its error."""
 
-Z95 = 1.96
-"""Standard errors on either side of 95%."""
+Z95 = 1.96  # standard errors on either side of a 95% interval
 
 
 def study_lines(study: Study) -> Iterator[str]:
-    """Both questions, apart: the population's answer, then what samples tell."""
+    """Both answers, kept apart: that of the population, then that of samples."""
     name = law_named(study.population, study.id)
     yield filled(name)
     yield f"  {study.replicates} samples of each size, seed {study.seed}"
-    yield "\nA. In the population, its law being known (n = inf)"
+    yield "\nA. In the population, whose law is known (n = inf)"
     yield from optimum_lines(study.optimum)
-    yield "\nB. In samples: means; of cross-entropy (CE) and the gap where it has an optimum"
+    yield "\nB. In samples: means; those of CE (cross-entropy) and the gap where CE has an optimum"
     yield from _means_lines(study)
     if study.rates:
         yield from _rates_lines(study.rates)
@@ -50,7 +49,7 @@ def study_lines(study: Study) -> Iterator[str]:
 
 
 def reference_lines(references: tuple[str, ...]) -> Iterator[str]:
-    """What the rule, the rates and their constants rest on."""
+    """Sources of the rule, the rates and their constants."""
     yield "References"
     for reference in references:
         yield filled(reference, "  ")
@@ -66,11 +65,11 @@ def _means_lines(study: Study) -> Iterator[str]:
     for n in means["n"].values.tolist():
         at = means.sel(n=n)
         mean = dict(zip(at["quantity"].values.tolist(), at["mean"].values.tolist(), strict=True))
-        found = int(at["status_count"].sel(status="finite"))
+        finite = int(at["status_count"].sel(status="finite"))
         widths = (10, 11, 10, 11, 10)
         numbers = "".join(f"{_short(mean[q]):>{w}}" for q, w in zip(NAMES, widths, strict=True))
-        none = study.replicates - found
-        yield f"{size_text(n):>8}{numbers}{_percent(mean['shared']):>9}{none:>9}"
+        without = study.replicates - finite
+        yield f"{size_text(n):>8}{numbers}{_percent(mean['shared']):>9}{without:>9}"
 
 
 def _short(number: float) -> str:
@@ -83,8 +82,8 @@ def _percent(fraction: float) -> str:
 
 def _rates_lines(rates: tuple[Rate, ...]) -> Iterator[str]:
     sizes = next((rate.sizes for rate in rates if rate.sizes is not None), None)
-    of = f", {size_text(sizes[0])} to {size_text(sizes[1])}" if sizes else ""
-    yield f"\nPowers of n{of}: log-log slope, constant at theory's power (95%)"
+    span = f", {size_text(sizes[0])} to {size_text(sizes[1])}" if sizes else ""
+    yield f"\nPowers of n{span}: log-log slope, and constant at the power of theory (95%)"
     yield f"  {'':27}{'slope':>16}{'theory':>7}{'constant':>18}{'theory':>10}"
     for rate in rates:
         slope = _with_error(rate.slope, rate.slope_error, WIDTHS[0])
@@ -94,7 +93,7 @@ def _rates_lines(rates: tuple[Rate, ...]) -> Iterator[str]:
 
 
 def _with_error(value: float | None, error: float | None, width: int) -> str:
-    """A number and half its 95% interval, to two digits of the latter where there is room."""
+    """A number and half its 95% interval, the latter to two digits if there is room."""
     if value is None:
         return "-"
     if not error or not math.isfinite(error):
@@ -111,7 +110,7 @@ def _with_error(value: float | None, error: float | None, width: int) -> str:
 
 
 def _to(value: float, half: float, decimals: int) -> str:
-    """Both with so many decimals, and 0 without a sign."""
+    """Both numbers with so many decimals; 0 has no sign."""
     decimals = max(decimals, 0)
     return f"{round(value, decimals) + 0.0:.{decimals}f} ± {half:.{decimals}f}"
 
@@ -121,10 +120,10 @@ def _power(rate: Rate) -> str:
 
 
 def _gap_lines(fit: GapFit) -> Iterator[str]:
-    yield "Both terms of the gap fitted together, A n^-2/3 + B n^-1:"
+    yield "Fit of both terms of the gap, A n^-2/3 + B n^-1:"
     for name, value, error, theory in (
         ("A", fit.n23, fit.n23_error, fit.theory_n23),
         ("B", fit.n1, fit.n1_error, fit.theory_n1),
     ):
-        said = "no constant known" if theory is None else f"theory {theory:.4g}"
-        yield f"  {name} = {_with_error(value, error, WIDTHS[1])}, {said}"
+        expected = "no constant known" if theory is None else f"theory {theory:.4g}"
+        yield f"  {name} = {_with_error(value, error, WIDTHS[1])}, {expected}"

@@ -1,4 +1,4 @@
-"""Text in lines of 80 columns; names, times, numbers and sizes in words."""
+"""Paragraphs of 80 columns, and names, times, counts and sizes in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import textwrap
 
 
 def filled(text: str, indent: str = "") -> str:
-    """A paragraph of lines of 80 columns at most, all but the first indented by two more."""
+    """A paragraph of at most 80 columns; all lines but the first are indented by two more."""
     return textwrap.fill(
         text,
         80,
@@ -18,13 +18,13 @@ def filled(text: str, indent: str = "") -> str:
 
 
 def law_named(name: str, short: str | None) -> str:
-    """A law, after its id if it has one, with spaces at which a line may end."""
-    whole = f"{short} = {name}" if short else name
-    return whole.replace(",", ", ")
+    """The name of a law after its id, if it has one, with spaces where a line may break."""
+    text = f"{short} = {name}" if short else name
+    return text.replace(",", ", ")
 
 
 def paragraph(text: str) -> str:
-    """A paragraph indented by two, of lines of 80 columns at most."""
+    """A paragraph of at most 80 columns, indented by two."""
     return textwrap.fill(
         text, 80, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
     )
@@ -34,15 +34,15 @@ def duration(seconds: float) -> str:
     """A time in at most two units: 0.4 s, 14 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for unit, length, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
-        if whole >= length:
-            return f"{whole // length} {unit} {whole % length // part} {below}"
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+    total = round(seconds)
+    for unit, length, smaller, fraction in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
+        if total >= length:
+            return f"{total // length} {unit} {total % length // fraction} {smaller}"
+    return f"{total // 60} min {total % 60} s" if total >= 60 else f"{total} s"
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of a noun: 1 task, 2 tasks."""
+    """A count with its noun: 1 task, 2 tasks."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

@@ -108,7 +108,7 @@ def test_axes_that_start_with_a_minus_need_no_equals_sign(run):
 def test_optimum_in_words_and_as_json(run):
     code, out, err = run("optimum", ILLUSTRATION, "--figure", "f.pdf", "--out", "o.json")
     assert (code, err) == (0, "")
-    assert "least cross-entropy  0.640679502076 nats" in out
+    assert "lowest cross-entropy 0.640679502076 nats" in out
     assert "a = 0.954532663469, b = 0.41801301739" in out
     assert "highest accuracy     0.68 (68 correct)" in out
     assert "They do not share an optimum" in out

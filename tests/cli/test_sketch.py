@@ -151,7 +151,7 @@ def test_optimum_of_a_sketch_in_words_and_as_json(run, sketched):
     assert (code, err) == (0, "")
     assert widest(out) <= 80
     true = sweep.optimum(sample_of(0, 1, 2, 3))
-    assert f"least cross-entropy  {true.cross_entropy.value:.12g} nats" in out
+    assert f"lowest cross-entropy {true.cross_entropy.value:.12g} nats" in out
     assert "errors at most       " in out
     assert "highest accuracy     0." in out
     assert "nan" not in out
@@ -169,7 +169,7 @@ def test_optimum_of_a_sketch_in_words_and_as_json(run, sketched):
         ([-3, -1, 1, 3], [0, 0, 1, 1], "completely separated by a cut"),
         ([-3, -1, 1, 3], [1, 1, 1, 1], "Only one class is present"),
         ([0, 0, 0, 0, 1, 1, 1], [1, 0, 0, 0, 1, 1, 0], "They share an optimum"),
-        ([-3, -1, 1, 3], [0, 1, 0, 1], "do not share an optimum: at the least cross-entropy"),
+        ([-3, -1, 1, 3], [0, 1, 0, 1], "do not share an optimum: at the lowest cross-entropy"),
         ([-3, -1, 1, 3], [1, 0, 0, 1], "They may or may not share an optimum"),
     ],
 )

@@ -1,8 +1,7 @@
-"""The engine of several processes or machines: work on Dask workers.
+"""The engine that runs work on Dask workers: in several processes or on several machines.
 
-Workers of this machine are processes of one thread each, pinned to their share of the cores, so
-that what computes in them keeps to it. A worker that dies costs the time of what it held: its
-items are worked on again by others, and a process of this machine is started again.
+Local workers are processes with one thread each, pinned to their share of the cores. A worker that
+dies costs only time: other workers repeat its items, and a local worker restarts.
 """
 
 from __future__ import annotations
@@ -20,35 +19,30 @@ from sweep.base.executors import Item, Result, apply
 from sweep.base.progress import ignore
 from sweep.base.provenance import versions
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an optional dependency
     from distributed import Client
 
 Future: TypeAlias = Any
-"""Of `distributed`, whose annotations are those of its asynchronous form."""
+"""A future of `distributed`, whose own annotations describe the asynchronous form."""
 
-AHEAD = 2
-"""Items given to each thread at once: one is worked on, the others are there when it is done."""
-
-GROUP = 8
-"""Items whose results are merged by workers before they are brought here.
-
-What is here is not lost with a worker, which therefore takes with it at most some such groups.
-"""
+AHEAD = 2  # items submitted per thread: one runs while the next one waits at the worker
+GROUP = 8  # results merged on the workers before the sum comes here, where it is safe from deaths
 
 GONE = "the Dask scheduler went away before the work was done; start it and the work again"
 
 
 class Dask:
-    """Work on Dask workers: of this machine, or of a scheduler that is running.
+    """Runs work on Dask workers: of this machine, or of a running scheduler.
 
     Args:
-        workers: processes of this machine, for as long as the `with` block.
-        scheduler: the address of a scheduler, such as "tcp://10.0.0.1:8786", instead.
+        workers: number of worker processes to start here for the `with` block.
+        scheduler: address of a running scheduler instead, such as "tcp://10.0.0.1:8786".
 
     Raises:
-        InputError: by `with`, if `distributed` is not installed, no scheduler answers at the
-            address, it has no workers, or no workers can be started here; by work, if the
-            scheduler goes away or an item has killed every worker that tried it.
+        InputError: when the `with` block starts, if `distributed` is not installed, no scheduler
+            answers at the address, the scheduler has no workers, or no workers can be started
+            here; during work, if the scheduler goes away or an item has killed every worker that
+            tried it.
     """
 
     def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
@@ -61,18 +55,18 @@ class Dask:
         self._client: Client | None = None
 
     def __enter__(self) -> Dask:
-        """Starts the workers, or finds the scheduler."""
+        """Starts the workers, or connects to the scheduler."""
         self._client = self._stack.enter_context(workers.client(self._workers, self._scheduler))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Stops the workers that were started, whatever they do."""
+        """Kills the workers that the block started."""
         self._client = None
         self._stack.close()
 
     @property
     def slots(self) -> int:
-        """Threads of the workers that are there now, or will be."""
+        """Number of worker threads now, or of workers that the `with` block will start."""
         if self._client is None:
             return self._workers or 1
         try:
@@ -84,7 +78,7 @@ class Dask:
     @property
     def _connected(self) -> Client:
         if self._client is None:
-            raise TypeError("workers are there in a `with` block only")
+            raise TypeError("Dask runs work only inside its `with` block")
         return self._client
 
     def run(
@@ -111,13 +105,13 @@ class Dask:
         merge: Callable[[Result, Result], Result],
         done: Callable[[int], None] = ignore,
     ) -> Result:
-        """Applies the function, and merges by twos where results are; see `Engine.reduce`."""
+        """Applies the function and merges results in pairs on the workers; see `Engine.reduce`."""
         if not items:
             raise ValueError("there are no items to reduce")
         work = _Work(function, versions())
-        merged: list[Result] = []
+        merged: list[Result] = []  # empty, or the sum of the groups that have come here
         with _Submitted(self._connected) as submitted:
-            waiting, alone = enumerate(items), None
+            waiting, unpaired = enumerate(items), None
 
             def submit(count: int) -> None:
                 for index, item in islice(waiting, count):
@@ -131,22 +125,22 @@ class Dask:
                     done(index)
                 if count >= GROUP:
                     merged = [reduce(merge, [*merged, _result(future)])]
-                elif alone is None:
-                    alone = count, future
+                elif unpaired is None:
+                    unpaired = count, future
                 else:
-                    both = alone[0] + count
-                    submitted.add((index, both), merge, alone[1], future, priority=1)
-                    alone = None
-            if alone is not None:
-                merged = [reduce(merge, [*merged, _result(alone[1])])]
+                    tag = index, unpaired[0] + count
+                    submitted.add(tag, merge, unpaired[1], future, priority=1)
+                    unpaired = None
+            if unpaired is not None:
+                merged = [reduce(merge, [*merged, _result(unpaired[1])])]
         return merged[0]
 
 
 class _Submitted:
-    """What workers were given and have not been heard of, each with a tag."""
+    """Unfinished futures, each with a tag; iterating yields them as they finish."""
 
     def __init__(self, client: Client) -> None:
-        from distributed import as_completed
+        from distributed import as_completed  # an optional dependency
 
         self._client = client
         self._completed = as_completed(loop=client.loop)
@@ -156,9 +150,9 @@ class _Submitted:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Drops what is not finished."""
+        """Cancels what is not finished."""
         if self._tags:
-            with suppress(Exception):  # who is not there has dropped it
+            with suppress(Exception):  # a scheduler that went away has nothing to cancel
                 self._client.cancel(list(self._tags), force=True)
 
     def add(
@@ -175,31 +169,31 @@ class _Submitted:
 
 @dataclass(frozen=True)
 class _Work(Generic[Item, Result]):
-    """A function as workers apply it: only where it computes what it computes here."""
+    """A function as workers apply it: only with the versions that this process has."""
 
     function: Callable[[Item], Result]
     versions: Mapping[str, str]
 
     def __call__(self, item: Item) -> Result:
-        for name, found in versions().items():
-            if found != self.versions[name]:
+        for name, there in versions().items():
+            if there != self.versions[name]:
                 raise InputError(
-                    f"a Dask worker has {_differing(name, found, self.versions[name])}, so that "
+                    f"a Dask worker has {_difference(name, there, self.versions[name])}, so that "
                     "results could differ; install the same versions"
                 )
         return apply(self.function, item)
 
 
-def _differing(name: str, there: str, here: str) -> str:
-    """What of `sweep.base.provenance` a worker has, and what this process, in words."""
+def _difference(name: str, there: str, here: str) -> str:
+    """How an entry of `provenance.versions` differs between a worker and this process."""
     if name == "sources":
         return "other code of sweep than this process"
     return f"{name} {there} and this process {here}"
 
 
 def _require_done(future: Future) -> None:
-    """Raises what a worker raised, or says why there is no result."""
-    from distributed import KilledWorker
+    """Raises what a worker raised, or an InputError that says why there is no result."""
+    from distributed import KilledWorker  # an optional dependency
 
     if future.status == "finished":
         return
@@ -209,13 +203,13 @@ def _require_done(future: Future) -> None:
     if isinstance(error, KilledWorker):
         raise InputError(
             "one item of the work has killed every Dask worker that tried it, maybe for want of "
-            "memory; give fewer workers, or less to each"
+            "memory; use fewer workers, or give less work to each"
         )
     raise error
 
 
 def _result(future: Future) -> Any:
-    """What a worker made, brought here."""
+    """Fetches the result of a worker."""
     _require_done(future)
     try:
         return future.result(timeout=None)

@@ -116,10 +116,10 @@ def test_sketches_the_same_as_this_process(dask, tmp_path):
     paths = shard_files(tmp_path, [50, 0, 400, 3, 120])
     shards, terms = Shards.of(paths), sketch_terms()
     read = []
-    found = parallel.sketched(dask, shards, terms, read.append)
+    found = parallel.sketch_files(dask, shards, terms, read.append)
     assert sum(read) == len(paths)
-    assert found.equals(builder.sketched(shards, terms))
-    assert found.equals(parallel.sketched(Serial(), shards, terms))
+    assert found.equals(builder.sketch_files(shards, terms))
+    assert found.equals(parallel.sketch_files(Serial(), shards, terms))
     assert found.n == 573
 
 
@@ -129,7 +129,7 @@ def test_a_row_that_is_refused_by_a_worker_is_named(dask, tmp_path):
     x[17] = np.nan
     np.save(paths[1], np.stack([x, y], axis=1))
     with pytest.raises(InputError, match=r"shard1.npy: .*row 18"):
-        parallel.sketched(dask, Shards.of(paths), sketch_terms())
+        parallel.sketch_files(dask, Shards.of(paths), sketch_terms())
 
 
 @pytest.mark.parametrize("items", [1, 2, 5, 100])
@@ -324,7 +324,7 @@ def test_other_versions_of_a_worker_are_refused(dask, monkeypatch, name, says):
 
 def test_distributed_is_asked_for_where_it_is_not(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"pip install 'sweep\[cluster\]'"):
+    with pytest.raises(InputError, match=r"pip install distributed"):
         Dask(workers=1).__enter__()
 
 

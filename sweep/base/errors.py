@@ -1,8 +1,8 @@
-"""What cannot be done, said to whoever asked for it."""
+"""Errors that a user of the package can correct."""
 
 
 class InputError(ValueError):
-    """What was asked for cannot be done; the message is one sentence for the user."""
+    """The input cannot be used; the message is one sentence that says what to change."""
 
 
 class AxisError(InputError):

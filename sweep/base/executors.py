@@ -1,9 +1,9 @@
-"""Engines: who does work of many independent items; here, this process, one after another.
+"""Engines run work that consists of many independent items; `Serial` runs it in this process.
 
-Whoever has such work (tasks of a sweep, shards of a sketch) gives an `Engine` a function and the
-items, and does not know where it runs. Results are those of `Serial`, whichever engine it is, to
-the last bit: so every item is worked on with one thread of BLAS, whose sums depend on how many
-there are. `sweep.cluster` has the engine of several processes and machines.
+Callers (tasks of a sweep, shards of a sketch) give an `Engine` a function and the items, and need
+not know where the work runs. Every engine returns the results of `Serial` to the last bit: each
+item runs with one BLAS thread, because BLAS sums depend on the number of threads. `sweep.cluster`
+provides the engine for several processes and machines.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Result = TypeVar("Result")
 
 @runtime_checkable
 class Engine(Protocol):
-    """Does work in a `with` block; what it needs is there from its begin to its end.
+    """Runs work inside a `with` block, which starts and stops whatever the engine needs.
 
-    Functions and items are pickled where processes do the work: functions of modules, or
-    `functools.partial` of them, and small items. What a function raises is raised to the caller.
+    Engines with several processes pickle functions and items: use functions of modules, or
+    `functools.partial` of them, and small items. The caller receives what a function raises.
     """
 
     @property
     def slots(self) -> int:
-        """Items that are worked on at once."""
+        """Number of items that run at the same time."""
         ...
 
     def __enter__(self) -> Engine: ...
@@ -41,11 +41,11 @@ class Engine(Protocol):
     ) -> Iterator[tuple[int, Result]]:
         """Applies the function to every item.
 
-        An item is worked on again if its worker dies, so a function that writes must write the
-        same again. Closing the iterator drops what is not finished.
+        An item runs again if its worker dies, so a function that writes must be able to write the
+        same output again. Closing the iterator drops unfinished items.
 
         Yields:
-            The number of an item from 0 and its result, in the order in which they finish.
+            The index of an item and its result, in the order in which the items finish.
         """
         ...
 
@@ -56,14 +56,14 @@ class Engine(Protocol):
         merge: Callable[[Result, Result], Result],
         done: Callable[[int], None] = ignore,
     ) -> Result:
-        """Applies the function to every item, and merges the results two by two.
+        """Applies the function to every item and merges the results in pairs.
 
         Args:
             function: of one item.
             items: at least one.
-            merge: must not depend on the order or the grouping of what it merges, and must leave
-                both as they are.
-            done: is told the number of every item that is done, from 0.
+            merge: of two results; must not depend on order or grouping, and must not change its
+                arguments.
+            done: receives the index of each item that has finished.
 
         Raises:
             ValueError: there are no items.
@@ -72,21 +72,21 @@ class Engine(Protocol):
 
 
 class Serial:
-    """This process, one item after another."""
+    """Runs one item after another in this process."""
 
     slots = 1
 
     def __enter__(self) -> Serial:
-        """Needs nothing."""
+        """Starts nothing."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Leaves nothing."""
+        """Stops nothing."""
 
     def run(
         self, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Iterator[tuple[int, Result]]:
-        """Applies the function to every item once its result is asked for, in their order."""
+        """Applies the function to each item, in order, when the caller asks for its result."""
         for index, item in enumerate(items):
             yield index, apply(function, item)
 
@@ -97,7 +97,7 @@ class Serial:
         merge: Callable[[Result, Result], Result],
         done: Callable[[int], None] = ignore,
     ) -> Result:
-        """Merges each result into those before it, so that two are there at once."""
+        """Merges each result into the previous ones, so that memory holds two at most."""
         if not items:
             raise ValueError("there are no items to reduce")
         merged = apply(function, items[0])
@@ -109,6 +109,6 @@ class Serial:
 
 
 def apply(function: Callable[[Item], Result], item: Item) -> Result:
-    """The function of an item, as every engine computes it."""
+    """Applies the function to an item with one BLAS thread, as every engine does."""
     with threadpool_limits(1, user_api="blas"):
         return function(item)

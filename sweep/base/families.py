@@ -1,9 +1,8 @@
-"""Families: metrics, or laws, that differ by parameters, and the texts that ask for them.
+"""Families of metrics or laws with parameters, and the texts that name their members.
 
-One `Family` of metrics is "focal", of which "focal(gamma=3)" is a member; one of laws is
-"uniform_logit". Both are asked for by the same texts, understood by `parse_call`, and both refuse
-parameters that they do not have in the same words. What a family is made of, its formula, stands
-with the metrics in `losses` and with the laws in `populations`.
+"focal" is a `Family` of metrics and "focal(gamma=3)" one of its members; "uniform_logit" is a
+family of laws. `parse_call` reads the texts of both, and both reject wrong parameters with the same
+messages. The formulas of the members are in `sweep.metrics` and `sweep.populations`.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sweep.base.errors import InputError
 
 Member = TypeVar("Member")
-"""What a family makes: a metric, or a law."""
+"""What a family makes: a metric or a law."""
 
 
 class Parameter(NamedTuple):
-    """A number that the members of a family depend on, in [low, high]."""
+    """A number in [low, high] that distinguishes the members of a family."""
 
     name: str
     default: float
@@ -30,12 +29,12 @@ class Parameter(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A name, and the parameters that a text gives in parentheses after it, as texts.
+    """A name and the parameters, as texts, that follow it in parentheses.
 
     Attributes:
         name: the name.
-        values: parameters without a name, in their order.
-        named: those with one.
+        values: positional parameters, in order.
+        named: parameters with a name.
     """
 
     name: str
@@ -45,12 +44,12 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Family(Generic[Member]):
-    """Members that differ by parameters; called with them it gives the member.
+    """Members that differ by parameters; calling the family with parameters returns a member.
 
-    The same parameters give the same member, the same object: kernels are compiled once for each.
+    Equal parameters return the same object, so that JAX compiles one kernel per member.
 
     Attributes:
-        name: what the name of each begins with.
+        name: first word of every member's name.
         parameters: in the order of a call.
         formula: (name, *parameters) -> member.
     """
@@ -60,21 +59,21 @@ class Family(Generic[Member]):
     formula: Callable[..., Member]
 
     def __call__(self, *values: float | str, **named: float | str) -> Member:
-        """The member of these parameters; those not given have their defaults.
+        """The member with these parameters; missing parameters take their defaults.
 
         Raises:
-            InputError: a parameter is unknown, given twice, no number or out of its range, or they
-                do not go together.
+            InputError: a parameter is unknown, repeated, not a number or out of its range, or the
+                parameters are not compatible with each other.
         """
-        given = self._paired(values, named)
+        by_name = self._by_name(values, named)
         numbers = tuple(
-            _checked(self.signature, p, given.get(p.name, p.default)) for p in self.parameters
+            _checked(self.signature, p, by_name.get(p.name, p.default)) for p in self.parameters
         )
-        return _made(self, numbers)
+        return _member(self, numbers)
 
     @property
     def signature(self) -> str:
-        """As one would ask for it, with the defaults."""
+        """Text that names the member with the default parameters."""
         return self.named(tuple(p.default for p in self.parameters))
 
     def named(self, numbers: tuple[float, ...]) -> str:
@@ -82,7 +81,7 @@ class Family(Generic[Member]):
         pairs = zip(self.parameters, numbers, strict=True)
         return f"{self.name}({','.join(f'{p.name}={short(v)}' for p, v in pairs)})"
 
-    def _paired(
+    def _by_name(
         self, values: tuple[float | str, ...], named: dict[str, float | str]
     ) -> dict[str, float | str]:
         names = [p.name for p in self.parameters]
@@ -91,27 +90,27 @@ class Family(Generic[Member]):
                 f"{self.name} has {len(values)} parameters; it takes {len(names)}, as in "
                 f"{self.signature}"
             )
-        given = dict(zip(names, values, strict=False))
+        by_name = dict(zip(names, values, strict=False))
         for name, value in named.items():
             if name not in names:
                 raise InputError(f"{self.name} has no parameter {name!r}; ask for {self.signature}")
-            if name in given:
+            if name in by_name:
                 raise InputError(
                     f"{self.name} has {name} twice; give it once, as in {self.signature}"
                 )
-            given[name] = value
-        return given
+            by_name[name] = value
+        return by_name
 
 
 @cache
-def _made(family: Family[Any], numbers: tuple[float, ...]) -> Any:
+def _member(family: Family[Any], numbers: tuple[float, ...]) -> Any:
     return family.formula(family.named(numbers), *numbers)
 
 
 def _checked(signature: str, parameter: Parameter, value: float | str) -> float:
     name, low, high = parameter.name, parameter.low, parameter.high
     try:
-        number = float(value) + 0.0  # no -0.0
+        number = float(value) + 0.0  # turns -0.0 into 0.0
     except (ValueError, OverflowError):
         raise InputError(f"{name}={value} is not a number; ask for {signature}") from None
     if not low <= number <= high:
@@ -122,11 +121,11 @@ def _checked(signature: str, parameter: Parameter, value: float | str) -> float:
 
 
 def short(number: float) -> str:
-    """The shortest text that float() reads back, without a needless .0."""
+    """The shortest text from which float() recovers the number, without a trailing .0."""
     return repr(float(number)).removesuffix(".0")
 
 
-def _a(noun: str) -> str:
+def _with_article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
@@ -134,29 +133,30 @@ def parse_call(text: str, kind: str, example: str) -> Call:
     """Name, positional and named parameters of a text such as "focal(gamma=3)".
 
     Args:
-        text: what was asked for.
-        kind: what it is the name of, for the sentence that refuses it.
-        example: a text that would be right.
+        text: text from the user.
+        kind: what the text names, such as "metric", for the error message.
+        example: a correct text, for the error message.
 
     Raises:
-        InputError: the parentheses do not match, or the parameters are in no order.
+        InputError: the parentheses do not match, a positional parameter follows a named one, or a
+            name appears twice.
     """
-    whole = re.fullmatch(r"\s*([^()]*?)\s*(?:\(([^()]*)\))?\s*", text)
-    if whole is None:
+    match = re.fullmatch(r"\s*([^()]*?)\s*(?:\(([^()]*)\))?\s*", text)
+    if match is None:
         raise InputError(
-            f"{text!r} is no name of {_a(kind)} with its parameters in one pair of parentheses, "
-            f"such as {example}"
+            f"{text!r} does not name {_with_article(kind)}; write its parameters in one pair of "
+            f"parentheses, such as {example}"
         )
-    name, inside = whole.groups()
-    positional, named = [], {}
+    name, inside = match.groups()
+    values, named = [], {}
     for item in inside.split(",") if inside and inside.strip() else ():
         key, equals, value = (piece.strip() for piece in item.partition("="))
         if not equals:
             if named:
                 raise InputError(f"{text!r} has {key!r} without a name after one with a name")
-            positional.append(key)
+            values.append(key)
         elif key in named:
             raise InputError(f"{text!r} has {key} twice; give it once")
         else:
             named[key] = value
-    return Call(name, tuple(positional), named)
+    return Call(name, tuple(values), named)

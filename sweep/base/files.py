@@ -1,4 +1,8 @@
-"""Files that a run writes: each appears whole, or grows by whole lines; and why it could not."""
+"""Safe writing of files: each appears complete or not at all, or grows by complete lines.
+
+`replace` and `Lines` write the files of a run. `staged` writes an output of the user's choice: an
+error, a full disk or Ctrl-C leaves what was there before.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,17 @@ from pathlib import Path
 
 from sweep.base.errors import InputError
 
-PARTIAL = ".partial"
-"""Suffix of a file that is not whole yet; one that is left over is of a process that was killed."""
+PARTIAL = ".partial"  # suffix of an incomplete file; a killed process may leave one behind
 
 
 def replace(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Writes a file beside its place and moves it there, so that there is never half of it.
+    """Writes a file beside its destination and moves it there.
 
     Args:
-        path: its place.
-        content: the whole of it.
-        durable: whether to wait until it is on the disk. What has a checksum need not be: after a
-            power failure it is seen not to be what was written.
+        path: destination.
+        content: content of the file.
+        durable: whether to wait until the content is on the disk. A file with a checksum need not
+            wait: its checksum reveals a loss after a power failure.
     """
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
@@ -40,17 +43,17 @@ def replace(path: Path, content: bytes, *, durable: bool = False) -> None:
 
 
 class Lines:
-    """A text file that grows by whole lines.
+    """A text file that grows by complete lines.
 
-    A line that a killed process left without its end is cut off when the file is opened.
+    Opening the file removes an incomplete last line, which a killed process may have left.
     """
 
     def __init__(self, path: Path) -> None:
-        _mend(path)
+        _remove_incomplete_line(path)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
 
     def append(self, line: str) -> None:
-        """Adds one line by one write; a disk that takes only part of it gives that back."""
+        """Adds a line by one write; removes it again if the disk has no room for all of it."""
         content = f"{line}\n".encode()
         before = os.fstat(self._file).st_size
         written = os.write(self._file, content)
@@ -59,22 +62,22 @@ class Lines:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
-        """Ends it."""
+        """Closes the file."""
         os.close(self._file)
 
 
-def _mend(path: Path, at_once: int = 2**16) -> None:
-    """Cuts off what comes after the last end of a line."""
+def _remove_incomplete_line(path: Path, block_bytes: int = 2**16) -> None:
+    """Truncates a file after its last line break, which it searches block by block."""
     if not path.exists():
         return
     with path.open("r+b") as file:
         end = size = file.seek(0, os.SEEK_END)
         while end > 0:
-            start = max(0, end - at_once)
+            start = max(0, end - block_bytes)
             file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
                 break
             end = start
         if end < size:
@@ -82,36 +85,35 @@ def _mend(path: Path, at_once: int = 2**16) -> None:
 
 
 @contextmanager
-def write_errors(path: Path, then: str = "") -> Iterator[None]:
-    """Has what the system refuses in the block become one sentence.
+def write_errors(path: Path, remedy: str = "") -> Iterator[None]:
+    """Turns an OSError of the block into an `InputError` that names the path.
 
     Args:
-        path: what is written there.
-        then: what to do about it, after a semicolon.
+        path: what the block writes.
+        remedy: what to do about the error.
 
     Raises:
-        InputError: in place of an OSError.
+        InputError: the block raised an OSError.
     """
     try:
         yield
-    except BrokenPipeError:  # whoever was told of events has seen enough
+    except BrokenPipeError:  # the reader of the events has closed its end
         raise
     except OSError as error:
-        raise refusal(error, path, then) from None
+        raise _write_error(error, path, remedy) from None
 
 
-def refusal(error: OSError, path: Path, then: str = "") -> InputError:
-    """The sentence for what the system refused."""
-    remedy = f"; {then}" if then else ""
-    return InputError(f"{path}: cannot be written ({error.strerror or error}){remedy}")
+def _write_error(error: OSError, path: Path, remedy: str = "") -> InputError:
+    advice = f"; {remedy}" if remedy else ""
+    return InputError(f"{path}: cannot be written ({error.strerror or error}){advice}")
 
 
 def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Refuses a destination that could not be written, before anything is computed for it.
+    """Rejects a destination that cannot be written, before the caller computes anything for it.
 
     Raises:
-        InputError: something is there and `force` is not given, or it is a directory other than a
-            Zarr store; or its own directory does not exist, is not one, or is not writable.
+        InputError: the path exists and `force` is false, or it is a directory other than a Zarr
+            store; or its parent does not exist, is not a directory, or is read-only.
     """
     path = _target(path)
     if path.exists() and not force:
@@ -131,10 +133,14 @@ def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
 
 @contextmanager
 def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
-    """A path of the same suffix to write to, moved to `path` once the block has succeeded.
+    """Yields a hidden path of the same suffix, and moves it to `path` when the block succeeds.
+
+    Args:
+        path: destination.
+        force: whether to overwrite what is there.
 
     Raises:
-        InputError: the destination is not free, or writing failed; nothing is left behind.
+        InputError: the destination is not free, or writing failed; no partial file remains.
     """
     path = _target(path)
     require_free(path, force=force)
@@ -142,12 +148,12 @@ def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
     former = path.with_name(f".{path.stem}.{os.getpid()}.former{path.suffix}")
     try:
         yield partial
-        # Nothing replaces a directory, nor a directory anything, in one step.
+        # os.replace cannot put anything in the place of a directory, so that moves aside first.
         if path.is_dir() or (partial.is_dir() and path.exists()):
             os.replace(path, former)
         os.replace(partial, path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        raise _write_error(error, path) from None
     finally:
         if former.exists() and not path.exists():
             os.replace(former, path)
@@ -156,7 +162,7 @@ def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
 
 
 def _target(path: str | os.PathLike[str]) -> Path:
-    """The path, or what it links to: a link is written through."""
+    """The path, or the file that a link points to: writing keeps the link."""
     path = Path(path)
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 

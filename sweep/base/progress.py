@@ -1,4 +1,4 @@
-"""Progress bars for what takes long, on terminals only unless asked for."""
+"""Progress bars for long work, shown on terminals unless the caller decides otherwise."""
 
 from __future__ import annotations
 
@@ -7,35 +7,34 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-DELAY = 2.0
-"""Seconds before a bar appears: what is done by then shows nothing."""
+DELAY = 2.0  # seconds before a bar appears; shorter work shows none
 
 Step = Callable[[int], None]
-"""Told how many units of work were done since it was last told."""
+"""Receives the units of work done since its last call."""
 
 
 def ignore(_: int) -> None:
-    """A step that nobody watches."""
+    """A step that does nothing."""
 
 
 @contextmanager
 def bar(
     what: str, total: int | None, unit: str, show: bool | None, *, done: int = 0, scale: bool = True
 ) -> Iterator[Step]:
-    """A bar on stderr while the block runs.
+    """Shows a bar on stderr while the block runs.
 
     Args:
-        what: is being done.
-        total: units of work; None if nobody knows.
-        unit: what they are called.
-        show: None shows it if stderr is a terminal, True anywhere, False never.
-        done: units that were done before, which say nothing of the rate.
-        scale: whether to shorten large numbers: 12.3M.
+        what: name of the work.
+        total: units of work; None if unknown.
+        unit: name of a unit.
+        show: None shows the bar if stderr is a terminal, True always, False never.
+        done: units done before; the rate does not count them.
+        scale: whether to shorten large numbers, as in 12.3M.
 
     Yields:
-        The step that moves it.
+        The step that moves the bar.
     """
-    if show is False:  # tqdm would make a lock for it, which workers that are killed leave behind
+    if show is False:  # tqdm would create a lock that killed workers leave behind
         yield ignore
         return
     with tqdm(

@@ -1,6 +1,6 @@
-"""What computes: the versions and the device on which every bit of a result may depend.
+"""Versions and device that determine every bit of a result.
 
-A run goes on only where they are the same, for otherwise its store would hold results of both.
+A run resumes only where they are unchanged: otherwise its store would mix results of both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sweep import __version__
 from sweep.base.errors import InputError
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs", "optax")
-"""Distributions that compute results or write them."""
+"""Distributions that compute or write results."""
 
 SHOWING = (
     "__init__", "asymptotics", "base/executors", "base/progress", "base/provenance", "base/timing",
@@ -24,14 +24,14 @@ SHOWING = (
     "runs/directory", "runs/events", "runs/execute", "runs/heartbeat", "runs/journal",
     "runs/preview", "runs/recovery", "runs/status", "training/experiments", "training/paths",
 )  # fmt: skip
-"""Modules and packages of this one that no result of a run depends on."""
+"""Modules and packages of `sweep` on which no result of a run depends."""
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Of every distribution, and as `sources` a digest of the code of this one."""
-    others = {name: version(name) for name in PACKAGES}
-    return {"sweep": __version__} | others | {"sources": _sources()}
+    """The version of each distribution, and a digest of the code of `sweep` as "sources"."""
+    dependencies = {name: version(name) for name in PACKAGES}
+    return {"sweep": __version__} | dependencies | {"sources": _sources()}
 
 
 def computed_by() -> dict[str, str]:
@@ -40,10 +40,14 @@ def computed_by() -> dict[str, str]:
 
 
 def require_same(before: Mapping[str, str], path: Path) -> None:
-    """Refuses to go on with other versions than a run was begun with.
+    """Rejects versions that differ from those with which a run began.
+
+    Args:
+        before: `versions()` at the beginning of the run.
+        path: directory of the run, for the error message.
 
     Raises:
-        InputError: says which differ, from what to what.
+        InputError: lists the versions that differ.
     """
     here = versions()
     different = [name for name in here if here[name] != before.get(name)]
@@ -53,36 +57,41 @@ def require_same(before: Mapping[str, str], path: Path) -> None:
     if packages:
         then = ", ".join(f"{name} {before.get(name, 'unknown')}" for name in packages)
         now = ", ".join(f"{name} {here[name]}" for name in packages)
-        what = f"was begun with {then}, and here is {now}"
+        change = f"was begun with {then}, and here is {now}"
     else:
-        what = f"was begun with other code of sweep {here['sweep']} than is here"
+        change = f"was begun with other code of sweep {here['sweep']} than is here"
     raise InputError(
-        f"{path}: {what}; results of both must not be mixed, so go on with what it was begun with, "
-        "or begin another run"
+        f"{path}: {change}; results of both must not be mixed, so restore those versions, or "
+        "begin another run"
     )
 
 
 def require_device(before: str, here: str, path: Path) -> None:
-    """Refuses to go on with another device.
+    """Rejects a device that differs from the one on which a run began.
+
+    Args:
+        before: `devices.describe()` at the beginning of the run.
+        here: `devices.describe()` now.
+        path: directory of the run, for the error message.
 
     Raises:
-        InputError: says which.
+        InputError: names both devices.
     """
     if before != here:
         raise InputError(
             f"{path}: was begun on {before}, and here is {here}; results of both must not be "
-            "mixed, so go on with the device it was begun on, or begin another run"
+            "mixed, so resume on the device it was begun on, or begin another run"
         )
 
 
 def _sources() -> str:
-    """128-bit XXH3 digest, in hex, of every file of this package that results depend on."""
+    """128-bit XXH3 digest, in hex, of all files of `sweep` on which results depend."""
     root = Path(__file__).parent.parent
     state = xxhash.xxh3_128()
     for path in sorted(root.rglob("*.py")):
-        place = path.relative_to(root).with_suffix("").as_posix()
-        if any(place == shown or place.startswith(f"{shown}/") for shown in SHOWING):
+        module = path.relative_to(root).with_suffix("").as_posix()
+        if any(module == shown or module.startswith(f"{shown}/") for shown in SHOWING):
             continue
-        state.update(f"{place}\0".encode())
+        state.update(f"{module}\0".encode())
         state.update(path.read_bytes())
     return state.hexdigest()

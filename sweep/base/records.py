@@ -1,4 +1,4 @@
-"""Records as plain Python values: what `to_dict()` returns and `--json` prints."""
+"""Records as plain Python values, which `to_dict()` returns and `--json` prints."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """The value in terms of what JSON has.
+    """The value in types that JSON has.
 
-    Dataclasses become dicts of their fields, tuples lists, an enum its name and sentence; nan and
-    the infinities become None.
+    A dataclass becomes a dict of its fields, a tuple a list, and an enum its name and sentence;
+    nan and the infinities become None.
     """
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}

@@ -1,4 +1,3 @@
-"""The rounding unit of float64, in which every error bound of this package is counted."""
+"""The rounding unit of float64, in which this package counts every error bound."""
 
-UNIT = 2.0**-53
-"""Largest relative error of one rounding to nearest: half the spacing of floats above 1."""
+UNIT = 2.0**-53  # largest relative error of one rounding to nearest

@@ -1,7 +1,6 @@
-"""Results on disk: datasets as netCDF or Zarr, and outputs that appear whole or not at all.
+"""Datasets on disk: complete ones as netCDF or Zarr, and Zarr stores written chunk by chunk.
 
-Whatever is written goes to a hidden neighbour of its destination first and is moved into place
-when it is complete: an error, a full disk or Ctrl-C leaves what was there before.
+Every output is staged (`sweep.base.files`): it appears at its destination when it is complete.
 """
 
 from __future__ import annotations
@@ -21,15 +20,12 @@ from jaxtyping import Shaped
 from sweep.base.errors import InputError
 from sweep.base.files import staged
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for annotations only: both load slowly, and only writing needs them
     import xarray as xr
     import zarr
 
-FORMATS = (".nc", ".zarr")
-"""Suffixes of the formats that `save` writes."""
-
-LEVEL = 0
-"""Of Zstandard's compression: its default, and Zarr's."""
+FORMATS = (".nc", ".zarr")  # suffixes of the formats that `save` writes
+LEVEL = 0  # of Zstandard compression: the default of Zstandard and of Zarr
 
 
 def save(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -37,21 +33,21 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
 
     Args:
         dataset: what to write.
-        path: where; `.nc` is netCDF 4, `.zarr` a Zarr v3 directory.
-        force: overwrites what is there.
+        path: destination; `.nc` makes a netCDF 4 file, `.zarr` a Zarr v3 directory.
+        force: whether to overwrite what is there.
 
     Raises:
-        InputError: the suffix is neither, or the destination cannot be written.
+        InputError: the path has another suffix, or cannot be written.
     """
     require_format(path)
     with staged(path, force=force) as partial:
         if partial.suffix == ".nc":
             try:
                 dataset.to_netcdf(partial, engine="netcdf4")
-            except RuntimeError as error:  # so netCDF4 reports a full disk, among others
+            except RuntimeError as error:  # netCDF4 reports a full disk this way, among others
                 raise OSError(str(error)) from error
         else:
-            with _consolidating():
+            with _without_consolidation_warning():
                 dataset.to_zarr(partial, zarr_format=3, consolidated=True)
 
 
@@ -59,10 +55,10 @@ class StoredVariable(NamedTuple):
     """A variable of a Zarr store that is written chunk by chunk.
 
     Attributes:
-        dims: names of its dimensions.
-        dtype: of its values.
-        chunks: shape of its chunks.
-        attributes: of the variable.
+        dims: names of the dimensions.
+        dtype: dtype of the values.
+        chunks: shape of a chunk.
+        attributes: attributes of the variable.
     """
 
     dims: tuple[str, ...]
@@ -72,22 +68,22 @@ class StoredVariable(NamedTuple):
 
     @property
     def fill(self) -> float:
-        """What stands where nothing is."""
+        """The value of cells that no chunk has written."""
         return math.nan if self.dtype.kind == "f" else 0
 
     def encoded(self, values: Shaped[np.ndarray, "*k"]) -> bytes:
-        """The bytes of a chunk; at the end of an axis there may be less than one."""
-        from numcodecs.zstd import Zstd
+        """The bytes of a chunk; values at the end of an axis may fill only a part of it."""
+        from numcodecs.zstd import Zstd  # loads in 0.05 s, and only chunks need it
 
-        whole = np.full(self.chunks, self.fill, self.dtype.newbyteorder("<"))
-        whole[tuple(map(slice, values.shape))] = values
-        return bytes(Zstd(LEVEL).encode(whole))
+        chunk = np.full(self.chunks, self.fill, self.dtype.newbyteorder("<"))
+        chunk[tuple(map(slice, values.shape))] = values
+        return bytes(Zstd(LEVEL).encode(chunk))
 
 
 class Chunks:
-    """Variables on disk, written by a thread of its own while the next chunks are computed.
+    """Variables of a Zarr store, written by a background thread while the caller computes.
 
-    It is one thread, where zarr takes several: each would keep memory of its own.
+    One thread writes all chunks, where zarr uses several: each thread would hold its own memory.
     """
 
     def __init__(self, path: Path, group: zarr.Group, writer: Executor) -> None:
@@ -96,8 +92,8 @@ class Chunks:
         self._writing: Future[None] | None = None
 
     def add(self, name: str, shape: tuple[int, ...], variable: StoredVariable) -> None:
-        """Makes a variable, of which nothing is written yet."""
-        from zarr.codecs import ZstdCodec
+        """Creates a variable without chunks."""
+        from zarr.codecs import ZstdCodec  # zarr loads in a third of a second
 
         self._variables[name] = variable
         self._group.create_array(
@@ -111,15 +107,15 @@ class Chunks:
             attributes=variable.attributes,
         )
 
-    def write(self, place: tuple[int, ...], values: Mapping[str, Shaped[np.ndarray, "*k"]]) -> None:
-        """Begins to write a chunk of every variable, once those before are on disk.
+    def write(self, index: tuple[int, ...], values: Mapping[str, Shaped[np.ndarray, "*k"]]) -> None:
+        """Starts to write a chunk of every variable, after the previous chunk is on disk.
 
         Args:
-            place: numbers of the chunk along the dimensions.
-            values: by name.
+            index: index of the chunk along each dimension.
+            values: values by name of the variable.
         """
         self.wait()
-        self._writing = self._writer.submit(self._write, place, values)
+        self._writing = self._writer.submit(self._write, index, values)
 
     def wait(self) -> None:
         """Returns when everything is on disk."""
@@ -127,16 +123,16 @@ class Chunks:
             self._writing.result()
 
     def describe(self, attributes: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
-        """Adds attributes of the whole, and of variables by name."""
+        """Adds attributes of the store, and of variables by name."""
         self._group.attrs.update(attributes)
-        for name, found in variables.items():
-            self._group[name].attrs.update(found)
+        for name, added in variables.items():
+            self._group[name].attrs.update(added)
 
     def _write(
-        self, place: tuple[int, ...], values: Mapping[str, Shaped[np.ndarray, "*k"]]
+        self, index: tuple[int, ...], values: Mapping[str, Shaped[np.ndarray, "*k"]]
     ) -> None:
         for name, array in values.items():
-            path = self._path.joinpath(name, "c", *map(str, place))
+            path = self._path.joinpath(name, "c", *map(str, index))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self._variables[name].encoded(array))
 
@@ -149,21 +145,21 @@ def open_chunked(
     *,
     force: bool = False,
 ) -> Iterator[Chunks]:
-    """A Zarr v3 store like those of `save`, larger than memory; it is there when the block ends.
+    """Opens a Zarr v3 store that may be larger than memory; it appears when the block ends.
 
     Args:
-        path: where; its suffix is `.zarr`.
-        coordinates: of the dimensions, with their sizes.
-        variables: by name.
-        force: overwrites what is there.
+        path: destination with the suffix `.zarr`.
+        coordinates: coordinates of all dimensions, which give their sizes.
+        variables: variables by name.
+        force: whether to overwrite what is there.
 
     Raises:
-        InputError: it has another suffix, or the destination cannot be written.
+        InputError: the path has another suffix, or cannot be written.
     """
     require_zarr(path)
-    # The writer ends before what is staged is removed: nothing is written behind its back.
+    # The writer closes before `staged` cleans up, so that no thread writes to removed files.
     with staged(path, force=force) as partial, ThreadPoolExecutor(1) as writer:
-        import zarr
+        import zarr  # loads in a third of a second, and only this function opens stores
 
         coordinates.to_zarr(partial, zarr_format=3, consolidated=False)
         chunks = Chunks(partial, zarr.open_group(partial, mode="r+"), writer)
@@ -172,23 +168,22 @@ def open_chunked(
             chunks.add(name, shape, variable)
         yield chunks
         chunks.wait()
-        with _consolidating():
+        with _without_consolidation_warning():
             zarr.consolidate_metadata(partial)
 
 
 @contextmanager
-def _consolidating() -> Iterator[None]:
-    """Where metadata are consolidated.
+def _without_consolidation_warning() -> Iterator[None]:
+    """Silences zarr about consolidated metadata, which Zarr v3 does not specify.
 
-    That is not in the Zarr v3 specification, of which zarr warns, but without it xarray.open_zarr
-    warns the reader.
+    Without such metadata `xarray.open_zarr` would warn every reader instead.
     """
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         yield
 
 
 def require_format(path: str | os.PathLike[str]) -> None:
-    """Refuses a path that `save` has no format for.
+    """Rejects a path whose format `save` does not write.
 
     Raises:
         InputError: its suffix is not one of FORMATS.
@@ -198,7 +193,7 @@ def require_format(path: str | os.PathLike[str]) -> None:
 
 
 def require_zarr(path: str | os.PathLike[str]) -> None:
-    """Refuses a path that `open_chunked` has no format for.
+    """Rejects a path that `open_chunked` cannot write.
 
     Raises:
         InputError: its suffix is not `.zarr`.

@@ -1,4 +1,4 @@
-"""Where the seconds go: by stage, with compilation apart."""
+"""Seconds by stage of a computation, with JAX's compilation as a stage of its own."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-COMPILATION = "/jax/core/compile/"
-"""What JAX's own measurements of tracing, lowering and compiling are called."""
+import jax.monitoring
+
+COMPILATION = "/jax/core/compile/"  # prefix of JAX's events for tracing, lowering and compiling
 
 
 class Clock:
-    """Seconds spent in named stages. Stages may be entered again and do not overlap."""
+    """Seconds spent in named stages, which may repeat but must not overlap."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {"compile": 0.0}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Counts the seconds of the block for the stage, and what JAX compiles in it apart."""
-        before, start = _compiled(), time.perf_counter()
+        """Adds the seconds of the block to the stage, and those of compiling to "compile"."""
+        compiled, start = _compiled(), time.perf_counter()
         try:
             yield
         finally:
             spent = time.perf_counter() - start
-            compiling = min(_compiled() - before, spent)
+            compiling = min(_compiled() - compiled, spent)
             spent -= compiling
             self._seconds[name] = self._seconds.get(name, 0.0) + spent
             self._seconds["compile"] += compiling
@@ -38,7 +39,7 @@ class Clock:
 
 
 class _Compiling(threading.local):
-    """The seconds that JAX has spent compiling in a thread since it was first asked for them."""
+    """Seconds that JAX has compiled in a thread since the listener was registered."""
 
     seconds = 0.0
 
@@ -56,8 +57,7 @@ def _compiled() -> float:
 
 @cache
 def _listen() -> None:
-    """Has JAX report what it compiles, in the thread that compiles, from now on."""
-    import jax.monitoring
+    """Registers a listener for JAX's compile events, which JAX calls in the compiling thread."""
 
     def add(event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.startswith(COMPILATION):

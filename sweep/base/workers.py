@@ -1,4 +1,4 @@
-"""Dask workers of this machine, or of a scheduler that is running: started, found, kept quiet."""
+"""Starts Dask workers on this machine or connects to a running scheduler, and silences both."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sweep.base.errors import InputError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an optional dependency
     from distributed import Client, SpecCluster
     from tornado.ioloop import IOLoop
 
-PATIENCE = 10.0
-"""Seconds in which a scheduler must answer, and have a worker."""
+PATIENCE = 10.0  # seconds within which a scheduler must answer and have a worker
 
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado",
            "tornado.application", "asyncio", "bokeh")  # fmt: skip
-"""Which of a process's loggers speak of what workers and connections do."""
+"""Loggers that report on workers and connections."""
 
-SILENT = logging.CRITICAL + 1
+SILENT = logging.CRITICAL + 1  # a level above every message
 
 
 @contextmanager
 def client(count: int | None, address: str | None) -> Iterator[Client]:
-    """A client of a scheduler that has workers.
+    """Yields a client of a scheduler that has workers.
 
     Args:
-        count: processes of this machine, which end with the block whatever they do.
-        address: of a scheduler that is running, if there are none.
+        count: number of worker processes to start here; the end of the block kills them.
+        address: address of a running scheduler, if `count` is None.
 
     Raises:
-        InputError: `distributed` is not installed, no scheduler answers, it has no workers, or
-            none can be started here.
+        InputError: `distributed` is not installed, no scheduler answers, the scheduler has no
+            workers, or no workers can be started here.
     """
     _require_distributed()
     with ExitStack() as stack:
@@ -53,7 +52,7 @@ def client(count: int | None, address: str | None) -> Iterator[Client]:
 
 
 def settle(cores: Sequence[int]) -> None:
-    """Makes this process, a worker, keep to some cores, and say nothing of its connections."""
+    """Pins this process, a worker, to some cores, and silences its loggers."""
     for name in LOGGERS:
         logging.getLogger(name).setLevel(SILENT)
     if cores and hasattr(os, "sched_setaffinity"):
@@ -62,8 +61,8 @@ def settle(cores: Sequence[int]) -> None:
 
 @contextmanager
 def _local(workers: int, loop: IOLoop) -> Iterator[SpecCluster]:
-    """Workers of this machine, stopped with the block whatever they do."""
-    from distributed import Nanny, Scheduler, SpecCluster
+    """Starts workers on this machine and kills them when the block ends."""
+    from distributed import Nanny, Scheduler, SpecCluster  # an optional dependency
 
     here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False}
     options = {**here, "nthreads": 1, "memory_limit": 0, "silence_logs": SILENT}
@@ -90,15 +89,15 @@ def _started(start: Callable[[], SpecCluster], workers: int) -> SpecCluster:
         return start()
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"{workers} workers cannot be started here ({error}); a script that starts some does "
-            "so under `if __name__ == '__main__':`, for each of them reads it"
+            f"{workers} workers cannot be started here ({error}); a script must start them under "
+            "`if __name__ == '__main__':`, because every worker imports the script"
         ) from None
 
 
 def _stop(cluster: SpecCluster) -> None:
-    """Ends the workers in the middle of whatever they do: nothing is to be had of them."""
+    """Kills the workers at once: their unfinished results are not needed."""
     for nanny in cluster.workers.values():
-        nanny.close_gracefully()  # does not start again
+        nanny.close_gracefully()  # keeps the nanny from starting another worker
         with suppress(ProcessLookupError, TypeError):
             os.kill(nanny.pid, signal.SIGKILL)
     with suppress(TimeoutError):
@@ -106,29 +105,28 @@ def _stop(cluster: SpecCluster) -> None:
 
 
 def _preload(cores: Sequence[int]) -> str:
-    """What a worker does before anything else."""
+    """Code that a worker runs before anything else."""
     return f"import sweep.base.workers; sweep.base.workers.settle({list(cores)})"
 
 
 def shares(workers: int) -> list[list[int]]:
-    """The cores of this process in shares as equal as can be; none where they cannot be told."""
+    """Splits the cores of this process evenly; shares are empty if the system lists no cores."""
     if not hasattr(os, "sched_getaffinity"):
         return [[]] * workers
     cores = sorted(os.sched_getaffinity(0))
     ends = [len(cores) * k // workers for k in range(workers + 1)]
-    parts = pairwise(ends)
-    return [cores[low:high] or [cores[low % len(cores)]] for low, high in parts]
+    return [cores[low:high] or [cores[low % len(cores)]] for low, high in pairwise(ends)]
 
 
 @contextmanager
 def _connected(address: str, loop: IOLoop) -> Iterator[Client]:
-    """A client of a scheduler that answers and has workers."""
-    from distributed import Client
-    from distributed.utils import sync
+    """Yields a client of a scheduler that answers and has workers."""
+    from distributed import Client  # an optional dependency
+    from distributed.utils import sync  # an optional dependency
 
     try:
         sync(loop, _identity, address, callback_timeout=PATIENCE)
-        with warnings.catch_warnings(action="ignore"):  # versions are compared by the work
+        with warnings.catch_warnings(action="ignore"):  # `sweep.cluster` compares versions
             client = Client(address, timeout=PATIENCE, loop=loop, set_as_default=False)
     except ValueError as error:
         raise InputError(f"{address} is not the address of a Dask scheduler ({error})") from None
@@ -149,8 +147,8 @@ def _connected(address: str, loop: IOLoop) -> Iterator[Client]:
 
 
 async def _identity(address: str) -> None:
-    """Asks a scheduler who it is: what listens there may be anything, and never answer."""
-    from distributed.core import rpc
+    """Asks a scheduler for its identity; any other program that listens may never answer."""
+    from distributed.core import rpc  # an optional dependency
 
     async with rpc(address) as scheduler:
         await scheduler.identity()
@@ -158,14 +156,14 @@ async def _identity(address: str) -> None:
 
 @contextmanager
 def _loop() -> Iterator[IOLoop]:
-    """A thread for connections, from which workers are started that Ctrl-C does not reach.
+    """Starts the thread of the connections, which starts workers that ignore Ctrl-C.
 
-    It goes to every process of a terminal, and would have each of them say that it was interrupted.
+    A terminal sends Ctrl-C to all its processes, and each worker would report the interruption.
     """
-    from distributed.utils import LoopRunner
+    from distributed.utils import LoopRunner  # an optional dependency
 
     runner = LoopRunner()
-    resource_tracker.ensure_running()  # which would unblock the signal
+    resource_tracker.ensure_running()  # starting it later would unblock the signal
     try:
         with _without_interrupts():
             runner.start()
@@ -176,7 +174,7 @@ def _loop() -> Iterator[IOLoop]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Puts Ctrl-C off until the block is done, and keeps it from threads that are started in it."""
+    """Delays Ctrl-C to the end of the block, and hides it from threads that the block starts."""
     held: list[int] = []
     former = signal.getsignal(signal.SIGINT)
     here = threading.current_thread() is threading.main_thread()
@@ -197,7 +195,7 @@ def _without_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps connections and workers from speaking on stderr."""
+    """Silences the messages of connections and workers on stderr."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     try:
@@ -211,20 +209,20 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _configured() -> Iterator[None]:
-    """Dask as this work needs it."""
-    from dask import config
+    """Sets the Dask configuration that this work needs."""
+    from dask import config  # an optional dependency
 
     settings = {
-        # A worker that was killed is started again, however long that takes.
+        # Restart a killed worker, however long that takes.
         "distributed.deploy.lost-worker-timeout": "1 day",
-        # Without Dask's MALLOC_TRIM_THRESHOLD_, which makes every large temporary new pages.
+        # Omit Dask's MALLOC_TRIM_THRESHOLD_, which gives new pages to every large temporary.
         "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1},
-        # An item waits for whichever worker is free first, not for one that it was given to.
+        # Queue items at the scheduler: the first free worker takes the next one.
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.worker.profile.enabled": False,
         "distributed.comm.timeouts.connect": f"{PATIENCE} s",
     }
-    environment = dict(os.environ)  # to which Dask adds what workers shall have
+    environment = dict(os.environ)  # Dask adds variables for the workers
     try:
         with config.set(settings):
             yield
@@ -234,10 +232,10 @@ def _configured() -> Iterator[None]:
 
 
 def _require_distributed() -> None:
-    """Says what to install where Dask is not."""
+    """Raises InputError if Dask is not installed."""
     try:
-        import distributed  # noqa: F401
+        import distributed  # noqa: F401  an optional dependency
     except ImportError:
         raise InputError(
-            "workers need the package distributed; install it with: pip install 'sweep[cluster]'"
+            "workers need the package distributed; install it with: pip install distributed"
         ) from None

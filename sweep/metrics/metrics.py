@@ -1,8 +1,9 @@
 """Metrics: losses of the logit (smooth) and functions of the confusion counts (counting).
 
-A smooth metric is a weighted mean of l1(z) over class 1 and of l0(z) over class 0, z the logit; a
-counting metric is a function of the four masses of the confusion table. One entry in `METRICS` is
-all that a metric needs; one with parameters is a `Family`, asked for as "focal(gamma=3)".
+A smooth metric is a weighted mean of l1(z) over class 1 and of l0(z) over class 0, where z is the
+logit. A counting metric is a function of the four masses of the confusion table. A new metric needs
+one entry in `METRICS`; a metric with parameters is a `Family`, whose members have names such as
+"focal(gamma=3)".
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from sweep.base.families import Family, Parameter, parse_call, short
 from sweep.metrics.logistic import softplus, softplus_of_minus
 
 Loss = Callable[[Any], Any]
-"""A loss of the logit z, elementwise, written for arrays of NumPy or JAX, real or complex.
+"""An elementwise loss of the logit z, for arrays of NumPy or JAX, real or complex.
 
-It is 0 at one infinity, and analytic where |Im z| < pi. For real z it holds no `where`: a select
-keeps XLA from vectorising it on a CPU, at a sixth of the speed.
+It is 0 at one infinity, and analytic where |Im z| < pi. For real z it uses no `where`: a select
+keeps XLA from vectorising it on a CPU, which makes it six times slower.
 """
 
 
 class LossTerm(NamedTuple):
-    """A term of a smooth metric: on_class0 * integral of loss by mu_0, and so for class 1."""
+    """One loss of a smooth metric, and the weights of its integrals over class 0 and class 1."""
 
     loss: Loss
     on_class0: float
@@ -35,18 +36,18 @@ class LossTerm(NamedTuple):
 
 @dataclass(frozen=True)
 class Smooth:
-    """A weighted mean of per-sample losses of the logit z, plus a penalty of the slope.
+    """A weighted mean of per-sample losses of the logit z, plus a penalty on the slope.
 
     Attributes:
-        name: the variable's name in a landscape.
+        name: name of the variable in a landscape.
         units: unit of the metric.
-        long_name: what figures write on an axis.
-        source: where the formula stands.
+        long_name: label of the metric in figures.
+        source: publication of the formula.
         positive: l1, the loss of a point of class 1; 0 as z -> +inf.
         negative: l0, the loss of a point of class 0; 0 as z -> -inf.
-        class_weights: (w0, w1), by which the masses of the classes are multiplied.
-        smoothing: epsilon; labels y are replaced by (1 - epsilon) y + epsilon / 2.
-        penalty: of the slope a, a NumPy array; added to the mean.
+        class_weights: (w0, w1), factors of the masses of the two classes.
+        smoothing: epsilon; label smoothing replaces y by (1 - epsilon) y + epsilon / 2.
+        penalty: function of the slope a, a NumPy array; its value is added to the mean.
     """
 
     name: str
@@ -61,15 +62,16 @@ class Smooth:
 
     @property
     def parts(self) -> tuple[LossTerm, LossTerm]:
-        """The terms whose sum, over `total`, is the metric without its penalty."""
-        (w0, w1), own, other = self.class_weights, 1 - self.smoothing / 2, self.smoothing / 2
+        """The terms whose sum, divided by `total`, is the metric without its penalty."""
+        (w0, w1), flipped = self.class_weights, self.smoothing / 2
+        kept = 1 - flipped
         return (
-            LossTerm(self.positive, w0 * other, w1 * own),
-            LossTerm(self.negative, w0 * own, w1 * other),
+            LossTerm(self.positive, w0 * flipped, w1 * kept),
+            LossTerm(self.negative, w0 * kept, w1 * flipped),
         )
 
     def total(self, mass0: float, mass1: float) -> float:
-        """The denominator of the mean, from the masses of the two classes."""
+        """Denominator of the mean, given the masses of the two classes."""
         w0, w1 = self.class_weights
         return w0 * mass0 + w1 * mass1
 
@@ -79,15 +81,16 @@ class Counting:
     """A function of the confusion masses.
 
     Attributes:
-        name: the variable's name in a landscape.
+        name: name of the variable in a landscape.
         units: unit of the metric.
-        long_name: what figures write on an axis.
-        source: where the formula stands.
+        long_name: label of the metric in figures.
+        source: publication of the formula.
         value: (tp, fp, fn, tn), NumPy arrays of one shape -> metric of that shape; never nan.
-        sensitivity: largest error of the metric when every mass has a relative error of 1 unit.
-        roundings: beyond the division of a ratio, errors of float64's unit when masses are exact.
-        divides_by: the least mass that it divides by: "all", that of a "class", or that which is
-            "predicted" to be of a class.
+        sensitivity: bound on the error of the metric if each mass has a relative error of 1.
+        roundings: rounding errors, in float64 units, beyond the division of one ratio of exact
+            masses.
+        divides_by: smallest mass in a denominator: "all", the mass of a "class", or the mass
+            "predicted" to be in a class.
     """
 
     name: str
@@ -95,7 +98,7 @@ class Counting:
     long_name: str
     source: str
     value: Callable[[Any, Any, Any, Any], Any]
-    sensitivity: float = 2.0
+    sensitivity: float = 2.0  # a ratio of at most 1: 1 from its numerator, 1 from its denominator
     roundings: int = 0
     divides_by: str = "class"
 
@@ -104,7 +107,7 @@ Metric = Smooth | Counting
 
 
 def _mirrored(negative: Loss) -> Loss:
-    """The loss of class 1 where that of class 0 is `negative`, for losses that treat both alike."""
+    """The loss of class 1 that mirrors the loss `negative` of class 0."""
 
     def positive(z: Any) -> Any:
         return negative(-z)
@@ -117,7 +120,7 @@ def _squared_sigmoid(z: Any) -> Any:
 
 
 def _focal(name: str, gamma: float) -> Smooth:
-    """-(1 - q)^gamma log q, q the probability of the point's class."""
+    """-(1 - q)^gamma log q, where q is the probability of the point's class."""
 
     def negative(z: Any) -> Any:
         return z.__array_namespace__().exp(-gamma * softplus(-z)) * softplus(z)
@@ -138,7 +141,7 @@ def _cross_entropy(name: str, source: str, long_name: str = "cross-entropy", **m
 
 
 def _weighted_cross_entropy(name: str, w0: float, w1: float) -> Smooth:
-    """Sum of w_y times the cross-entropy of each point, over the sum of w_y."""
+    """The mean of the cross-entropy with weight w_y for a point of class y."""
     return _cross_entropy(
         name,
         "King & Zeng (2001), Logistic Regression in Rare Events Data, Political Analysis 9, 144",
@@ -148,7 +151,7 @@ def _weighted_cross_entropy(name: str, w0: float, w1: float) -> Smooth:
 
 
 def _smoothed_cross_entropy(name: str, epsilon: float) -> Smooth:
-    """Cross-entropy against the labels (1 - epsilon) y + epsilon / 2."""
+    """The cross-entropy for the labels (1 - epsilon) y + epsilon / 2."""
     return _cross_entropy(
         name,
         "Szegedy et al. (2016), Rethinking the Inception Architecture, CVPR, section 7",
@@ -158,7 +161,7 @@ def _smoothed_cross_entropy(name: str, epsilon: float) -> Smooth:
 
 
 def _penalised_cross_entropy(name: str, l1: float, l2: float) -> Smooth:
-    """Mean cross-entropy + l1 |a| + l2 a^2 / 2; the intercept is free."""
+    """Mean cross-entropy + l1 |a| + l2 a^2 / 2, without a penalty on the intercept."""
 
     def penalty(a: Any) -> Any:
         with np.errstate(over="ignore"):
@@ -173,9 +176,10 @@ def _penalised_cross_entropy(name: str, l1: float, l2: float) -> Smooth:
     )
 
 
-def _ratio(part: Any, whole: Any) -> Any:
-    """A part of a whole, and 0 where there is no whole."""
-    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
+def _ratio(numerator: Any, denominator: Any) -> Any:
+    """The ratio of two masses, and 0 where the denominator is 0."""
+    zeros = np.zeros(np.shape(denominator))
+    return np.divide(numerator, denominator, out=zeros, where=denominator > 0)
 
 
 def _precision(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
@@ -192,14 +196,14 @@ def _balanced_accuracy(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
 
 
 def _mcc(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-    """(tp tn - fp fn) / sqrt((tp+fp)(tp+fn)(tn+fp)(tn+fn)), by ratios that cannot overflow."""
-    wholes = (tp + fp, tp + fn, tn + fp, tn + fn)
+    """(tp tn - fp fn) / sqrt((tp+fp)(tp+fn)(tn+fp)(tn+fn)), from ratios that cannot overflow."""
+    denominators = (tp + fp, tp + fn, tn + fp, tn + fn)
 
-    def mean(*parts: Any) -> Any:
-        of0, of1, of2, of3 = (_ratio(p, w) for p, w in zip(parts, wholes, strict=True))
-        return np.sqrt(of0 * of1) * np.sqrt(of2 * of3)
+    def root(*numerators: Any) -> Any:
+        r0, r1, r2, r3 = (_ratio(p, q) for p, q in zip(numerators, denominators, strict=True))
+        return np.sqrt(r0 * r1) * np.sqrt(r2 * r3)
 
-    return mean(tp, tp, tn, tn) - mean(fp, fn, fp, fn)
+    return root(tp, tp, tn, tn) - root(fp, fn, fp, fn)
 
 
 def _accuracy(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
@@ -258,7 +262,7 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
             long_name="balanced accuracy",
             source="Brodersen et al. (2010), The Balanced Accuracy, ICPR, over classes present",
             value=_balanced_accuracy,
-            roundings=3,
+            roundings=3,  # the second ratio, the sum, the division by the number of classes
         ),
         Counting(
             name="precision",
@@ -288,7 +292,11 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
             long_name="Matthews correlation",
             source="Matthews (1975), Biochim. Biophys. Acta 405, page 445; 0 where undefined",
             value=_mcc,
+            # Two terms, at most 1 together by Cauchy's inequality, are roots of four ratios each:
+            # a mass error of 1 costs 2 in a ratio, and so 4 in a term.
             sensitivity=4.0,
+            # Per term 2 for four ratios under a root, 1 for two products under a root, 2 roots and
+            # 1 product; then the subtraction. That is 7, rounded up.
             roundings=8,
             divides_by="predicted",
         ),
@@ -297,9 +305,9 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
 
 
 def _family(name: str) -> Family[Smooth]:
-    found = METRICS[name]
-    assert isinstance(found, Family)
-    return found
+    family = METRICS[name]
+    assert isinstance(family, Family)
+    return family
 
 
 focal = _family("focal")
@@ -309,16 +317,20 @@ penalised_cross_entropy = _family("penalised_cross_entropy")
 
 
 def known() -> str:
-    """What may be asked for, with the defaults of the parameters."""
+    """All metrics in one line, each with the default values of its parameters."""
     return ", ".join(m.signature if isinstance(m, Family) else k for k, m in METRICS.items())
 
 
 def metric(asked: str | Metric | Family[Smooth]) -> Metric:
-    """The metric that a text asks for, such as "brier", "focal", "focal(3)" or "focal(gamma=3)".
+    """The metric that a text names.
+
+    Args:
+        asked: text such as "brier", "focal", "focal(3)" or "focal(gamma=3)"; a family stands for
+            its default parameters, and a metric for itself.
 
     Raises:
-        InputError: there is none of that name or its parameters are not understood; the sentence
-            says what would be right.
+        InputError: no metric has the name, or the parameters are wrong; the message shows a
+            correct text.
     """
     if isinstance(asked, Family):
         return asked()
@@ -327,11 +339,9 @@ def metric(asked: str | Metric | Family[Smooth]) -> Metric:
     name, values, named = parse_call(asked, "metric", focal.signature)
     if name not in METRICS:
         raise InputError(f"there is no metric {name!r}; the known metrics are {known()}")
-    found = METRICS[name]
-    if isinstance(found, Family):
-        return found(*values, **named)
+    entry = METRICS[name]
+    if isinstance(entry, Family):
+        return entry(*values, **named)
     if values or named:
-        raise InputError(
-            f"{name} has no parameters, so {asked!r} is not understood; ask for {name}"
-        )
-    return found
+        raise InputError(f"{name} takes no parameters, but {asked!r} has some; ask for {name}")
+    return entry

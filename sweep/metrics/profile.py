@@ -1,11 +1,11 @@
-"""What error bounds need to know of a loss, read off its own formula on the complex plane.
+"""Properties of a loss on which error bounds rest, computed from its formula on the complex plane.
 
 Every smooth loss here is analytic in the strip |Im z| < pi, because its singularities are those of
-log(1 + exp(z)), at odd multiples of i pi. How large it gets in the strip decides how fast
-interpolation of it converges (Trefethen, Approximation Theory and Approximation Practice, theorem
-8.2), and Cauchy's integral gives its derivatives. On the real line it is 0 at one infinity and a
-straight line at the other. All of these are maxima of smooth functions over a dense set of points,
-with SAFETY for what lies between the points.
+log(1 + exp(z)), at odd multiples of i pi. Its size in the strip determines how fast interpolation
+converges (Trefethen, Approximation Theory and Approximation Practice, theorem 8.2), and Cauchy's
+integral gives its derivatives. On the real line it tends to 0 at one infinity and to a straight
+line at the other. Each property is the maximum of a smooth function over a dense set of points;
+SAFETY covers what lies between the points.
 """
 
 from __future__ import annotations
@@ -19,20 +19,11 @@ from jaxtyping import Float
 
 from sweep.metrics.metrics import Loss
 
-HEIGHT = 2.75
-"""Half-height of the strip that is used, below pi: nearer to it a loss grows without bound."""
-
-SAFETY = 1.01
-"""What a maximum over the points of a dense set is multiplied by."""
-
-FAR = 64.0
-"""Where a loss is its asymptote to the last bit of float64."""
-
-ORDERS = (1, 4)
-"""Derivatives whose largest values are kept."""
-
-ANGLES = 64
-"""Points on Cauchy's circle; the error falls like (radius / pi)^ANGLES."""
+HEIGHT = 2.75  # half height of the strip in use; nearer to pi a loss grows without bound
+SAFETY = 1.01  # factor on a maximum over a dense set of points
+FAR = 64.0  # a logit where a loss equals its asymptote to the last bit of float64
+ORDERS = (1, 4)  # derivatives whose maxima are kept
+ANGLES = 64  # points on Cauchy's circle of radius 1; the error falls like (1 / pi)^ANGLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +32,12 @@ class Profile:
 
     Attributes:
         good: +1 or -1, the sign of the infinite logit at which the loss is 0.
-        level: alpha, and
-        slope: beta: the loss tends to alpha + beta |z| at the other infinity.
-        excess: largest |loss(z) - asymptotes| over |Im z| <= HEIGHT, the asymptotes at Re z.
+        level: alpha of the asymptote alpha + beta |z| at the other infinity.
+        slope: beta of that asymptote.
+        excess: largest |loss(z) - asymptotes(Re z)| over |Im z| <= HEIGHT.
         derivatives: largest |d^q loss / dz^q| on the real line, by q.
-        bend: largest |z dloss/dz| - loss: a relative error of z costs at most that of loss + bend.
+        bend: largest |z dloss/dz| - loss; a relative error e of z changes the loss by at most
+            e * (loss + bend).
     """
 
     good: int
@@ -58,30 +50,30 @@ class Profile:
 
     @property
     def lipschitz(self) -> float:
-        """Largest |dloss/dz|, through which a rounding error of z reaches the loss."""
+        """Largest |dloss/dz|: the factor by which a rounding error of z enters the loss."""
         return self.derivatives[1]
 
-    def largest(self, reach: float) -> float:
-        """Bound on |loss(z)| where |Re z| <= reach and |Im z| <= HEIGHT."""
-        return self.excess + abs(self.level) + self.slope * reach
+    def largest(self, half_width: float) -> float:
+        """Bound on |loss(z)| where |Re z| <= half_width and |Im z| <= HEIGHT."""
+        return self.excess + abs(self.level) + self.slope * half_width
 
     def far(self, tolerance: float) -> float:
-        """|z| from which on the loss is within `tolerance` of its asymptotes; inf if never."""
+        """|z| beyond which the loss is within `tolerance` of its asymptotes; inf if nowhere."""
         close = np.flatnonzero(self._tail <= tolerance)
         return float(_REAL[close[0]]) if len(close) else math.inf
 
 
 _REAL = np.linspace(0.0, FAR, 1025)
-_NEAR_0 = np.linspace(-2.0, 2.0, 1025)  # where losses with sharp peaks have them
+_NEAR_0 = np.linspace(-2.0, 2.0, 1025)  # losses with sharp peaks have them here
 _CENTRES = np.linspace(-FAR, FAR, 2049)
 
 
 @cache
 def profile(loss: Loss) -> Profile:
-    """The profile of a loss, from its formula alone.
+    """The profile of a loss, computed from its formula alone.
 
     Raises:
-        ValueError: the loss does not vanish at one infinity or is no straight line at the other.
+        ValueError: the loss does not tend to 0 at one infinity and to a straight line at the other.
     """
     ends = loss(np.array([-FAR, FAR]))
     good = 1 if abs(ends[1]) < abs(ends[0]) else -1
@@ -93,9 +85,9 @@ def profile(loss: Loss) -> Profile:
         return np.where(good * x > 0, 0.0, level + slope * np.abs(x))
 
     both = np.concatenate([-_REAL[::-1], _REAL])
-    away = np.abs(loss(both) - asymptotes(both))
-    away = np.maximum(away[: len(_REAL)][::-1], away[len(_REAL) :])
-    tail = np.maximum.accumulate(away[::-1])[::-1]
+    deviation = np.abs(loss(both) - asymptotes(both))
+    deviation = np.maximum(deviation[: len(_REAL)][::-1], deviation[len(_REAL) :])
+    tail = np.maximum.accumulate(deviation[::-1])[::-1]  # largest deviation beyond each |z|
     if not tail[-1] <= 1e-12:
         raise ValueError(f"{loss!r} is not 0 at one infinity and a straight line at the other")
     x = np.concatenate([both, _NEAR_0])
@@ -115,7 +107,7 @@ def profile(loss: Loss) -> Profile:
 
 
 def _derivative(loss: Loss, order: int) -> Float[np.ndarray, " k"]:
-    """A derivative at `_CENTRES`, by the trapezoidal rule in Cauchy's integral."""
+    """A derivative at `_CENTRES`, from the trapezoidal rule for Cauchy's integral."""
     circle = np.exp(2j * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES)
     values = loss(_CENTRES[:, None] + circle)
     return math.factorial(order) * np.mean(values / circle**order, axis=1).real

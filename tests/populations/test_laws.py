@@ -189,7 +189,7 @@ BAD = {
     "": "there is no law ''",
     "unifrom_logit(a=1)": "there is no law 'unifrom_logit'",
     "W1(a=2)": "there is no law 'W1'",
-    "uniform_logit(": "is no name of a law with its parameters in one pair of parentheses, such as",
+    "uniform_logit(": "does not name a law; write its parameters in one pair of parentheses, such as",
     "uniform_logit(a=x)": "a=x is not a number; ask for uniform_logit(a=1,b=0,low=-1,high=1)",
     "uniform_logit(c=1)": "uniform_logit has no parameter 'c'; ask for uniform_logit(",
     "uniform_logit(1, a=1)": "uniform_logit has a twice",

@@ -1,7 +1,13 @@
+from .limits import REFERENCES as REFERENCES
 from .limits import Limit as Limit
 from .limits import Limits as Limits
 from .limits import limits as limits
+from .published import Illustration as Illustration
 from .published import illustrate as illustrate
+from .rates import GapFit as GapFit
+from .rates import Rate as Rate
 from .study import Study as Study
 from .study import study as study
+from .verdict import EPSILON as EPSILON
 from .verdict import Verdict as Verdict
+from .verdict import require_epsilon as require_epsilon

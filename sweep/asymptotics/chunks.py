@@ -1,8 +1,8 @@
-"""Samples on the device as pieces, and what is made of all pieces of each sample.
+"""Samples on the device as chunks, and how results of chunks become results of samples.
 
-The T samples of a batch lie side by side in C pieces of L points each, as
-`sweep.populations.sampling.SampleLayout`
-has it: small samples in one piece, a large one in many. Functions are written for a piece.
+The T samples of a batch lie side by side in C chunks of L points each, as
+`sweep.populations.sampling.SampleLayout` arranges them: a small sample fills one chunk, a large one
+many. `scan` and `replicates` are written for one chunk at a time, so that it stays in a cache.
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ from sweep.populations.sampling import SampleLayout
 
 
 class SampleChunk(NamedTuple):
-    """A piece of T samples.
+    """One chunk of T samples.
 
     Attributes:
         x: positions, ascending.
         y: labels.
-        inside: whether a point is one of the n.
-        place: of each point in its sample, from 0.
-        following: x of the point after the piece; of the last one, itself.
+        inside: whether a point is one of the n points of its sample, not padding.
+        index: index of each point in its sample, from 0.
+        next_chunk_x: x of the first point of the next chunk; in the last chunk, its own last x.
     """
 
     x: Float[Array, "T L"]
     y: Bool[Array, "T L"]
     inside: Bool[Array, "1 L"]
-    place: Int[Array, "1 L"]
-    following: Float[Array, " T"]
+    index: Int[Array, "1 L"]
+    next_chunk_x: Float[Array, " T"]
 
     @property
-    def after(self) -> Float[Array, "T L"]:
-        """The x of the point after each."""
-        return jnp.concatenate([self.x[:, 1:], self.following[:, None]], -1)
+    def next_x(self) -> Float[Array, "T L"]:
+        """The x of the following point, for each point."""
+        return jnp.concatenate([self.x[:, 1:], self.next_chunk_x[:, None]], -1)
 
 
-def pieces(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: SampleLayout) -> SampleChunk:
-    """All pieces, along the first axis of each field."""
-    place = jnp.arange(layout.pieces * layout.length, dtype=jnp.int32)
-    place = place.reshape(layout.pieces, 1, layout.length)
-    following = jnp.concatenate([x[1:, :, 0], x[-1:, :, -1]])
-    return SampleChunk(x, y, place < layout.n, place, following)
+def split(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: SampleLayout) -> SampleChunk:
+    """All chunks of a batch, stacked along the first axis of each field."""
+    index = jnp.arange(layout.chunks * layout.length, dtype=jnp.int32)
+    index = index.reshape(layout.chunks, 1, layout.length)
+    next_chunk_x = jnp.concatenate([x[1:, :, 0], x[-1:, :, -1]])
+    return SampleChunk(x, y, index < layout.n, index, next_chunk_x)
 
 
-def over(function: Callable[[Any], Any], every: Any) -> Any:
-    """A function of each piece; its results along a first axis."""
-    (count, *_) = {len(leaf) for leaf in jax.tree.leaves(every)}
+def map_chunks(function: Callable[[Any], Any], stacked: Any) -> Any:
+    """Applies a function to each chunk of a stack, and stacks the results."""
+    (count, *_) = {len(leaf) for leaf in jax.tree.leaves(stacked)}
     if count > 1:
-        return lax.map(function, every)
-    only = jax.tree.map(lambda leaf: leaf[0], every)
-    return jax.tree.map(lambda leaf: leaf[None], function(only))
+        return lax.map(function, stacked)
+    only_chunk = jax.tree.map(lambda leaf: leaf[0], stacked)
+    return jax.tree.map(lambda leaf: leaf[None], function(only_chunk))
 
 
-def flat(values: Shaped[Array, "C T L"]) -> Shaped[Array, "T n"]:
-    """The points of each sample in one row."""
+def join(values: Shaped[Array, "C T L"]) -> Shaped[Array, "T n"]:
+    """The chunks of each sample joined to one row."""
     return jnp.moveaxis(values, 0, 1).reshape(values.shape[1], -1)
 
 
 def take(values: Shaped[Array, "C T L"], index: Int[Array, " T"]) -> Shaped[Array, " T"]:
-    """One point of each sample."""
+    """One value of each sample, by its index in the sample."""
     length = values.shape[-1]
     return values[index // length, jnp.arange(values.shape[1]), index % length]

@@ -1,13 +1,23 @@
-"""What the regrets of replicates say of their mean: intervals, fits, and the last decade of n.
+"""Evidence on a mean regret from replicates: intervals, fits, and the last decade of n.
 
-A replicate without a finite optimum has a regret between 0 and the largest that a classifier can
-have: every mean is known to lie between two numbers, and every interval is widened by both.
+A study measures the mean regret over replicates at a few sizes n, each with a standard error that
+is itself estimated. Everything here is a combination `sum c_i m_i` of such means m_i. Four rules
+keep its interval honest:
 
-Regrets are not negative and skewed, so Student's interval of a mean ends too low: its upper end
-falls short of the mean of 100 squares of normal numbers in 6% of cases instead of 2.5%. The upper
-end is therefore the higher one of Student's and that of a gamma distribution with the spread as
-measured (3.2%), and combinations of means are stretched as much as theirs are (Zou & Donner 2008,
-Construction of confidence limits about effect measures, Statistics in Medicine 27).
+- A replicate without a finite optimum has a regret between 0 and the largest that a classifier can
+  have. So every mean lies between two known numbers, and every interval is widened by both.
+- Weights of fits come from *smoothed* standard errors, a straight line through them in log-log
+  scales. Regrets are skewed, so a mean that happens to be low comes with a low standard error and
+  would draw the line to itself.
+- The standard error of a combination is `sqrt(sum c_i^2 s_i^2)` with the standard errors s_i as
+  measured, so it holds for any weights.
+- Regrets are not negative and skewed, so Student's interval of a mean ends too low: its upper end
+  falls short of the mean of 100 squares of normal numbers in 6% of cases instead of 2.5%. The upper
+  end is therefore the higher one of Student's and that of a gamma distribution with the measured
+  standard error (3.2%). Combinations of means are stretched as much as their means (Zou & Donner
+  2008, Construction of confidence limits about effect measures, Statistics in Medicine 27).
+
+`rates` uses the same fits for the powers of n, and `verdict` decides by this evidence.
 """
 
 from __future__ import annotations
@@ -17,23 +27,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num, Shaped
 
-from sweep.asymptotics.fits import beyond, reach, smoothed, weighted
-from sweep.asymptotics.rates import RESOLUTION, require_possible, resolved
-from sweep.base.intervals import student
+from sweep.base.errors import InputError
+from sweep.base.intervals import LEVEL, student
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-POWERS = (0.5, 1.0)
-"""Powers g of n^-g at which the regret of a shared optimum vanishes."""
+POWERS = (0.5, 1.0)  # the g of n^-g with which the regret of a shared optimum vanishes
+FLAT = 0.25  # a drop by less than n^-FLAT is flat: half the slower of POWERS
+DECADE_LONGEST = 10**1.005  # ratio of two sizes a decade apart, which are rounded
 
-FLAT = 0.25
-"""A drop by less than n^-FLAT is flat."""
+RESOLUTION = 1e-12  # smaller regrets are 0: population accuracies are exact to about 1e-13
+SLIP = 1e-9  # a regret farther than this below 0 or above 1 is a mistake, not rounding
+REGRETS = ("regret_cross_entropy", "regret_accuracy")  # losses of population accuracy
 
-DECADE_LONGEST = 10**1.005
-"""Largest ratio of two sizes a decade apart: a little more than 10, since sizes are rounded."""
+EVENNESS = 1e-6  # least smoothed standard error / largest: more contrast only costs digits
+FEW = 10  # degrees of freedom, two for each value, below which a mean rests on single values
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class RegretFit:
 
     Attributes:
         power: g.
-        delta: Delta, what the regret tends to; may come out below 0, where no regret can be.
+        delta: Delta, the limit of the regret; the estimate may be below 0, the regret cannot.
         interval: of Delta, 95%, widened for replicates without a finite optimum.
         constant: C.
     """
@@ -55,20 +66,20 @@ class RegretFit:
 
 @dataclass(frozen=True, eq=False)
 class RegretEvidence:
-    """Mean regrets by n, each known to lie between two numbers and with a standard error.
+    """Mean regrets by n, each between two known numbers and with a standard error.
 
     Attributes:
         n: sizes, ascending.
-        replicates: at each size.
+        replicates: number of samples at each size.
         missing: replicates without a finite optimum.
-        mean: over the replicates with one; nan if there is none.
-        low: mean regret if those without have none.
-        high: mean regret if those without have the largest there is.
+        mean: over the replicates with a finite optimum; nan if there is none.
+        low: mean regret if the missing replicates have none.
+        high: mean regret if the missing replicates have the largest possible one.
         error: standard error of a mean; nan for one replicate.
-        worst: the largest regret a classifier can have.
-        orientation: the larger fraction, at the largest size, of the replicates with an optimum
-            whose classifiers have one orientation; None where the table does not tell, nan where
-            no replicate has an optimum.
+        largest: the largest regret that a classifier can have.
+        orientation: of the replicates with an optimum at the largest size, the fraction with the
+            more frequent orientation; None if the table has no orientations, nan if no replicate
+            has an optimum.
     """
 
     n: Int[np.ndarray, " N"]
@@ -78,17 +89,17 @@ class RegretEvidence:
     low: Float[np.ndarray, " N"]
     high: Float[np.ndarray, " N"]
     error: Float[np.ndarray, " N"]
-    worst: float
+    largest: float
     orientation: float | None
 
 
-def evidence_of(table: xr.Dataset, worst: float) -> RegretEvidence:
-    """The evidence of a study's table.
+def evidence_of(table: xr.Dataset, largest: float) -> RegretEvidence:
+    """The evidence in the table of a study.
 
     Args:
-        table: dims (n, replicate), with `regret_cross_entropy`, and `orientation_cross_entropy`
-            where it is known.
-        worst: the largest regret a classifier can have.
+        table: dims (n, replicate), with `regret_cross_entropy`, and with
+            `orientation_cross_entropy` where it is known.
+        largest: the largest regret that a classifier can have.
 
     Raises:
         InputError: a size or a regret is impossible.
@@ -96,47 +107,98 @@ def evidence_of(table: xr.Dataset, worst: float) -> RegretEvidence:
     require_possible(table)
     table = table.sortby("n")
     regret = resolved(table["regret_cross_entropy"].transpose("n", "replicate").values)
-    unknown = np.isnan(regret)
-    least, most = np.where(unknown, 0.0, regret), np.where(unknown, worst, regret)
-    present = regret.shape[1] - np.sum(unknown, axis=1)
+    missing = np.isnan(regret)
+    least, most = np.where(missing, 0.0, regret), np.where(missing, largest, regret)
+    present = regret.shape[1] - np.sum(missing, axis=1)
     mean = np.full(len(regret), np.nan)
     np.divide(np.sum(least, axis=1), present, out=mean, where=present > 0)
     return RegretEvidence(
         n=table["n"].values,
         replicates=regret.shape[1],
-        missing=np.sum(unknown, axis=1),
+        missing=np.sum(missing, axis=1),
         mean=mean,
         low=np.mean(least, axis=1),
         high=np.mean(most, axis=1),
         error=np.maximum(_standard_error(least), _standard_error(most)),
-        worst=worst,
-        orientation=_orientation(table, ~unknown[-1]),
+        largest=largest,
+        orientation=_orientation(table, ~missing[-1]),
     )
 
 
+def require_possible(table: xr.Dataset) -> None:
+    """Rejects sizes and regrets that no sample can have.
+
+    Args:
+        table: of a study, dims (n, replicate).
+
+    Raises:
+        InputError: a size is below 1, or a regret is infinite, below 0 or above 1.
+    """
+    sizes = table["n"].values
+    if not np.all(sizes >= 1):
+        raise InputError(
+            f"the table has n = {sizes[~(sizes >= 1)][0]}; a sample has 1 point or more."
+        )
+    for name in REGRETS:
+        if name not in table:
+            continue
+        regret = table[name].transpose("n", "replicate").values
+        wrong = np.argwhere(~np.isnan(regret) & ~((regret >= -SLIP) & (regret <= 1 + SLIP)))
+        if len(wrong):
+            i, j = wrong[0]
+            raise InputError(
+                f"{name} is {regret[i, j]:g} at n = {sizes[i]}, replicate "
+                f"{table['replicate'].values[j]}; a loss of accuracy is between 0 and 1, or nan "
+                "where there is no finite optimum."
+            )
+
+
+def resolved(regret: Shaped[np.ndarray, "N R"]) -> Float[np.ndarray, "N R"]:
+    """Regrets, with those that are 0 up to rounding set to 0."""
+    return np.where(np.abs(regret) < RESOLUTION, 0.0, regret)
+
+
 def _orientation(table: xr.Dataset, present: Bool[np.ndarray, " R"]) -> float | None:
-    """The larger fraction of one orientation among the replicates present at the largest size."""
+    """The fraction of the more frequent orientation among replicates at the largest size."""
     if "orientation_cross_entropy" not in table:
         return None
-    sides = table["orientation_cross_entropy"].transpose("n", "replicate").values[-1][present]
-    return max(float(np.mean(sides == side)) for side in (1, -1)) if len(sides) else math.nan
+    signs = table["orientation_cross_entropy"].transpose("n", "replicate").values[-1][present]
+    return max(float(np.mean(signs == sign)) for sign in (1, -1)) if len(signs) else math.nan
+
+
+def _standard_error(regret: Float[np.ndarray, "N R"]) -> Float[np.ndarray, " N"]:
+    """Of the mean over replicates; where all are equal, the error that one more could cause."""
+    replicates = regret.shape[1]
+    if replicates < 2:
+        return np.full(len(regret), np.nan)
+    error = np.std(regret, axis=1, ddof=1) / replicates**0.5
+    varied = np.ptp(regret, axis=1) > RESOLUTION
+    for i in np.flatnonzero(~varied):
+        smaller = np.flatnonzero(varied[:i])
+        other = regret[smaller[-1]] if len(smaller) else regret[i, :1]
+        error[i] = np.max(np.abs(other - regret[i, 0])) / (replicates + 1)
+    return error
+
+
+# --- combinations of mean regrets ---------------------------------------------------------------
 
 
 def fit(evidence: RegretEvidence, power: float) -> RegretFit:
-    """The mean regret as Delta + C n^-power by weighted least squares."""
+    """The mean regret as Delta + C n^-power, by weighted least squares."""
     n = evidence.n.astype(float)
-    middle, half = (evidence.low + evidence.high) / 2, (evidence.high - evidence.low) / 2
+    middle, half_width = (evidence.low + evidence.high) / 2, (evidence.high - evidence.low) / 2
     design = np.stack([np.ones(len(n)), n**-power], axis=1)
-    taken = weighted(design, np.hypot(smoothed(n, evidence.error), half))
+    weights = fit_weights(design, np.hypot(smooth_errors(n, evidence.error), half_width))
     values = np.where(np.isfinite(evidence.mean), evidence.mean, middle)
-    delta, constant = taken @ values
-    return RegretFit(power, float(delta), interval(evidence, taken[0]), float(constant))
+    delta, constant = weights @ values
+    return RegretFit(power, float(delta), interval(evidence, weights[0]), float(constant))
 
 
 def falling(evidence: RegretEvidence, start: int) -> bool:
     """Whether the mean drops over the last decade, or cannot be told from 0 at its end."""
-    drop = at_size(evidence, start) - at_size(evidence, -1)
-    return interval(evidence, at_size(evidence, -1))[0] <= 0 or interval(evidence, drop)[0] > 0
+    last = at_size(evidence, -1)
+    drop = at_size(evidence, start) - last
+    return interval(evidence, last)[0] <= 0 or interval(evidence, drop)[0] > 0
 
 
 def flat(evidence: RegretEvidence, start: int) -> bool:
@@ -148,29 +210,28 @@ def flat(evidence: RegretEvidence, start: int) -> bool:
 def interval(
     evidence: RegretEvidence, coefficients: Float[np.ndarray, " N"]
 ) -> tuple[float, float]:
-    """Of a combination of the mean regrets, 95%; nan for one replicate."""
+    """The 95% interval of a combination of the mean regrets; nan for one replicate."""
     if evidence.replicates < 2:
         return math.nan, math.nan
     ends = coefficients * np.stack([evidence.low, evidence.high])
     count = np.full(len(evidence.n), evidence.replicates)
-    wide = reach(coefficients, evidence.error, count)
+    symmetric = half_width(coefficients, evidence.error, count)
     stretch = (coefficients * _skewness(evidence)) ** 2
-    # A mean that may be higher raises what it is added to, and lowers what it is taken from.
-    below = math.hypot(wide, float(np.sum(stretch[coefficients < 0])) ** 0.5)
-    above = math.hypot(wide, float(np.sum(stretch[coefficients > 0])) ** 0.5)
+    # A mean that may be higher raises a sum that adds it, and lowers a sum that subtracts it.
+    below = math.hypot(symmetric, float(np.sum(stretch[coefficients < 0])) ** 0.5)
+    above = math.hypot(symmetric, float(np.sum(stretch[coefficients > 0])) ** 0.5)
     return float(np.sum(np.min(ends, axis=0))) - below, float(np.sum(np.max(ends, axis=0))) + above
 
 
 def _skewness(evidence: RegretEvidence) -> Float[np.ndarray, " N"]:
-    """By how much the upper end of each mean lies beyond Student's: root of the squares' excess."""
-    count = evidence.replicates
-    plain = student(count - 1) * evidence.error
-    skewed = beyond(evidence.high, evidence.error)
-    return np.sqrt(np.maximum(skewed**2 - plain**2, 0.0))
+    """How far the upper end of each mean lies beyond Student's: root of the excess of squares."""
+    symmetric = student(evidence.replicates - 1) * evidence.error
+    skewed = gamma_excess(evidence.high, evidence.error)
+    return np.sqrt(np.maximum(skewed**2 - symmetric**2, 0.0))
 
 
 def at_size(evidence: RegretEvidence, index: int, value: float = 1.0) -> Float[np.ndarray, " N"]:
-    """Coefficients that are 0 but for one size."""
+    """Coefficients that are `value` at one size and 0 at the others."""
     return np.where(np.arange(len(evidence.n)) == index % len(evidence.n), value, 0.0)
 
 
@@ -179,15 +240,95 @@ def start_of_decade(n: Int[np.ndarray, " N"]) -> int:
     return min(int(np.argmax(n * DECADE_LONGEST >= n[-1])), max(len(n) - 2, 0))
 
 
-def _standard_error(regret: Float[np.ndarray, "N R"]) -> Float[np.ndarray, " N"]:
-    """Of the mean over the replicates; where they do not differ, what one more could make of it."""
-    replicates = regret.shape[1]
-    if replicates < 2:
-        return np.full(len(regret), np.nan)
-    error = np.std(regret, axis=1, ddof=1) / replicates**0.5
-    varied = np.ptp(regret, axis=1) > RESOLUTION
-    for i in np.flatnonzero(~varied):
-        smaller = np.flatnonzero(varied[:i])
-        other = regret[smaller[-1]] if len(smaller) else regret[i, :1]
-        error[i] = np.max(np.abs(other - regret[i, 0])) / (replicates + 1)
-    return error
+# --- any means with standard errors -------------------------------------------------------------
+
+
+def smooth_errors(
+    n: Num[np.ndarray, " N"], error: Float[np.ndarray, " N"]
+) -> Float[np.ndarray, " N"]:
+    """Standard errors on a straight line through them in log-log scales.
+
+    Args:
+        n: sizes.
+        error: standard errors >= 0; zeros are left out of the line.
+
+    Returns:
+        Positive numbers; ones, which make the weights equal, if fewer than two standard errors are
+        positive.
+    """
+    positive = error > 0
+    if len(np.unique(n[positive])) < 2:
+        return np.ones(len(n))
+    line = np.polynomial.Polynomial.fit(np.log(n[positive]), np.log(error[positive]), 1)
+    logs = line(np.log(n))
+    return np.exp(np.maximum(logs - np.max(logs), np.log(EVENNESS))) * np.exp(np.max(logs))
+
+
+def fit_weights(
+    design: Float[np.ndarray, "N p"], error: Float[np.ndarray, " N"]
+) -> Float[np.ndarray, "p N"]:
+    """The matrix of weighted least squares that maps values to estimates.
+
+    Args:
+        design: one row for each value, one column for each parameter.
+        error: standard errors that the weights come from, positive.
+    """
+    # Columns of about unit size: n^-1 beside 1 would cost digits.
+    rows = design / error[:, None]
+    size = np.sqrt(np.sum(rows**2, axis=0))
+    return np.linalg.pinv(rows / size) / size[:, None] / error
+
+
+def gamma_excess(
+    mean: Float[np.ndarray, " N"], error: Float[np.ndarray, " N"]
+) -> Float[np.ndarray, " N"]:
+    """How far above the mean of gamma distributed numbers the upper end of its interval lies.
+
+    The mean is chi-square with 2 (mean / error)^2 degrees of freedom. Squares of normal numbers are
+    of this kind, and so is a regret that is of second order in the cut. With fewer than `FEW`
+    degrees the mean is that of a few numbers among many zeros, and its upper end that of a Poisson
+    distribution.
+
+    Args:
+        mean: not negative.
+        error: standard errors of the means, as measured.
+
+    Returns:
+        0 where mean or error is 0: without degrees of freedom there is no such interval.
+    """
+    from scipy.stats import chi2  # takes 0.3 s to load
+
+    excess = np.zeros(len(mean))
+    positive = (mean > 0) & (error > 0)
+    degrees = 2 * (mean[positive] / error[positive]) ** 2
+    ratio = np.where(
+        degrees < FEW,
+        chi2.ppf((1 + LEVEL) / 2, degrees + 2) / degrees,
+        degrees / chi2.ppf((1 - LEVEL) / 2, degrees),
+    )
+    excess[positive] = mean[positive] * (ratio - 1)
+    return excess
+
+
+def half_width(
+    coefficients: Float[np.ndarray, " N"],
+    error: Float[np.ndarray, " N"],
+    count: Num[np.ndarray, " N"],
+) -> float:
+    """Half-width of the 95% interval of `sum c_i m_i`, the means m_i being independent.
+
+    Student's t with the degrees of freedom of Satterthwaite (1946, An approximate distribution of
+    estimates of variance components, Biometrics Bulletin 2), as in Welch's test.
+
+    Args:
+        coefficients: the c_i.
+        error: standard errors of the means.
+        count: number of values behind each mean, at least 2.
+    """
+    variances = (coefficients * error) ** 2
+    total = float(np.sum(variances))
+    if total == 0:
+        return 0.0
+    # Fractions of the total, whose squares do not underflow.
+    degrees = 1 / float(np.sum((variances / total) ** 2 / (count - 1)))
+    return student(degrees) * total**0.5

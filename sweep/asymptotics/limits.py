@@ -1,12 +1,13 @@
-"""limits(): what theory says of a population's samples as n grows, each with its constant.
+"""limits(): what theory says of a population's samples as n grows, each power with its constant.
 
-From the law by quadrature: the sandwich variance of the cross-entropy optimum (White 1982, Maximum
-likelihood estimation of misspecified models, Econometrica 50), and Chernoff's distribution for the
-most accurate cut (Kim & Pollard 1990, Cube root asymptotics, Ann. Statist. 18; Mohammadi & van de
-Geer 2005, Asymptotics in empirical risk minimization, JMLR 6). Its moments are those of Groeneboom
-& Wellner (2001, Computing Chernoff's distribution, J. Comput. Graph. Statist. 10) and of Janson,
-Louchard & Martin-Löf (2010, The maximum of Brownian motion with parabolic drift, Electron. J.
-Probab. 15). Where theory has no constant, a sentence says why.
+Everything comes from the law by quadrature: the sandwich variance of the cross-entropy optimum
+(White 1982, Maximum likelihood estimation of misspecified models, Econometrica 50), and Chernoff's
+distribution for the most accurate cut (Kim & Pollard 1990, Cube root asymptotics, Ann. Statist. 18;
+Mohammadi & van de Geer 2005, Asymptotics in empirical risk minimization, JMLR 6). Its moments are
+those of Groeneboom & Wellner (2001, Computing Chernoff's distribution, J. Comput. Graph. Statist.
+10) and of Janson, Louchard & Martin-Löf (2010, The maximum of Brownian motion with parabolic drift,
+Electron. J. Probab. 15). `regimes` decides which formula applies. Where theory has no constant, a
+sentence says why.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sweep.asymptotics.regimes import Crossing, Jump, Regime, regime_of
-from sweep.asymptotics.sandwich import AsymptoticVariance, sandwich
 from sweep.base.records import plain
 from sweep.measure.measure import Measure
 from sweep.optima.population_accuracy import TIE
@@ -25,16 +27,12 @@ from sweep.optima.records import CrossEntropyOptimum, OptimumStatus, PopulationO
 from sweep.populations import Population
 from sweep.populations.quadrature import Quadrature
 
-VARIANCE = 0.26355964129961018578
-"""Var Z, with Z = argmax(W(t) - t^2) Chernoff's variable and W a two-sided Brownian motion."""
+# Chernoff's variable Z = argmax(W(t) - t^2), W being a two-sided Brownian motion.
+VARIANCE = 0.26355964129961018578  # Var Z
+MEAN_SIZE = 0.412736550164291  # E |Z|
+MEAN_HEIGHT = 3 * VARIANCE  # E max(W(t) - t^2): by scaling, three times the variance
 
-MEAN_SIZE = 0.412736550164291
-"""E |Z|."""
-
-MEAN_HEIGHT = 3 * VARIANCE
-"""E max(W(t) - t^2): by scaling, three times the variance."""
-
-QUANTITIES = (
+QUANTITIES = (  # means over samples of n points, named as in the table of a study
     "cut_error_cross_entropy",
     "cut_error_accuracy",
     "regret_cross_entropy",
@@ -42,7 +40,25 @@ QUANTITIES = (
     "gap",
     "shared",
 )
-"""What has a limit: means over samples of n points, named as in a study's table."""
+
+REFERENCES = (  # sources of these limits, of their constants and of `verdict`
+    "Lin, Y. (2004). A note on margin-based loss functions in classification. "
+    "Statistics & Probability Letters 68(1), 73-82.",
+    "Zhang, T. (2004). Statistical behavior and consistency of classification methods based on "
+    "convex risk minimization. The Annals of Statistics 32(1), 56-85.",
+    "Bartlett, P. L., Jordan, M. I. & McAuliffe, J. D. (2006). Convexity, classification, and "
+    "risk bounds. Journal of the American Statistical Association 101(473), 138-156.",
+    "Kitagawa, T., Sakaguchi, S. & Tetenov, A. (2021). Constrained classification and policy "
+    "learning. arXiv:2106.12886.",
+    "Elliott, G., Ghanem, D. & Krüger, F. (2016). Forecasting conditional probabilities of "
+    "binary outcomes under misspecification. The Review of Economics and Statistics 98(4), "
+    "742-755.",
+    "Kim, J. & Pollard, D. (1990). Cube root asymptotics. The Annals of Statistics 18(1), 191-219.",
+    "Mohammadi, L. & van de Geer, S. (2005). Asymptotics in empirical risk minimization. "
+    "Journal of Machine Learning Research 6, 2027-2047.",
+    "Groeneboom, P. & Wellner, J. A. (2001). Computing Chernoff's distribution. Journal of "
+    "Computational and Graphical Statistics 10(2), 388-400.",
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +70,13 @@ class Limit:
         exponent: power of n; 0 where the mean tends to a constant > 0; None where theory has no
             power of n, or the mean falls faster than any.
         constant: in units of the quantity; None where it is not known.
-        second: of the term in 1 / n, where it is known.
-        note: a sentence: where it is from, or why there is none.
-        next_exponent: where the mean tends to a constant > 0, the power of n with which what it
-            still lacks falls: -1 for the regret of cross-entropy, a smooth function of its cut; for
-            the gap, that of the most accurate cut of a sample: -2/3 at a smooth crossing, -1 at a
-            jump, a gap or a constant, -1/2 where several cuts are equally good, for then the best
-            of several normal fluctuations is taken. None where it is not known.
+        second: constant of the term in 1 / n, where it is known.
+        note: a sentence: the source, or why there is none.
+        next_exponent: where the mean tends to a constant > 0, the power of n with which it
+            approaches that limit; None where it is not known. For the regret of cross-entropy, a
+            smooth function of its cut, it is -1. For the gap it is that of the most accurate cut of
+            a sample: -2/3 at a smooth crossing, -1 at a jump, a gap or a constant, and -1/2 where
+            several cuts are equally good, because the best of several normal fluctuations counts.
     """
 
     quantity: str
@@ -76,14 +92,14 @@ class Limits:
     """What theory says of a population's samples as n grows.
 
     Attributes:
-        avar_a: limit of n Var(a) of the cross-entropy optimum; nan where there is none.
-        avar_b: of n Var(b).
-        avar_cut: of n Var(-b / a), by the delta method.
-        crossing: the cut c0 of highest accuracy, where it is one point at which eta crosses 1/2
+        avar_a: limit of n Var(a) of the cross-entropy optimum; nan if there is no finite one.
+        avar_b: limit of n Var(b).
+        avar_cut: limit of n Var(-b / a), by the delta method.
+        crossing: the cut c0 of highest accuracy, if it is one point at which eta crosses 1/2
             with a slope; else None.
         density: f(c0), per unit of x.
         slope: eta'(c0), per unit of x.
-        chernoff_scale: (f eta'^2)^(-1/3), by which n^(1/3) (cut - c0) is Chernoff's variable.
+        chernoff_scale: (f eta'^2)^(-1/3); n^(1/3) (cut - c0) divided by it is Chernoff's variable.
         limits: one for each of QUANTITIES.
     """
 
@@ -110,28 +126,28 @@ def limits(data: Population | Measure, best: PopulationOptimum) -> Limits:
 
     Args:
         data: the population, or its measure.
-        best: its optimum.
+        best: optimum of the population.
 
     Raises:
         InputError: the population cannot be integrated.
-        TypeError: data is of another kind, or the measure of a sample.
+        TypeError: data is neither, or the measure of a sample.
     """
     quadrature = _quadrature(data, best.cross_entropy)
     measure = Measure.from_quadrature(quadrature)
-    spread = sandwich(measure, best)
-    place = regime_of(measure, quadrature, best)
-    made = (formula(place, spread, best) for formula in _FORMULAS)
-    at = place.crossing
+    variance = sandwich(measure, best)
+    regime = regime_of(measure, quadrature, best)
+    terms = (formula(regime, variance, best) for formula in _FORMULAS)
+    crossing = regime.crossing
     return Limits(
-        avar_a=spread.a,
-        avar_b=spread.b,
-        avar_cut=spread.cut,
-        crossing=None if at is None else at.cut,
-        density=None if at is None else at.density,
-        slope=None if at is None else at.slope,
-        chernoff_scale=None if at is None else (at.density * at.slope**2) ** (-1 / 3),
+        avar_a=variance.a,
+        avar_b=variance.b,
+        avar_cut=variance.cut,
+        crossing=None if crossing is None else crossing.cut,
+        density=None if crossing is None else crossing.density,
+        slope=None if crossing is None else crossing.slope,
+        chernoff_scale=None if crossing is None else _chernoff_scale(crossing),
         limits=tuple(
-            Limit(quantity, *limit) for quantity, limit in zip(QUANTITIES, made, strict=True)
+            Limit(quantity, *term) for quantity, term in zip(QUANTITIES, terms, strict=True)
         ),
     )
 
@@ -148,10 +164,68 @@ def _quadrature(data: Population | Measure, ce: CrossEntropyOptimum) -> Quadratu
     return Quadrature.near(data, ce.a, ce.b) if finite else Quadrature.about(data)
 
 
+# --- how samples scatter the cross-entropy optimum ----------------------------------------------
+
+
+class AsymptoticVariance(NamedTuple):
+    """n times the variances of the cross-entropy optimum; nan if there is no finite one.
+
+    Attributes:
+        a: of the slope.
+        b: of the intercept.
+        cut: of the cut.
+        inverse: (c, 1) H^-1 (c, 1)^T with H the Hessian and c the cut.
+    """
+
+    a: float
+    b: float
+    cut: float
+    inverse: float
+
+
+def sandwich(measure: Measure, best: PopulationOptimum) -> AsymptoticVariance:
+    """The sandwich H^-1 J H^-1 of White (1982), H the Hessian and J the variance of the gradient.
+
+    It is computed in units u of x about a pivot in which H is diagonal.
+
+    Args:
+        measure: the population.
+        best: optimum of the population.
+    """
+    ce = best.cross_entropy
+    if not math.isfinite(ce.a):
+        return AsymptoticVariance(math.nan, math.nan, math.nan, math.nan)
+    class0, class1 = measure.class0, measure.class1
+    x = np.concatenate([class0.x, class1.x])
+    mass = np.concatenate([class0.masses, class1.masses])
+    sign = np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)])
+    tail = np.exp(-np.abs(ce.a * x + ce.b))
+    wrong = np.where(sign * (ce.a * x + ce.b) >= 0, tail, 1.0) / (1 + tail)  # |y - p|
+    curvature = mass * tail / (1 + tail) ** 2
+    pivot = float(np.sum(curvature * x) / np.sum(curvature))
+    scale = math.sqrt(float(np.sum(curvature * (x - pivot) ** 2) / np.sum(curvature)))
+    u = (x - pivot) / scale
+    squared_gradient = mass * wrong**2
+    hessian = float(np.sum(curvature))  # both diagonal entries: u has unit variance under curvature
+    slopes, mixed, levels = (float(np.sum(squared_gradient * u**k)) / hessian**2 for k in (2, 1, 0))
+
+    def along(by_slope: float, by_level: float) -> float:
+        """The quadratic form of the sandwich, by the delta method."""
+        return by_slope**2 * slopes + 2 * by_slope * by_level * mixed + by_level**2 * levels
+
+    cut_u = (ce.cut - pivot) / scale
+    return AsymptoticVariance(
+        a=along(1, 0) / scale**2,
+        b=along(-pivot / scale, 1),
+        cut=along(cut_u, 1) / ce.a**2 if math.isfinite(ce.cut) else math.nan,
+        inverse=(cut_u**2 + 1) / hessian,
+    )
+
+
 # --- the limits, in the order of QUANTITIES -----------------------------------------------------
 
 
-class _Found(NamedTuple):
+class _Term(NamedTuple):
     """A `Limit` without its quantity."""
 
     exponent: float | None
@@ -165,110 +239,116 @@ _KIM_POLLARD = "Kim & Pollard (1990), with Chernoff's distribution of Groeneboom
 _GAP = f"{_KIM_POLLARD} The term in 1 / n is derived here, from the optimism of the fit."
 _DELTA = "White (1982), and the delta method."
 _NO_OPTIMUM = "Cross-entropy has no finite optimum."
-_GAP_IN_X = "No point of x is where the sample's cut leaves the set of the most accurate."
+_NO_CUT = "The optimum of cross-entropy is a constant, without a cut."
+_FASTER = (
+    "At no point of x does the sample's cut leave the set of the most accurate cuts, so it falls "
+    "faster than any power of n."
+)
 _ENDS = "The sample's cut is among the few points next to the ends of the most accurate set."
 _NOT_SHARED = "The optima are not shared, so the regret of the population remains."
 _ROUNDING = "The optima are not shared, but the regret of the population is less than rounding."
 
 
 def _cut_error_cross_entropy(
-    place: Regime, spread: AsymptoticVariance, best: PopulationOptimum
-) -> _Found:
+    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
+) -> _Term:
+    """The mean size of a normal variable of this variance is sqrt(2 variance / pi)."""
     if best.shared is None:
-        return _Found(None, None, None, _NO_OPTIMUM)
+        return _Term(None, None, None, _NO_OPTIMUM)
     if not math.isfinite(best.cross_entropy.cut):
-        return _Found(
-            None, None, None, "The optimum of cross-entropy is a constant, without a cut."
-        )
-    return _Found(-1 / 2, math.sqrt(2 * spread.cut / math.pi), None, _DELTA)
+        return _Term(None, None, None, _NO_CUT)
+    return _Term(-1 / 2, math.sqrt(2 * variance.cut / math.pi), None, _DELTA)
 
 
 def _cut_error_accuracy(
-    place: Regime, spread: AsymptoticVariance, best: PopulationOptimum
-) -> _Found:
-    def crossing(at: Crossing) -> float:
-        return MEAN_SIZE * (at.density * at.slope**2) ** (-1 / 3)
-
-    return _of_accuracy(place, -1 / 3, crossing)
+    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
+) -> _Term:
+    return _of_accuracy(regime, -1 / 3, lambda crossing: MEAN_SIZE * _chernoff_scale(crossing))
 
 
-def _regret_accuracy(place: Regime, spread: AsymptoticVariance, best: PopulationOptimum) -> _Found:
-    return _of_accuracy(place, -2 / 3, lambda at: VARIANCE * _height(at))
+def _regret_accuracy(
+    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
+) -> _Term:
+    return _of_accuracy(regime, -2 / 3, lambda crossing: VARIANCE * _height(crossing))
 
 
-def _of_accuracy(place: Regime, exponent: float, constant: Callable[[Crossing], float]) -> _Found:
-    if place.crossing is not None:
-        return _Found(exponent, constant(place.crossing), None, _KIM_POLLARD)
-    if place.several:
-        return _Found(exponent, None, None, place.note)
-    if place.jump is not None:
-        return _Found(-1.0, None, None, "P(y = 1 | x) jumps past 1/2 at the most accurate cut.")
-    if place.flat is not None:
-        return _Found(-1.0, None, None, _ENDS)
-    return _Found(None, None, None, place.note)
+def _of_accuracy(regime: Regime, exponent: float, constant: Callable[[Crossing], float]) -> _Term:
+    """Cube-root asymptotics at a crossing; distances of single points, 1 / n, elsewhere."""
+    if regime.crossing is not None:
+        return _Term(exponent, constant(regime.crossing), None, _KIM_POLLARD)
+    if regime.several:
+        return _Term(exponent, None, None, regime.note)
+    if regime.jump is not None:
+        return _Term(-1.0, None, None, "P(y = 1 | x) jumps past 1/2 at the most accurate cut.")
+    if regime.flat is not None:
+        return _Term(-1.0, None, None, _ENDS)
+    return _Term(None, None, None, regime.note)
 
 
 def _regret_cross_entropy(
-    place: Regime, spread: AsymptoticVariance, best: PopulationOptimum
-) -> _Found:
+    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
+) -> _Term:
+    """Accuracy is quadratic in the cut at a crossing, and piecewise linear at a jump."""
     if best.shared is None:
-        return _Found(None, None, None, _NO_OPTIMUM)
+        return _Term(None, None, None, _NO_OPTIMUM)
     if not best.shared:
         return _remaining(best, -1.0)
-    if place.crossing is not None:
-        return _Found(-1.0, _curvature(place.crossing) * spread.cut, None, _DELTA)
-    if place.jump is not None:
-        return _Found(-1 / 2, _at_jump(place.jump, spread), None, _DELTA)
-    if place.flat is not None:
-        return _Found(None, None, None, f"{_GAP_IN_X} So it falls faster than any power of n.")
-    return _Found(-1.0 if place.several else None, None, None, place.note)
+    if regime.crossing is not None:
+        return _Term(-1.0, _curvature(regime.crossing) * variance.cut, None, _DELTA)
+    if regime.jump is not None:
+        return _Term(-1 / 2, _regret_at_jump(regime.jump, variance), None, _DELTA)
+    if regime.flat is not None:
+        return _Term(None, None, None, _FASTER)
+    return _Term(-1.0 if regime.several else None, None, None, regime.note)
 
 
-def _gap(place: Regime, spread: AsymptoticVariance, best: PopulationOptimum) -> _Found:
+def _gap(regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum) -> _Term:
+    """Highest accuracy in the sample minus that at the cross-entropy optimum."""
     if best.shared is None:
-        return _Found(None, None, None, _NO_OPTIMUM)
+        return _Term(None, None, None, _NO_OPTIMUM)
     if not best.shared:
-        return _remaining(best, _fluctuation(place))
-    if place.crossing is not None:
-        at = place.crossing
-        optimism = at.density / (2 * abs(best.cross_entropy.a)) * spread.inverse
-        second = -(1 / 2 + optimism - _curvature(at) * spread.cut)
-        return _Found(-2 / 3, MEAN_HEIGHT * _height(at), second, _GAP)
-    if place.jump is not None:
-        return _Found(-1 / 2, _at_jump(place.jump, spread), None, _DELTA)
-    if place.flat is not None:
-        r1, r2 = place.flat.odds
+        return _remaining(best, _fluctuation(regime))
+    if regime.crossing is not None:
+        crossing = regime.crossing
+        optimism = crossing.density / (2 * abs(best.cross_entropy.a)) * variance.inverse
+        second = -(1 / 2 + optimism - _curvature(crossing) * variance.cut)
+        return _Term(-2 / 3, MEAN_HEIGHT * _height(crossing), second, _GAP)
+    if regime.jump is not None:
+        return _Term(-1 / 2, _regret_at_jump(regime.jump, variance), None, _DELTA)
+    if regime.flat is not None:
+        r1, r2 = regime.flat.odds
         # The sum over m >= 1 of 1 - (1 - r1^m)(1 - r2^m): the heights of two random walks.
-        walks = r1 / (1 - r1) + r2 / (1 - r2) - r1 * r2 / (1 - r1 * r2)
-        return _Found(-1.0, walks, None, "Maxima of random walks from either end of the set.")
-    return _Found(None, None, None, place.note)
+        height = r1 / (1 - r1) + r2 / (1 - r2) - r1 * r2 / (1 - r1 * r2)
+        return _Term(-1.0, height, None, "Maxima of random walks from either end of the set.")
+    return _Term(None, None, None, regime.note)
 
 
-def _remaining(best: PopulationOptimum, next_exponent: float | None) -> _Found:
-    """The regret of the population, which is what the mean tends to."""
+def _remaining(best: PopulationOptimum, next_exponent: float | None) -> _Term:
+    """The regret of the population, which the mean tends to."""
     if best.regret <= TIE:
-        return _Found(None, None, None, _ROUNDING)
-    return _Found(0.0, best.regret, None, _NOT_SHARED, next_exponent)
+        return _Term(None, None, None, _ROUNDING)
+    return _Term(0.0, best.regret, None, _NOT_SHARED, next_exponent)
 
 
-def _fluctuation(place: Regime) -> float | None:
+def _fluctuation(regime: Regime) -> float | None:
     """The power of n with which the accuracy of a sample's best cut exceeds the population's."""
-    if place.crossing is not None:
+    if regime.crossing is not None:
         return -2 / 3
-    if place.jump is not None or place.flat is not None:
+    if regime.jump is not None or regime.flat is not None:
         return -1.0
-    return -1 / 2 if place.several else None
+    return -1 / 2 if regime.several else None
 
 
-def _shared(place: Regime, spread: AsymptoticVariance, best: PopulationOptimum) -> _Found:
+def _shared(regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum) -> _Term:
+    """The fraction of samples whose gap is 0."""
     if best.shared is None:
-        return _Found(None, None, None, _NO_OPTIMUM)
+        return _Term(None, None, None, _NO_OPTIMUM)
     if best.bayes_accuracy <= 1 / 2 + TIE:
-        return _Found(None, None, None, "P(y = 1 | x) is 1/2 for all x, so every cut is as good.")
-    if best.shared and place.flat is not None:
-        r1, r2 = place.flat.odds
-        return _Found(0.0, (1 - r1) * (1 - r2), None, "Neither random walk ever gains.")
-    return _Found(None, 0.0, None, "The optima of a sample almost never coincide.")
+        return _Term(None, None, None, "P(y = 1 | x) is 1/2 for all x, so every cut is as good.")
+    if best.shared and regime.flat is not None:
+        r1, r2 = regime.flat.odds
+        return _Term(0.0, (1 - r1) * (1 - r2), None, "Neither random walk ever gains.")
+    return _Term(None, 0.0, None, "The optima of a sample almost never coincide.")
 
 
 _FORMULAS = (
@@ -281,16 +361,21 @@ _FORMULAS = (
 )
 
 
-def _curvature(at: Crossing) -> float:
-    """Accuracy falls by f eta' (c - c0)^2 at a cut c near the crossing c0."""
-    return at.density * at.slope
+def _chernoff_scale(crossing: Crossing) -> float:
+    """(f eta'^2)^(-1/3), the scale of the most accurate cut's fluctuation."""
+    return (crossing.density * crossing.slope**2) ** (-1 / 3)
 
 
-def _height(at: Crossing) -> float:
+def _curvature(crossing: Crossing) -> float:
+    """Accuracy falls by f eta' (c - c0)^2 at a cut c near the crossing c0: f eta'."""
+    return crossing.density * crossing.slope
+
+
+def _height(crossing: Crossing) -> float:
     """(f / eta')^(1/3), the scale of accuracy's fluctuation near its maximum."""
-    return (at.density / at.slope) ** (1 / 3)
+    return (crossing.density / crossing.slope) ** (1 / 3)
 
 
-def _at_jump(jump: Jump, spread: AsymptoticVariance) -> float:
+def _regret_at_jump(jump: Jump, variance: AsymptoticVariance) -> float:
     """Mean regret at a normal cut: accuracy falls as a straight line on either side."""
-    return math.sqrt(spread.cut / (2 * math.pi)) * jump.step
+    return math.sqrt(variance.cut / (2 * math.pi)) * jump.step

@@ -1,7 +1,7 @@
-"""illustrate(): the three published illustrations, computed, beside what was published.
+"""illustrate(): the three published illustrations, computed and compared with what was published.
 
-An `Illustration` holds everything that its figures draw. The published values stand, digit for
-digit, in `illustrations/published.toml`.
+An `Illustration` holds everything that its figures draw. The published values, digit for digit, are
+in `sweep/data/illustrations/published.toml`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from sweep.landscapes.landscape import landscape
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Published values of one quantity beside the computed one.
+    """One quantity: its published values and the computed one.
 
     Attributes:
-        quantity: what it is.
+        quantity: name of the quantity.
         thread: its digits in the question-and-answer thread; None if not given there.
         R: its digits from R; None if not given there.
-        computed: the value computed here, or the interval that must hold the published one.
+        computed: the computed value, or the interval that must contain the published one.
         agrees: whether it differs from both by less than one unit of their last digit.
     """
 
@@ -49,13 +49,13 @@ class Illustration:
 
     Attributes:
         number: 1, 2 or 3.
-        sample: its points.
-        truth: the parameters that it was simulated with, in words.
+        sample: the points.
+        truth: the parameters of the simulation, in words.
         optimum: the optimum of each metric.
         landscape: both metrics over the published grid.
         along_a: both metrics over a at the optimal b (dims a, b with one b).
         along_b: both metrics over b at the optimal a (dims a, b with one a).
-        comparisons: published values beside computed ones.
+        comparisons: published and computed values.
     """
 
     number: int
@@ -68,7 +68,7 @@ class Illustration:
     comparisons: tuple[Comparison, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """What was compared and the optima, as plain Python values."""
+        """The comparisons and the optima, as plain Python values."""
         return {
             "number": self.number,
             "truth": self.truth,
@@ -80,13 +80,16 @@ class Illustration:
 def illustrate(k: int) -> Illustration:
     """Computes the k-th illustration on its published grid.
 
+    Args:
+        k: number of the illustration, 1 to 3.
+
     Raises:
         InputError: k is not 1, 2 or 3.
     """
     sample = illustration(k)
     published = _published()[str(k)]
     best = optimum(sample)
-    cells = landscape(sample, published["a"], published["b"])
+    grid = landscape(sample, published["a"], published["b"])
     fine = {"a": _finer(published["a"]), "b": _finer(published["b"])}
     ce = best.cross_entropy
     return Illustration(
@@ -94,28 +97,30 @@ def illustrate(k: int) -> Illustration:
         sample=sample,
         truth=published["true"],
         optimum=best,
-        landscape=cells,
+        landscape=grid,
         along_a=landscape(sample, fine["a"], ce.b),
         along_b=landscape(sample, ce.a, fine["b"]),
-        comparisons=tuple(_comparisons(sample, best, cells, published)),
+        comparisons=tuple(_comparisons(sample, best, grid, published)),
     )
 
 
 def _published() -> dict[str, Any]:
+    """The published values, by number of the illustration."""
     source = resources.files("sweep.data") / "illustrations" / "published.toml"
     return tomllib.loads(source.read_text(encoding="utf-8"))
 
 
 def _finer(spec: str) -> str:
-    """The same span in ten times as many steps: a slice must show every jump of accuracy."""
+    """The same range in ten times as many steps: a slice must show every jump of accuracy."""
     low, high, count = spec.split(":")
     return f"{low}:{high}:{10 * (int(count) - 1) + 1}"
 
 
 def _comparisons(
-    sample: Sample, best: Optimum, cells: xr.Dataset, published: dict[str, Any]
+    sample: Sample, best: Optimum, grid: xr.Dataset, published: dict[str, Any]
 ) -> list[Comparison]:
-    computed = _quantities(sample, best, cells)
+    """All published values of one illustration, compared."""
+    computed = _quantities(sample, best, grid)
     rows = [
         _compare(quantity, texts, computed[quantity])
         for quantity, texts in published["values"].items()
@@ -127,7 +132,8 @@ def _comparisons(
     return rows
 
 
-def _quantities(sample: Sample, best: Optimum, cells: xr.Dataset) -> dict[str, float]:
+def _quantities(sample: Sample, best: Optimum, grid: xr.Dataset) -> dict[str, float]:
+    """The computed values, named as in the file of the published ones."""
     ce, accuracy = best.cross_entropy, best.accuracy
     at_optimum = landscape(sample, ce.a, ce.b, "accuracy")
     return {
@@ -140,11 +146,12 @@ def _quantities(sample: Sample, best: Optimum, cells: xr.Dataset) -> dict[str, f
         "correct at least cross-entropy": at_optimum.correct.item(),
         "highest accuracy": accuracy.value,
         "most correct": accuracy.correct,
-        "grid cells with most correct": int((cells.correct == accuracy.correct).sum()),
+        "grid cells with most correct": int((grid.correct == accuracy.correct).sum()),
     }
 
 
 def _compare(quantity: str, published: dict[str, str], computed: float) -> Comparison:
+    """One computed value, compared with its published digits."""
     shown = str(computed) if isinstance(computed, int) else f"{computed:.10g}"
     agrees = all(_agrees(computed, digits) for digits in published.values())
     return Comparison(quantity, published.get("thread"), published.get("R"), shown, agrees)
@@ -160,22 +167,28 @@ def _agrees(computed: float, digits: str) -> bool:
 def _compare_cut(published: str, best: Optimum) -> Comparison:
     """Whether a published cut, class 1 above it, lies in the exact set, and in which interval."""
     cut = float(published)
-    holding = [(low, high) for low, high, up in best.accuracy.cuts if up > 0 and low < cut <= high]
-    computed = ", ".join(f"({low:g}, {high:g}]" for low, high in holding) or "in no best one"
-    return Comparison("cut of highest accuracy", published, None, computed, bool(holding))
+    intervals = [
+        (low, high)
+        for low, high, orientation in best.accuracy.cuts
+        if orientation > 0 and low < cut <= high
+    ]
+    computed = (
+        ", ".join(f"({low:g}, {high:g}]" for low, high in intervals) or "in no optimal interval"
+    )
+    return Comparison("cut of highest accuracy", published, None, computed, bool(intervals))
 
 
 def _compare_points(sample: Sample, best: Optimum, probe: dict[str, Any]) -> list[Comparison]:
     """The published cross-entropy of each single point at one (a, b)."""
     at_optimum = isinstance(probe["at"], str)
     a, b = (best.cross_entropy.a, best.cross_entropy.b) if at_optimum else probe["at"]
-    place = "optimum" if at_optimum else f"a = {a:g}, b = {b:g}"
+    where = "optimum" if at_optimum else f"a = {a:g}, b = {b:g}"
     losses = [
         landscape(Sample(np.array([x]), np.array([y])), a, b, "cross_entropy").cross_entropy.item()
         for x, y in zip(sample.x, sample.y, strict=True)
     ]
     return [
-        _compare(f"cross-entropy, point {i} at {place}", {"thread": thread, "R": reference}, loss)
+        _compare(f"cross-entropy, point {i} at {where}", {"thread": thread, "R": reference}, loss)
         for i, (thread, reference, loss) in enumerate(
             zip(probe["thread"], probe["R"], losses, strict=True), start=1
         )

@@ -1,8 +1,8 @@
-"""How fast cuts, regrets and the gap shrink as n grows, measured and side by side with theory.
+"""How fast cuts, regrets and the gap shrink as n grows: measured, and compared with theory.
 
-The table of a study has one row for each replicate at each n. `summary` takes means over the
-replicates, `rates` fits a power of n to each, and `gap_fit` the two terms of the gap, whose second
-is large enough to make its log-log slope -0.65 where the theory has -2/3.
+`summary` takes means over the replicates of a study's table, `rates` fits a power of n to each
+mean, and `gap_fit` fits the two terms of the gap. The second term is large enough to make its
+log-log slope -0.65 where theory has -2/3.
 """
 
 from __future__ import annotations
@@ -13,66 +13,58 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sweep.asymptotics.fits import smoothed, weighted
+from sweep.asymptotics.evidence import (
+    REGRETS,
+    fit_weights,
+    require_possible,
+    resolved,
+    smooth_errors,
+)
 from sweep.asymptotics.limits import Limit, Limits
-from sweep.base.errors import InputError
 from sweep.base.records import plain
 from sweep.optima.records import Optimum, OptimumStatus
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-RATES = (
+RATES = (  # quantities that theory has powers of n for
     "cut_error_cross_entropy",
     "cut_error_accuracy",
     "regret_cross_entropy",
     "regret_accuracy",
     "gap",
 )
-"""Quantities that the theory has powers of n for."""
+QUANTITIES = (*RATES, "shared", "distance")  # columns of the table whose means are taken
 
-QUANTITIES = (*RATES, "shared", "distance")
-"""Quantities of the table whose means are taken."""
+# Values of the sample minus those of the population, where the population's optimum is known.
+EXCESSES = ("accuracy_excess", "best_accuracy_excess", "cross_entropy_excess")
 
-LEGS = ("accuracy_excess", "best_accuracy_excess", "cross_entropy_excess")
-"""Sample values less what the population has, where the population's optimum is known."""
-
-RESOLUTION = 1e-12
-"""A regret smaller than this in size is 0: population accuracies are exact to about 1e-13."""
-
-SLIP = 1e-9
-"""A regret farther than this below 0 or above 1 is no rounding but a mistake."""
-
-REGRETS = ("regret_cross_entropy", "regret_accuracy")
-"""Quantities that are losses of population accuracy."""
-
-SMALLEST = 1000
-"""Size from which rates are fitted if three or more such sizes are there."""
+SMALLEST = 1000  # rates are fitted from this size on if at least three sizes are that large
 
 
 # --- means by n ---------------------------------------------------------------------------------
 
 
 def summary(table: xr.Dataset, optimum: Optimum | None = None) -> xr.Dataset:
-    """Means over the replicates at each n, and how often each status occurred.
+    """Means over the replicates at each n, and how often each status occurs.
 
     Args:
         table: of a study, dims (n, replicate). Values that need a finite optimum of cross-entropy
-            are nan where there is none; those are left out of the means, and counted by status.
+            are nan where there is none; the means leave them out, and `status_count` counts them.
         optimum: of the population. With it there are three more quantities: `accuracy_excess`
-            and `best_accuracy_excess`, accuracy in the sample less accuracy in the population of
+            and `best_accuracy_excess`, accuracy in the sample minus accuracy in the population of
             the optimum of cross-entropy and of the most accurate classifier, and
-            `cross_entropy_excess`, least cross-entropy of the sample less that of the population.
+            `cross_entropy_excess`, least cross-entropy of the sample minus that of the population.
 
     Returns:
         Dims (n, quantity) with `mean`, `standard_error` (of the mean; nan for fewer than two
-        values), `median` and `count` of the finite values; for `shared`, the mean is the fraction
+        values), `median` and `count` of the finite values. The mean of `shared` is the fraction
         of the replicates with a finite optimum whose gap is 0. Dims (n, status): `status_count`.
 
     Raises:
         InputError: a size or a regret is impossible.
     """
-    import xarray as xr
+    import xarray as xr  # takes 0.3 s to load
 
     require_possible(table)
     table = table.sortby("n").transpose("n", "replicate")
@@ -95,57 +87,24 @@ def summary(table: xr.Dataset, optimum: Optimum | None = None) -> xr.Dataset:
 
 def _columns(table: xr.Dataset, optimum: Optimum | None) -> dict[str, Float[np.ndarray, "N R"]]:
     """Quantity -> its values."""
-    found = {name: table[name].values.astype(float) for name in QUANTITIES if name in table}
-    if "shared" in found:
-        found["shared"] = np.where(np.isfinite(found["gap"]), found["shared"], np.nan)
+    columns = {name: table[name].values.astype(float) for name in QUANTITIES if name in table}
+    if "shared" in columns:
+        columns["shared"] = np.where(np.isfinite(columns["gap"]), columns["shared"], np.nan)
     for name in REGRETS:
-        found[name] = resolved(found[name])
+        columns[name] = resolved(columns[name])
     if optimum is None:
-        return found
+        return columns
     least, highest = optimum.cross_entropy.value, optimum.accuracy.value
-    legs = (
-        table["accuracy_cross_entropy"].values - (highest - found["regret_cross_entropy"]),
-        table["accuracy_best"].values - (highest - found["regret_accuracy"]),
+    excesses = (
+        table["accuracy_cross_entropy"].values - (highest - columns["regret_cross_entropy"]),
+        table["accuracy_best"].values - (highest - columns["regret_accuracy"]),
         np.where(table["status"].values == 0, table["cross_entropy"].values - least, np.nan),
     )
-    return found | dict(zip(LEGS, legs, strict=True))
-
-
-def require_possible(table: xr.Dataset) -> None:
-    """Refuses sizes and regrets that no sample has.
-
-    Args:
-        table: of a study, dims (n, replicate).
-
-    Raises:
-        InputError: a size is below 1, or a regret is infinite, below 0 or above 1.
-    """
-    sizes = table["n"].values
-    if not np.all(sizes >= 1):
-        raise InputError(
-            f"the table has n = {sizes[~(sizes >= 1)][0]}; a sample has 1 point or more."
-        )
-    for name in REGRETS:
-        if name not in table:
-            continue
-        regret = table[name].transpose("n", "replicate").values
-        wrong = np.argwhere(~np.isnan(regret) & ~((regret >= -SLIP) & (regret <= 1 + SLIP)))
-        if len(wrong):
-            i, j = wrong[0]
-            raise InputError(
-                f"{name} is {regret[i, j]:g} at n = {sizes[i]}, replicate "
-                f"{table['replicate'].values[j]}; a loss of accuracy is between 0 and 1, or nan "
-                "where there is no finite optimum."
-            )
-
-
-def resolved(regret: Shaped[np.ndarray, "N R"]) -> Float[np.ndarray, "N R"]:
-    """Regrets with the rounding of those that are 0 taken away."""
-    return np.where(np.abs(regret) < RESOLUTION, 0.0, regret)
+    return columns | dict(zip(EXCESSES, excesses, strict=True))
 
 
 def _moments(values: Float[np.ndarray, "N R"]) -> dict[str, Shaped[np.ndarray, " N"]]:
-    """By n; nan where there is no value, or for the standard error fewer than two."""
+    """Moments of the finite values at each n; nan where there are too few."""
     rows = [row[np.isfinite(row)] for row in values]
     return {
         "mean": np.array([np.mean(r) if len(r) else np.nan for r in rows]),
@@ -158,6 +117,7 @@ def _moments(values: Float[np.ndarray, "N R"]) -> dict[str, Shaped[np.ndarray, "
 
 
 def _status_counts(status: Shaped[np.ndarray, "N R"]) -> Int[np.ndarray, "N S"]:
+    """How many replicates have each status, by n."""
     return np.stack([np.sum(status == k, axis=1) for k in range(len(OptimumStatus))], axis=1)
 
 
@@ -169,19 +129,19 @@ class Rate:
     """How a mean falls with n, measured and in theory.
 
     Attributes:
-        quantity: whose mean it is.
+        quantity: the quantity whose mean it is.
         sizes: smallest and largest n of the fit; None if nothing was fitted.
         slope: of the log mean on log n; None where a mean is 0 or there are too few sizes.
-        slope_error: its standard error.
+        slope_error: standard error of the slope.
         exponent: power of n in theory, 0 for a quantity that tends to a positive constant; None
-            where the theory has none.
-        constant: of that power, the weighted mean of mean * n^-exponent; None without one. Where
-            the exponent is 0, the limit: what is left beside the power of n by which it is
-            approached, fitted together; None where theory does not know that power.
-        constant_error: its standard error, from the replicates alone: terms of higher order that
-            the sizes still show are not in it.
-        theory_constant: what theory says of it; None where it says nothing.
-        note: sentences on what is missing, and what to bear in mind; may be empty.
+            where theory has none.
+        constant: constant of that power, the weighted mean of mean * n^-exponent; None without a
+            power. Where the exponent is 0 it is the limit, fitted together with the power of n by
+            which the mean approaches it; None where theory does not know that power.
+        constant_error: its standard error, from the replicates alone: it leaves out terms of higher
+            order that still show at these sizes.
+        theory_constant: the constant in theory; None where theory has none.
+        note: sentences on what is missing and why; may be empty.
     """
 
     quantity: str
@@ -206,11 +166,11 @@ class GapFit:
     Attributes:
         sizes: smallest and largest n of the fit.
         n23: A.
-        n23_error: its standard error.
+        n23_error: standard error of A.
         n1: B.
-        n1_error: its standard error.
-        theory_n23: what theory says of A; None where it says nothing.
-        theory_n1: what theory says of B; None where it says nothing.
+        n1_error: standard error of B.
+        theory_n23: A in theory; None where theory has none.
+        theory_n1: B in theory; None where theory has none.
     """
 
     sizes: tuple[int, int]
@@ -241,49 +201,50 @@ class _Means(NamedTuple):
 def rates(
     means: xr.Dataset, limits: Limits | None = None, smallest: int = SMALLEST
 ) -> tuple[Rate, ...]:
-    """A power of n for each quantity that the theory has one for.
+    """Fits a power of n to each quantity that theory has a power for.
 
-    The slope is a weighted least squares fit of the log mean on log n; weights and standard errors
-    are as in `sweep.asymptotics.fits`.
+    The slope is a weighted least squares fit of the log mean on log n; `sweep.asymptotics.evidence`
+    explains its weights and standard errors.
 
     Args:
-        means: what `summary` returns.
-        limits: what theory says of the population; None if nothing.
-        smallest: sizes below it are left out if at least three are not: what vanishes faster than
-            the leading power still shows there, and biases slope and constant.
+        means: result of `summary`.
+        limits: theory of the population; None without it.
+        smallest: smaller sizes are left out if at least three others remain: terms that vanish
+            faster than the leading power still show there, and bias slope and constant.
     """
-    asked = [name for name in RATES if name in means["quantity"].values]
+    quantities = [name for name in RATES if name in means["quantity"].values]
     return tuple(
         _rate(name, _means_of(means, name, smallest), None if limits is None else limits.of(name))
-        for name in asked
+        for name in quantities
     )
 
 
 def gap_fit(
     means: xr.Dataset, limits: Limits | None = None, smallest: int = SMALLEST
 ) -> GapFit | None:
-    """Both terms of the gap by one weighted least squares fit.
+    """Fits both terms of the gap by one weighted least squares fit.
 
     Args:
-        means: what `summary` returns.
-        limits: what theory says of the population; None if nothing.
+        means: result of `summary`.
+        limits: theory of the population; None without it.
         smallest: as in `rates`.
 
     Returns:
-        None where the gap does not fall like n^-2/3 in theory, or fewer than two sizes have a
+        None where in theory the gap does not fall like n^-2/3, or if fewer than two sizes have a
         mean with a standard error.
     """
     theory = None if limits is None else limits.of("gap")
     if theory is not None and (theory.exponent is None or abs(theory.exponent + 2 / 3) > 1e-9):
         return None
-    at = _means_of(means, "gap", smallest)
-    if len(at.n) < 2:
+    gap = _means_of(means, "gap", smallest)
+    if len(gap.n) < 2:
         return None
-    n = at.n.astype(float)
-    taken = weighted(np.stack([n ** (-2 / 3), 1 / n], axis=1), smoothed(n, at.error))
-    (n23, n1), (n23_error, n1_error) = taken @ at.mean, _errors(taken, at.error)
+    n = gap.n.astype(float)
+    design = np.stack([n ** (-2 / 3), 1 / n], axis=1)
+    weights = fit_weights(design, smooth_errors(n, gap.error))
+    (n23, n1), (n23_error, n1_error) = weights @ gap.mean, _estimate_errors(weights, gap.error)
     return GapFit(
-        sizes=(int(at.n[0]), int(at.n[-1])),
+        sizes=(int(gap.n[0]), int(gap.n[-1])),
         n23=float(n23),
         n23_error=float(n23_error),
         n1=float(n1),
@@ -294,20 +255,21 @@ def gap_fit(
 
 
 def _means_of(means: xr.Dataset, quantity: str, smallest: int) -> _Means:
-    """The means of a quantity that have a standard error, at the sizes to be fitted."""
-    of = means.sel(quantity=quantity)
-    n, mean, error = (of[name].values for name in ("n", "mean", "standard_error"))
+    """The means of a quantity that have a standard error, at the sizes to fit."""
+    row = means.sel(quantity=quantity)
+    n, mean, error = (row[name].values for name in ("n", "mean", "standard_error"))
     kept = np.isfinite(mean) & np.isfinite(error)
     if np.sum(kept & (n >= smallest)) >= 3:
         kept &= n >= smallest
     return _Means(n[kept], mean[kept], error[kept])
 
 
-def _rate(quantity: str, at: _Means, theory: Limit | None) -> Rate:
+def _rate(quantity: str, means: _Means, theory: Limit | None) -> Rate:
+    """The rate of one quantity, with a note where a number is missing."""
     exponent = None if theory is None else theory.exponent
-    slope, slope_error, why_no_slope = _slope(at)
+    slope, slope_error, why_no_slope = _slope(means)
     powers = () if theory is None else _powers(theory)
-    constant, constant_error = _constant(at, powers)
+    constant, constant_error = _constant(means, powers)
     why_no_limit = (
         "No limit was fitted: theory does not know the power of n by which it is approached."
         if exponent == 0 and not powers
@@ -316,7 +278,7 @@ def _rate(quantity: str, at: _Means, theory: Limit | None) -> Rate:
     notes = (why_no_slope, why_no_limit, "" if theory is None else theory.note)
     return Rate(
         quantity=quantity,
-        sizes=at.sizes,
+        sizes=means.sizes,
         slope=slope,
         slope_error=slope_error,
         exponent=exponent,
@@ -327,20 +289,23 @@ def _rate(quantity: str, at: _Means, theory: Limit | None) -> Rate:
     )
 
 
-def _slope(at: _Means) -> tuple[float | None, float | None, str]:
+def _slope(means: _Means) -> tuple[float | None, float | None, str]:
     """Slope of log mean on log n and its standard error, or a sentence why there is none."""
-    if len(at.n) < 2:
+    n, mean, error = means
+    if len(n) < 2:
         return None, None, "A slope needs means with standard errors at two sizes or more."
-    if np.any(at.mean <= 0):
-        first = at.n[np.argmax(at.mean <= 0)]
-        return None, None, f"No slope: the mean at n = {first} is {at.mean[at.n == first][0]:g}."
-    n, relative = at.n.astype(float), at.error / at.mean
-    taken = weighted(np.stack([np.ones(len(n)), np.log(n)], axis=1), smoothed(n, relative))[1:]
-    return float((taken @ np.log(at.mean))[0]), float(_errors(taken, relative)[0]), ""
+    if np.any(mean <= 0):
+        first = np.argmax(mean <= 0)
+        return None, None, f"No slope: the mean at n = {n[first]} is {mean[first]:g}."
+    relative = error / mean
+    design = np.stack([np.ones(len(n)), np.log(n)], axis=1)
+    weights = fit_weights(design, smooth_errors(n.astype(float), relative))[1:]
+    slope_error = _estimate_errors(weights, relative)[0]
+    return float((weights @ np.log(mean))[0]), float(slope_error), ""
 
 
 def _powers(theory: Limit) -> tuple[float, ...]:
-    """Powers of n that are fitted together: a limit needs the next, or that would bias it."""
+    """Powers of n to fit together: a limit needs the next power, which would bias it otherwise."""
     if theory.exponent is None:
         return ()
     if theory.exponent != 0:
@@ -348,17 +313,18 @@ def _powers(theory: Limit) -> tuple[float, ...]:
     return () if theory.next_exponent is None else (0.0, theory.next_exponent)
 
 
-def _constant(at: _Means, powers: tuple[float, ...]) -> tuple[float | None, float | None]:
-    """The constant of the first of some powers of n, fitted together, and its standard error."""
-    if not powers or len(at.n) < len(powers):
+def _constant(means: _Means, powers: tuple[float, ...]) -> tuple[float | None, float | None]:
+    """The constant of the first power of n, all powers fitted together, and its standard error."""
+    if not powers or len(means.n) < len(powers):
         return None, None
-    design = at.n[:, None].astype(float) ** np.array(powers)
-    taken = weighted(design, smoothed(at.n, at.error))
-    return float((taken @ at.mean)[0]), float(_errors(taken, at.error)[0])
+    design = means.n[:, None].astype(float) ** np.array(powers)
+    weights = fit_weights(design, smooth_errors(means.n, means.error))
+    constant_error = _estimate_errors(weights, means.error)[0]
+    return float((weights @ means.mean)[0]), float(constant_error)
 
 
-def _errors(
-    taken: Float[np.ndarray, "p N"], error: Float[np.ndarray, " N"]
+def _estimate_errors(
+    weights: Float[np.ndarray, "p N"], error: Float[np.ndarray, " N"]
 ) -> Float[np.ndarray, " p"]:
     """Standard errors of the estimates that a matrix makes of independent means."""
-    return np.sqrt(np.sum((taken * error) ** 2, axis=1))
+    return np.sqrt(np.sum((weights * error) ** 2, axis=1))

@@ -1,8 +1,9 @@
-"""The exact accuracy optimum of samples, by one running sum of the labels.
+"""The exact accuracy optimum of samples, from one running sum of the labels.
 
-A cut above the first k points gets right, beyond predicting class 1 everywhere, as many points as
-there are more of class 0 than of class 1 among them: the score of k. Its highest and lowest values
-are the most correct predictions with class 1 above the cut and below it.
+Compared with predicting class 1 everywhere, a cut above the first k points gains one correct
+prediction for each of them of class 0 and loses one for each of class 1. That gain is the score of
+k. The highest score gives the most correct predictions with class 1 above the cut, the lowest score
+those with class 1 below it.
 """
 
 from __future__ import annotations
@@ -14,33 +15,27 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from sweep.asymptotics.chunks import SampleChunk, flat, over, take
+from sweep.asymptotics.chunks import SampleChunk, join, map_chunks, take
 from sweep.optima.records import OptimumStatus
 from sweep.populations.sampling import SampleLayout, cumulative
 
-STATUSES = tuple(OptimumStatus)
-"""Their order is that of the codes in a table."""
+STATUSES = tuple(OptimumStatus)  # the position of a status is its code in a study's table
 
-LARGEST = 1.7976931348623157e308
-"""The largest float64."""
-
-NEIGHBOURS = 4
-"""Points on either side of -b/a whose logits tell where the cut is exactly."""
-
-EXACT_IN_FLOAT32 = 2**24
-"""Whole numbers up to this one are exact in float32, which is twice as fast."""
+LARGEST = 1.7976931348623157e308  # the largest float64
+NEIGHBOURS = 4  # points on either side of -b/a whose rounded logits decide where the cut is
+EXACT_IN_FLOAT32 = 2**24  # whole numbers up to here are exact in float32, which is twice as fast
 
 
-class Scan(NamedTuple):
-    """Every cut of T samples.
+class CutScores(NamedTuple):
+    """The scores of all cuts of T samples.
 
     Attributes:
-        score: of the first 1, 2, ... points.
+        score: after the first 1, 2, ... points.
         last: score of all points.
         ones: points of class 1.
         correct: most correct predictions.
-        top: score of the best cuts with class 1 above; nan if there is none.
-        bottom: the same with class 1 below.
+        top: score of the best cuts with class 1 above; nan if no such cut is optimal.
+        bottom: score of the best cuts with class 1 below; nan if no such cut is optimal.
     """
 
     score: Float[Array, "C T L"]
@@ -51,17 +46,17 @@ class Scan(NamedTuple):
     bottom: Float[Array, " T"]
 
 
-class Best(NamedTuple):
-    """The optimal cuts of T samples, and runs of one class.
+class BestCuts(NamedTuple):
+    """The optimal cuts of T samples, and the runs of one class at both ends of x.
 
     Attributes:
-        low: the widest cell of optimal cuts between neighbouring points is (low, high], the first
-            of several; infinite for a constant prediction, which is taken if there is none.
-        high: as above.
-        orientation: of that cell; +1 if class 1 is predicted above the cut.
-        cells: how many cells between neighbouring points, and constants, are optimal.
-        leading: points before the first of another class than they are.
-        trailing: points after the last of another class than they are.
+        low: lower end of the widest optimal cell (low, high] between neighbouring points, the first
+            one among equals; infinite for a constant prediction, used only if no cell is optimal.
+        high: upper end of that cell.
+        orientation: +1 if class 1 is predicted above the cell, -1 if below.
+        cells: number of optimal cells between neighbouring points, plus optimal constants.
+        leading: length of the run of one class at the lowest x.
+        trailing: length of the run of one class at the highest x.
     """
 
     low: Float[Array, " T"]
@@ -72,19 +67,19 @@ class Best(NamedTuple):
     trailing: Int[Array, " T"]
 
 
-def scan(every: SampleChunk, layout: SampleLayout) -> Scan:
-    """The scores of all cuts, and the best."""
+def scan(chunks: SampleChunk, layout: SampleLayout) -> CutScores:
+    """The scores of all cuts, and the best scores."""
     n = layout.n
     kind = jnp.float32 if n < EXACT_IN_FLOAT32 else jnp.float64
 
-    def of_piece(total: Array, piece: SampleChunk) -> tuple[Array, tuple[Array, Array, Array]]:
-        gain = jnp.where(piece.inside, jnp.where(piece.y, -1.0, 1.0), 0.0).astype(kind)
+    def of_chunk(total: Array, chunk: SampleChunk) -> tuple[Array, tuple[Array, Array, Array]]:
+        gain = jnp.where(chunk.inside, jnp.where(chunk.y, -1.0, 1.0), 0.0).astype(kind)
         score = total[:, None] + cumulative(gain)
-        inner = jnp.where(piece.after > piece.x, score, 0)
-        return score[:, -1], (score, jnp.max(inner, -1), jnp.min(inner, -1))
+        between_points = jnp.where(chunk.next_x > chunk.x, score, 0)
+        return score[:, -1], (score, jnp.max(between_points, -1), jnp.min(between_points, -1))
 
-    last, (score, tops, bottoms) = lax.scan(of_piece, jnp.zeros(layout.samples, kind), every)
-    # Without points below the cut the score is 0; with all of them it is the last one.
+    last, (score, tops, bottoms) = lax.scan(of_chunk, jnp.zeros(layout.samples, kind), chunks)
+    # Without points below the cut the score is 0; with all points below it is the last one.
     top = jnp.maximum(jnp.max(tops, 0), jnp.maximum(last, 0))
     bottom = jnp.minimum(jnp.min(bottoms, 0), jnp.minimum(last, 0))
     ones = ((n - last) / 2).astype(jnp.int32)
@@ -92,77 +87,79 @@ def scan(every: SampleChunk, layout: SampleLayout) -> Scan:
     correct = jnp.maximum(above, below)
     top = jnp.where(above == correct, top, jnp.nan)
     bottom = jnp.where(below == correct, bottom, jnp.nan)
-    return Scan(score, last, ones, correct, top, bottom)
+    return CutScores(score, last, ones, correct, top, bottom)
 
 
-def best(every: SampleChunk, scan: Scan, layout: SampleLayout) -> Best:
+def best_cuts(chunks: SampleChunk, scores: CutScores, layout: SampleLayout) -> BestCuts:
     """The optimal cuts."""
     n = layout.n
 
-    def of_piece(both: tuple[SampleChunk, Array]) -> tuple[Array, ...]:
-        piece, score = both
-        found = (score == scan.top[:, None]) | (score == scan.bottom[:, None])
-        found &= piece.after > piece.x
-        width = jnp.where(found, piece.after - piece.x, -1.0)
+    def of_chunk(chunk_and_score: tuple[SampleChunk, Array]) -> tuple[Array, ...]:
+        chunk, score = chunk_and_score
+        optimal = (score == scores.top[:, None]) | (score == scores.bottom[:, None])
+        optimal &= chunk.next_x > chunk.x
+        width = jnp.where(optimal, chunk.next_x - chunk.x, -1.0)
         widest = jnp.max(width, -1)
-        at = jnp.min(jnp.where(width == widest[:, None], piece.place, n), -1)
-        size, rest = jnp.abs(score), jnp.abs(scan.last[:, None] - score)
-        leading = size == (piece.place + 1).astype(score.dtype)
-        trailing = rest == (n - 1 - piece.place).astype(score.dtype)
-        counts = (jnp.sum(flags, -1, dtype=jnp.int32) for flags in (found, leading, trailing))
-        return widest, at, *counts
+        first_widest = jnp.min(jnp.where(width == widest[:, None], chunk.index, n), -1)
+        # A run of one class changes the score by 1 with each of its points.
+        size, rest = jnp.abs(score), jnp.abs(scores.last[:, None] - score)
+        leading = size == (chunk.index + 1).astype(score.dtype)
+        trailing = rest == (n - 1 - chunk.index).astype(score.dtype)
+        counts = (jnp.sum(flags, -1, dtype=jnp.int32) for flags in (optimal, leading, trailing))
+        return widest, first_widest, *counts
 
-    widths, places, *parts = over(of_piece, (every, scan.score))
-    cells, leading, trailing = (jnp.sum(part, 0, dtype=jnp.int32) for part in parts)
+    widths, indices, *counts = map_chunks(of_chunk, (chunks, scores.score))
+    cells, leading, trailing = (jnp.sum(count, 0, dtype=jnp.int32) for count in counts)
     widest = jnp.max(widths, 0)
-    at = jnp.min(jnp.where(widths == widest[None], places, n), 0)
-    low, high, orientation = _cell(every, scan, widest, at)
-    constants = (scan.correct == value for value in (scan.ones, n - scan.ones))
-    # The last point counts among those that trail itself.
-    return Best(
+    index = jnp.min(jnp.where(widths == widest[None], indices, n), 0)
+    low, high, orientation = _cell(chunks, scores, widest, index)
+    constants = (scores.correct == value for value in (scores.ones, n - scores.ones))
+    return BestCuts(
         low=low,
         high=high,
         orientation=orientation,
         cells=cells + sum(constant.astype(jnp.int32) for constant in constants),
         leading=leading,
-        trailing=trailing - 1,
+        trailing=trailing - 1,  # after the last point the rest is 0, which counts as a run
     )
 
 
 def _cell(
-    every: SampleChunk, scan: Scan, widest: Float[Array, " T"], at: Int[Array, " T"]
+    chunks: SampleChunk, scores: CutScores, widest: Float[Array, " T"], index: Int[Array, " T"]
 ) -> tuple[Array, Array, Array]:
-    """Ends and orientation of the cell after a point, or of a constant prediction."""
-    x, size = every.x, every.x.shape[0] * every.x.shape[-1]
-    inner = jnp.minimum(at, size - 1)
+    """Ends and orientation of the cell after the point at index, or of a constant prediction."""
+    x, size = chunks.x, chunks.x.shape[0] * chunks.x.shape[-1]
+    inner = jnp.minimum(index, size - 1)
     low, high = take(x, inner), take(x, jnp.minimum(inner + 1, size - 1))
-    cut, ones = widest >= 0, scan.correct == scan.ones
-    low = jnp.where(cut, low, jnp.where(ones, -jnp.inf, x[-1, :, -1]))
-    high = jnp.where(cut, high, jnp.where(ones, x[0, :, 0], jnp.inf))
-    upward = ~cut | (take(scan.score, inner) == scan.top)
+    is_cut, all_ones = widest >= 0, scores.correct == scores.ones
+    low = jnp.where(is_cut, low, jnp.where(all_ones, -jnp.inf, x[-1, :, -1]))
+    high = jnp.where(is_cut, high, jnp.where(all_ones, x[0, :, 0], jnp.inf))
+    upward = ~is_cut | (take(scores.score, inner) == scores.top)
     return low, high, jnp.where(upward, 1, -1)
 
 
-def status(every: SampleChunk, scan: Scan, best: Best, layout: SampleLayout) -> Int[Array, " T"]:
+def status(
+    chunks: SampleChunk, scores: CutScores, best: BestCuts, layout: SampleLayout
+) -> Int[Array, " T"]:
     """Whether cross-entropy has an optimum, from the extremes of the classes (see `optimum`)."""
     n = layout.n
-    lowest, highest = every.x[0, :, 0], every.x[-1, :, -1]
-    # Two of the four extremes are ends of x; the others stand where the class of an end ceases.
-    other_lowest = take(every.x, jnp.minimum(best.leading, n - 1))
-    other_highest = take(every.x, jnp.maximum(n - 1 - best.trailing, 0))
-    ends = (take(every.y, jnp.full_like(scan.ones, index)) for index in (0, n - 1))
-    same = jnp.equal(*ends)
-    # The class that begins may lie below the other; above it only where all but ties are.
-    overlap = jnp.where(same, highest, other_highest) - other_lowest
-    touching = jnp.where(same, other_highest, highest) == lowest
+    lowest, highest = chunks.x[0, :, 0], chunks.x[-1, :, -1]
+    # Two of the four extremes are ends of x; the other two end the runs of one class.
+    other_lowest = take(chunks.x, jnp.minimum(best.leading, n - 1))
+    other_highest = take(chunks.x, jnp.maximum(n - 1 - best.trailing, 0))
+    end_labels = (take(chunks.y, jnp.full_like(scores.ones, index)) for index in (0, n - 1))
+    same_label = jnp.equal(*end_labels)
+    # The class of the lowest x may lie below the other class; above it only where all x are ties.
+    overlap = jnp.where(same_label, highest, other_highest) - other_lowest
+    touching = jnp.where(same_label, other_highest, highest) == lowest
     cases = {
-        OptimumStatus.one_class: (scan.ones == 0) | (scan.ones == n),
+        OptimumStatus.one_class: (scores.ones == 0) | (scores.ones == n),
         OptimumStatus.constant_x: lowest == highest,
         OptimumStatus.separated: overlap < 0,
         OptimumStatus.quasi_separated: (overlap == 0) | touching,
     }
-    codes = [jnp.full_like(scan.ones, STATUSES.index(status)) for status in cases]
-    finite = jnp.full_like(scan.ones, STATUSES.index(OptimumStatus.finite))
+    codes = [jnp.full_like(scores.ones, STATUSES.index(status)) for status in cases]
+    finite = jnp.full_like(scores.ones, STATUSES.index(OptimumStatus.finite))
     return jnp.select(list(cases.values()), codes, finite)
 
 
@@ -170,49 +167,50 @@ def status(every: SampleChunk, scan: Scan, best: Best, layout: SampleLayout) -> 
 
 
 def correct(
-    every: SampleChunk,
-    scan: Scan,
+    chunks: SampleChunk,
+    scores: CutScores,
     a: Float[Array, " T"],
     b: Float[Array, " T"],
     layout: SampleLayout,
 ) -> Int[Array, " T"]:
-    """Correct predictions at (a, b), by the rounded logit of the points next to the cut."""
+    """Correct predictions at (a, b), by the rounded logits of the points next to the cut."""
     n = layout.n
-    x = flat(every.x)
-    found = jnp.minimum(jax.vmap(jnp.searchsorted)(x, _cut(a, b)), n).astype(jnp.int32)
-    near = found[:, None] + jnp.arange(-NEIGHBOURS, NEIGHBOURS, dtype=jnp.int32)[None]
-    # The clip stands between product and sum, which a compiler would otherwise round as one.
+    x = join(chunks.x)
+    first_above = jnp.minimum(jax.vmap(jnp.searchsorted)(x, _cut(a, b)), n).astype(jnp.int32)
+    near = first_above[:, None] + jnp.arange(-NEIGHBOURS, NEIGHBOURS, dtype=jnp.int32)[None]
+    # The clip separates product and sum, which a compiler would otherwise fuse and round as one.
     product = a[:, None] * jnp.take_along_axis(x, jnp.clip(near, 0, n - 1), -1)
     predicted = jnp.clip(product, -LARGEST, LARGEST) + b[:, None] > 0
     upward = a >= 0
     inside = (near >= 0) & (near < n)
     beneath = jnp.where(inside, predicted != upward[:, None], near < 0)
     below = near[:, 0] + jnp.sum(beneath, -1, dtype=jnp.int32)
-    score = take(scan.score, jnp.clip(below - 1, 0, n - 1))
+    score = take(scores.score, jnp.clip(below - 1, 0, n - 1))
     score = jnp.where(below > 0, score, 0).astype(jnp.int32)
-    return jnp.where(upward, scan.ones + score, n - scan.ones - score)
+    return jnp.where(upward, scores.ones + score, n - scores.ones - score)
 
 
 def distance(
-    every: SampleChunk, scan: Scan, a: Float[Array, " T"], b: Float[Array, " T"]
+    chunks: SampleChunk, scores: CutScores, a: Float[Array, " T"], b: Float[Array, " T"]
 ) -> Float[Array, " T"]:
-    """From the cut -b/a to the nearest optimal one with class 1 on the same side; inf if none."""
+    """From the cut -b/a to the nearest optimal cut of its orientation; inf if there is none."""
     cut = _cut(a, b)
-    target = jnp.where(a >= 0, scan.top, scan.bottom)
+    target = jnp.where(a >= 0, scores.top, scores.bottom)
 
-    def of_piece(both: tuple[SampleChunk, Array]) -> Float[Array, " T"]:
-        piece, score = both
-        optimal = (score == target[:, None]) & (piece.after > piece.x)
-        away = jnp.maximum(piece.x - cut[:, None], cut[:, None] - piece.after)
+    def of_chunk(chunk_and_score: tuple[SampleChunk, Array]) -> Float[Array, " T"]:
+        chunk, score = chunk_and_score
+        optimal = (score == target[:, None]) & (chunk.next_x > chunk.x)
+        away = jnp.maximum(chunk.x - cut[:, None], cut[:, None] - chunk.next_x)
         return jnp.min(jnp.where(optimal, jnp.maximum(away, 0), jnp.inf), -1)
 
-    nearest = jnp.min(over(of_piece, (every, scan.score)), 0)
-    lowest, highest = every.x[0, :, 0], every.x[-1, :, -1]
+    nearest = jnp.min(map_chunks(of_chunk, (chunks, scores.score)), 0)
+    lowest, highest = chunks.x[0, :, 0], chunks.x[-1, :, -1]
     before = jnp.where(target == 0, jnp.maximum(cut - lowest, 0), jnp.inf)
-    after = jnp.where(target == scan.last, jnp.maximum(highest - cut, 0), jnp.inf)
+    after = jnp.where(target == scores.last, jnp.maximum(highest - cut, 0), jnp.inf)
     return jnp.minimum(nearest, jnp.minimum(before, after))
 
 
 def _cut(a: Float[Array, " T"], b: Float[Array, " T"]) -> Float[Array, " T"]:
+    """The cut -b/a; infinite where a is 0 and the prediction is constant."""
     constant = jnp.where(b > 0, -jnp.inf, jnp.inf)
     return jnp.where(a == 0, constant, -b / jnp.where(a == 0, 1.0, a))

@@ -1,24 +1,25 @@
 """study(): fresh samples of every size, their exact optima, rates and the verdict.
 
-A `Study` holds the table of all replicates and everything that is told or drawn of it.
+A `Study` holds the table of all replicates and every result that reports and figures show.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from sweep.asymptotics.limits import Limits, limits
+from sweep.asymptotics.limits import REFERENCES, Limits, limits
 from sweep.asymptotics.rates import GapFit, Rate, gap_fit, summary
 from sweep.asymptotics.rates import rates as rates_of
-from sweep.asymptotics.verdict import EPSILON, REFERENCES, Verdict, require_epsilon, verdict
+from sweep.asymptotics.table import StudyJob, table
+from sweep.asymptotics.verdict import EPSILON, Verdict, require_epsilon, verdict
 from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.progress import bar
 from sweep.base.ranges import sizes as sizes_of
-from sweep.base.ranges import whole
+from sweep.base.ranges import whole_number
 from sweep.base.records import plain
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
@@ -26,28 +27,28 @@ from sweep.optima.records import PopulationOptimum
 from sweep.populations import Population
 from sweep.populations import population as law_of
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Study:
-    """What samples of a population tell about its two optima as n grows.
+    """How the two optima of samples of a population behave as n grows.
 
     Attributes:
         population: name of the law.
-        id: its id in `sweep.populations.CATALOGUE`; None if it is not there.
+        id: its id in `sweep.populations.CATALOGUE`; None if it is not in the catalogue.
         sizes: all n, ascending.
-        replicates: samples of each size.
-        seed: of all samples.
+        replicates: number of samples of each size.
+        seed: seed of all samples.
         epsilon: loss of accuracy, a fraction, that does not matter.
         table: the optima of every sample; dims (n, replicate).
         summary: means over the replicates, with standard errors; dims (n, quantity).
-        optimum: of the population.
-        limits: what theory says.
-        rates: powers of n, measured and in theory; empty if none were asked for.
-        gap_fit: the gap's two terms; None where the theory has others, or none were asked for.
-        verdict: on the population, and apart from it on finite n.
+        optimum: optimum of the population.
+        limits: theory of the population.
+        rates: powers of n, measured and in theory; empty if they were not requested.
+        gap_fit: the two terms of the gap; None where theory has others, or without rates.
+        verdict: the answer for finite n, and separately for the population.
     """
 
     population: str
@@ -73,37 +74,26 @@ class Study:
         means = self.summary
         rows = [
             {
-                "n": int(at.n),
+                "n": int(row.n),
                 "status_count": dict(
-                    zip(means.status.values.tolist(), at.status_count.values.tolist(), strict=True)
+                    zip(means.status.values.tolist(), row.status_count.values.tolist(), strict=True)
                 ),
                 **{
-                    str(q): {
-                        name: at[name].sel(quantity=q).item()
+                    str(quantity): {
+                        name: row[name].sel(quantity=quantity).item()
                         for name in ("mean", "standard_error", "median", "count")
                     }
-                    for q in means.quantity.values
+                    for quantity in means.quantity.values
                 },
             }
-            for at in (means.sel(n=n) for n in means.n.values)
+            for row in (means.sel(n=n) for n in means.n.values)
         ]
-        kept = {
-            name: getattr(self, name)
-            for name in (
-                "population",
-                "id",
-                "sizes",
-                "replicates",
-                "seed",
-                "epsilon",
-                "optimum",
-                "limits",
-                "rates",
-                "gap_fit",
-                "verdict",
-            )
+        document = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ("table", "summary")
         }
-        return plain(kept | {"summary": rows, "references": REFERENCES})
+        return plain(document | {"summary": rows, "references": REFERENCES})
 
 
 def study(
@@ -117,39 +107,37 @@ def study(
     memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
 ) -> Study:
-    """Whether the two metrics share an optimum, by samples of a population as n grows.
+    """Whether the two metrics share an optimum, from samples of a population as n grows.
 
-    For each n fresh samples are drawn, and of each the exact optimum of cross-entropy and the
-    exact set of optimal cuts are found, with their regrets in the population. The random numbers
-    of a sample depend on seed, n and replicate alone, and so do its results, bit for bit: more
-    replicates, other sizes or another memory budget change none.
+    It draws fresh samples for each n, and finds the exact optimum of cross-entropy and the exact
+    set of optimal cuts of each sample, with their regrets in the population. The random numbers of
+    a sample depend on seed, n and replicate alone, and so do its results, bit for bit: more
+    replicates, other sizes or another memory budget change none of them.
 
     Args:
         population: the law, or its id or name (see `sweep.populations.population`).
-        sizes: numbers of points: several, or text such as "100:1e6:9:log".
-        replicates: samples of each size, at least 2.
-        seed: of the random numbers.
-        epsilon: loss of accuracy, a fraction, that does not matter; named beforehand.
-        rates: whether to fit powers of n, for which two sizes are needed.
-        memory_budget: bytes that may be used beyond the result.
-        progress: whether to show a progress bar on stderr for what takes more than two seconds;
+        sizes: numbers of points: a sequence, or text such as "100:1e6:9:log".
+        replicates: number of samples of each size, at least 2.
+        seed: seed of the random numbers.
+        epsilon: loss of accuracy, a fraction, that does not matter; fixed beforehand.
+        rates: whether to fit powers of n, which takes two sizes.
+        memory_budget: bytes of memory to use beyond the result.
+        progress: whether to show a progress bar on stderr for work of more than two seconds;
             None shows it on a terminal only.
 
     Raises:
-        InputError: the law is unknown or none, a size is not a positive integer, there is one size
-            only though rates are asked for, replicates < 2, epsilon is not between 0 and 1, or one
-            sample does not fit into the memory budget.
+        InputError: the law is unknown or invalid, a size is not a positive integer, there is only
+            one size although rates are requested, replicates < 2, epsilon is not between 0 and 1,
+            or one sample does not fit into the memory budget.
     """
-    from sweep.asymptotics.table import StudyJob, table  # which loads jax
-
     law = law_of(population)
     numbers = tuple(int(n) for n in sizes_of(sizes, "sizes"))
     if rates and len(numbers) < 2:
         raise InputError(
-            f"the only size is {max(numbers)}, and a slope needs two; give another, or rates=False"
+            f"the only size is {max(numbers)}, and a slope needs two; add a size or use rates=False"
         )
     require_epsilon(epsilon)
-    count, seed = whole("replicates", replicates, 2), whole("seed", seed, 0)
+    count, seed = whole_number("replicates", replicates, 2), whole_number("seed", seed, 0)
     job = StudyJob(law, numbers, count, seed, int(memory_budget))
     job.require_room()
     law.require_valid()

@@ -1,8 +1,8 @@
-"""The table of a study: the optima of samples of every size, beside what the population says.
+"""The table of a study: the optima of samples of every size, compared with the population.
 
-Samples are drawn and solved on the device, as many at once as the memory budget has room for; what
-they come to is the same, bit for bit, however many that is. Regrets are those of the population,
-exact, neither of the sample nor on a grid.
+Samples are drawn and solved on the device, as many at once as the memory budget allows; the results
+are the same, bit for bit, whatever their number. Regrets are exact and those of the population: not
+of the sample, and not on a grid. `study` builds on the table, and `rates` and `verdict` read it.
 """
 
 from __future__ import annotations
@@ -33,35 +33,30 @@ from sweep.optima.records import AccuracyOptimum, PopulationOptimum
 from sweep.populations import Population, sampling
 from sweep.populations.sampling import SampleLayout
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-BYTES_PER_POINT = 96
-"""Working memory for a point of the samples that are solved at once."""
-
-TAIL = 2.0**-20
-"""Probability beyond the window that cuts are clipped to, at an end where x has none."""
+BYTES_PER_POINT = 96  # working memory for each point of the samples that are solved at once
+TAIL = 2.0**-20  # probability beyond the window that cuts are clipped to, where x is unbounded
 
 TIE_RULE = (
     "the midpoint of the widest of the optimal cells between neighbouring points, the first of "
     "several; a constant prediction only where no cut between points is optimal"
 )
 
-
-Columns = dict[str, np.ndarray]
-"""Arrays of one length by name, a value for each sample."""
+Columns = dict[str, np.ndarray]  # name -> one value for each sample
 
 
 @dataclass(frozen=True)
 class StudyJob:
-    """What a table is made of.
+    """The samples of a table, and the memory to solve them in.
 
     Attributes:
         law: the population.
         sizes: all n, ascending.
-        replicates: of each size.
-        seed: of all samples.
-        budget: bytes of working memory.
+        replicates: number of samples of each size.
+        seed: seed of all samples.
+        budget: working memory in bytes.
     """
 
     law: Population
@@ -71,29 +66,29 @@ class StudyJob:
     budget: int
 
     def require_room(self) -> None:
-        """Refuses a table, or sizes of which not even one sample fits into the budget.
+        """Rejects a table that is too large, and sizes of which not one sample fits the budget.
 
         Raises:
-            InputError: there is one.
+            InputError: the table or a sample is too large.
         """
-        table = 8 * len(self.sizes) * self.replicates * len(_DESCRIBED)
+        table = 8 * len(self.sizes) * self.replicates * len(_DESCRIBED)  # bytes
         if table > RESULT_LIMIT:
             raise InputError(
                 f"a table of {self.replicates} replicates at {len(self.sizes)} sizes would take "
                 f"{table / 2**30:.1f} GiB of memory, more than the limit of "
-                f"{RESULT_LIMIT / 2**30:.0f} GiB; ask for fewer replicates"
+                f"{RESULT_LIMIT / 2**30:.0f} GiB; use fewer replicates"
             )
         largest = max(self.sizes)
         if _bytes(largest) > self.budget:
             raise InputError(
                 f"samples of {largest} points take {_bytes(largest) / 2**20:.0f} MiB of working "
-                f"memory, and the budget is {self.budget / 2**20:.0f} MiB; raise it, or ask for "
+                f"memory, and the budget is {self.budget / 2**20:.0f} MiB; raise the budget or use "
                 "smaller samples"
             )
 
     @property
     def points(self) -> int:
-        """Points of all samples."""
+        """Number of points of all samples together."""
         return sum(self.sizes) * self.replicates
 
 
@@ -103,64 +98,66 @@ def table(job: StudyJob, population: PopulationOptimum, measure: Measure, step: 
     Args:
         job: which samples.
         population: the optimum of their law.
-        measure: of the law.
-        step: told of points as they are done.
+        measure: the measure of their law.
+        step: called with the number of points after each batch of samples.
 
     Raises:
-        InputError: the law is none, seen at a sampled point.
+        InputError: P(y=1|x) leaves [0, 1] at a sampled point.
     """
     window = _window(job.law, population.cross_entropy.cut)
-    columns = []
+    rows = []
     for n in job.sizes:
-        found = _concatenated(list(_solved(job, n, step)), job.replicates)
-        columns.append(_columns(n, found, population, measure, window))
-    return _labelled(job, {name: np.stack([c[name] for c in columns]) for name in columns[0]})
+        solved = _concatenate(list(_solve_all(job, n, step)), job.replicates)
+        rows.append(_columns(n, solved, population, measure, window))
+    return _dataset(job, {name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
 # --- samples to optima --------------------------------------------------------------------------
 
 
 def _bytes(n: int) -> int:
+    """Working memory for one call that solves samples of n points."""
     layout = SampleLayout.of(n)
-    return layout.batches * layout.pieces * layout.samples * layout.length * BYTES_PER_POINT
+    return layout.batches * layout.chunks * layout.samples * layout.length * BYTES_PER_POINT
 
 
-def _solved(job: StudyJob, n: int, step: Step) -> Iterator[Columns]:
+def _solve_all(job: StudyJob, n: int, step: Step) -> Iterator[Columns]:
     """The optima of all samples of one size, some at a time, in their order."""
     layout = SampleLayout.of(n)
-    places = _places()[: max(1, job.budget // _bytes(n))]
-    starts = iter(range(0, job.replicates, layout.together))
+    workers = _devices()[: max(1, job.budget // _bytes(n))]
+    starts = iter(range(0, job.replicates, layout.samples_per_call))
     solve = partial(_solve, job.law, layout, job.seed)
-    at_once = 1  # the first alone, which compiles for the others
-    with ThreadPoolExecutor(len(places)) as pool:
+    at_once = 1  # the first batch alone: it compiles for the others
+    with ThreadPoolExecutor(len(workers)) as pool:
         while batch := list(islice(starts, at_once)):
-            at_once = len(places)
-            for first, found in zip(batch, pool.map(solve, batch, places), strict=False):
-                step(n * min(layout.together, job.replicates - first))
-                yield found
+            at_once = len(workers)
+            for first, columns in zip(batch, pool.map(solve, batch, workers), strict=False):
+                step(n * min(layout.samples_per_call, job.replicates - first))
+                yield columns
 
 
-def _places() -> list[Any]:
-    """Where samples are solved at the same time: on each device, or each core of the host."""
-    found = devices.available()
-    return [found[0]] * devices.cores() if devices.on_host() else found
+def _devices() -> list[Any]:
+    """The device of each worker: every accelerator once, or the host once for each core."""
+    available = devices.available()
+    return [available[0]] * devices.cores() if devices.on_host() else available
 
 
 def _solve(law: Population, layout: SampleLayout, seed: int, first: int, device: Any) -> Columns:
+    """The optima of `layout.samples_per_call` samples, from replicate `first` on, on one device."""
     with jax.enable_x64(True), jax.default_device(device):
         draws = sampling.draw(law, layout, seed, first)
-        optimal = jax.device_get(optima(draws.x, draws.y, layout))._asdict()
-        sampling.require_lawful(law, draws)
-        found = {name: np.array(values).reshape(-1) for name, values in optimal.items()}
-        for row in np.flatnonzero(~found["converged"]).tolist():
+        arrays = jax.device_get(optima(draws.x, draws.y, layout))._asdict()
+        sampling.require_valid_draws(law, draws)
+        columns = {name: np.array(values).reshape(-1) for name, values in arrays.items()}
+        for row in np.flatnonzero(~columns["converged"]).tolist():
             sample = Sample(layout.row(draws.x, row), layout.row(draws.y, row))
-            for name, value in _by_host(sample).items():
-                found[name][row] = value
-    return found
+            for name, value in _solve_on_host(sample).items():
+                columns[name][row] = value
+    return columns
 
 
-def _by_host(sample: Sample) -> dict[str, float]:
-    """What follows from the optimum of cross-entropy, found in the slower, safer way."""
+def _solve_on_host(sample: Sample) -> dict[str, float]:
+    """The columns that depend on the cross-entropy optimum, by the slower, safer method."""
     best = optimum(sample)
     ce = best.cross_entropy
     return {
@@ -173,8 +170,11 @@ def _by_host(sample: Sample) -> dict[str, float]:
     }
 
 
-def _concatenated(parts: Sequence[Columns], replicates: int) -> Columns:
-    return {name: np.concatenate([part[name] for part in parts])[:replicates] for name in parts[0]}
+def _concatenate(batches: Sequence[Columns], replicates: int) -> Columns:
+    """The columns of the first `replicates` samples of all batches."""
+    return {
+        name: np.concatenate([batch[name] for batch in batches])[:replicates] for name in batches[0]
+    }
 
 
 # --- optima to columns --------------------------------------------------------------------------
@@ -182,85 +182,84 @@ def _concatenated(parts: Sequence[Columns], replicates: int) -> Columns:
 
 def _columns(
     n: int,
-    found: Columns,
+    solved: Columns,
     population: PopulationOptimum,
     measure: Measure,
     window: tuple[float, float],
 ) -> Columns:
     """The columns of a table for one size, each of shape (replicates,)."""
-    finite = np.isfinite(found["a"])
-    ce = cuts.cut(np.where(finite, found["a"], 0.0), np.where(finite, found["b"], 0.0))
-    middle = (found["low"] + found["high"]) / 2  # infinite for a constant prediction
+    finite = np.isfinite(solved["a"])
+    ce = cuts.cut(np.where(finite, solved["a"], 0.0), np.where(finite, solved["b"], 0.0))
+    middle = (solved["low"] + solved["high"]) / 2  # infinite for a constant prediction
     highest = population.accuracy.value
 
-    def known(values: Shaped[np.ndarray, " R"]) -> Float[np.ndarray, " R"]:
+    def where_finite(values: Shaped[np.ndarray, " R"]) -> Float[np.ndarray, " R"]:
         return np.where(finite, values, np.nan)
 
-    gap = known((found["correct_best"] - found["correct_cross_entropy"]) / n)
+    accuracy_ce = confusion.accuracy(measure, ce.t, ce.orientation)
+    accuracy_best = confusion.accuracy(measure, middle, solved["orientation"])
+    gap = where_finite((solved["correct_best"] - solved["correct_cross_entropy"]) / n)
     return {
-        "a": found["a"],
-        "b": found["b"],
-        "cross_entropy": found["cross_entropy"],
-        "gradient": found["gradient"],
-        "status": found["status"].astype(np.int8),
-        "cut_cross_entropy": known(ce.t),
+        "a": solved["a"],
+        "b": solved["b"],
+        "cross_entropy": solved["cross_entropy"],
+        "gradient": solved["gradient"],
+        "status": solved["status"].astype(np.int8),
+        "cut_cross_entropy": where_finite(ce.t),
         "orientation_cross_entropy": np.where(finite, ce.orientation, 0).astype(np.int8),
         "cut_accuracy": middle,
-        "orientation_accuracy": found["orientation"].astype(np.int8),
-        "optimal_cells": found["optimal_cells"],
-        "accuracy_cross_entropy": known(found["correct_cross_entropy"] / n),
-        "accuracy_best": found["correct_best"] / n,
+        "orientation_accuracy": solved["orientation"].astype(np.int8),
+        "optimal_cells": solved["optimal_cells"],
+        "accuracy_cross_entropy": where_finite(solved["correct_cross_entropy"] / n),
+        "accuracy_best": solved["correct_best"] / n,
         "gap": gap,
         "shared": gap == 0,
-        "distance": found["distance"],
-        "regret_cross_entropy": known(highest - confusion.accuracy(measure, ce.t, ce.orientation)),
-        "regret_accuracy": highest - confusion.accuracy(measure, middle, found["orientation"]),
-        "cut_error_cross_entropy": known(_error(ce.t, population.cross_entropy.cut, window)),
-        "cut_error_accuracy": _away(middle, found["orientation"], population.accuracy, window),
-        "ones": found["ones"],
+        "distance": solved["distance"],
+        "regret_cross_entropy": where_finite(highest - accuracy_ce),
+        "regret_accuracy": highest - accuracy_best,
+        "cut_error_cross_entropy": where_finite(
+            np.abs(np.clip(ce.t, *window) - population.cross_entropy.cut)
+        ),
+        "cut_error_accuracy": _distance_to_optimal(
+            middle, solved["orientation"], population.accuracy, window
+        ),
+        "ones": solved["ones"],
     }
 
 
 def _window(law: Population, cut: float) -> tuple[float, float]:
-    """What cuts are clipped to before distances are taken: -b/a has no mean.
+    """The interval that cuts are clipped to before distances are averaged: -b/a has no mean.
 
-    It is the support, or all but the outermost TAIL of x where that has no end; and it reaches as
-    far as half its width beyond the population's own cut.
+    It is the support, or all but the outermost TAIL of x where the support is unbounded, and it
+    extends at least half its width beyond the population's own cut.
     """
     low, high = law.support
     ends = np.asarray(law.x.quantile(np.array([TAIL, 1 - TAIL])))
     low, high = (low if np.isfinite(low) else ends[0]), (high if np.isfinite(high) else ends[1])
     if not np.isfinite(cut):
         return float(low), float(high)
-    half = (high - low) / 2
-    return float(min(low, cut - half)), float(max(high, cut + half))
+    half_width_x = (high - low) / 2
+    return float(min(low, cut - half_width_x)), float(max(high, cut + half_width_x))
 
 
-def _error(
-    t: Float[np.ndarray, " R"], truth: float, window: tuple[float, float]
-) -> Float[np.ndarray, " R"]:
-    """Distance of clipped cuts from a true one; nan where there is none."""
-    return np.abs(np.clip(t, *window) - truth)
-
-
-def _away(
+def _distance_to_optimal(
     t: Float[np.ndarray, " R"],
     orientation: Int[np.ndarray, " R"],
     best: AccuracyOptimum,
     window: tuple[float, float],
 ) -> Float[np.ndarray, " R"]:
-    """Distance of clipped cuts from the nearest optimal one of their orientation, if there is any.
+    """From clipped cuts to the nearest optimal cut, of their orientation if there is one.
 
     Constant predictions are cuts beyond the support.
     """
     low, high = best.support
-    found = list(best.cuts)
+    optimal = list(best.cuts)
     for constant in best.constants:
-        found += [(-np.inf, low, 2 * constant - 1), (high, np.inf, 1 - 2 * constant)]
+        optimal += [(-np.inf, low, 2 * constant - 1), (high, np.inf, 1 - 2 * constant)]
     clipped, away = np.clip(t, *window), np.full((2, len(t)), np.inf)
     for side, sign in enumerate((1, -1)):
-        mine = [ends[:2] for ends in found if ends[2] == sign] or [ends[:2] for ends in found]
-        for start, stop in mine:
+        intervals = [ends[:2] for ends in optimal if ends[2] == sign]
+        for start, stop in intervals or [ends[:2] for ends in optimal]:
             distance = np.maximum(np.maximum(start - clipped, clipped - stop), 0)
             away[side] = np.minimum(away[side], distance)
     return np.where(orientation > 0, *away)
@@ -268,7 +267,7 @@ def _away(
 
 # --- columns to a dataset -----------------------------------------------------------------------
 
-_DESCRIBED = {
+_DESCRIBED = {  # column -> (unit, meaning)
     "a": ("1 / unit of x", "slope of the cross-entropy optimum"),
     "b": ("1", "intercept of the cross-entropy optimum"),
     "cross_entropy": ("nats", "least cross-entropy in the sample"),
@@ -278,23 +277,23 @@ _DESCRIBED = {
     "orientation_cross_entropy": ("1", "+1: class 1 above it, -1: below, 0: no optimum"),
     "cut_accuracy": ("unit of x", "cut of highest accuracy"),
     "orientation_accuracy": ("1", "+1: class 1 above it, -1: below"),
-    "optimal_cells": ("count", "cells between points, and constants, of highest accuracy"),
+    "optimal_cells": ("count", "cells between points, and constants, with highest accuracy"),
     "accuracy_cross_entropy": ("1", "accuracy in the sample at the cross-entropy optimum"),
     "accuracy_best": ("1", "highest accuracy in the sample"),
-    "gap": ("1", "highest accuracy in the sample less that at the cross-entropy optimum"),
+    "gap": ("1", "highest accuracy in the sample minus accuracy at the cross-entropy optimum"),
     "shared": ("1", "whether the gap is 0"),
-    "distance": ("unit of x", "from the cross-entropy cut to the nearest optimal one"),
+    "distance": ("unit of x", "from the cross-entropy cut to the nearest optimal cut"),
     "regret_cross_entropy": ("1", "population regret of the cross-entropy optimum"),
     "regret_accuracy": ("1", "population regret of the cut of highest accuracy"),
     "cut_error_cross_entropy": ("unit of x", "from the cross-entropy cut to the population's"),
     "cut_error_accuracy": ("unit of x", "from the cut of highest accuracy to the population's"),
     "ones": ("count", "points of class 1"),
 }
-"""Unit and meaning of each column."""
 
 
-def _labelled(job: StudyJob, columns: Columns) -> xr.Dataset:
-    import xarray as xr
+def _dataset(job: StudyJob, columns: Columns) -> xr.Dataset:
+    """The columns, each of shape (N, replicates), as a dataset with units and meanings."""
+    import xarray as xr  # takes 0.3 s to load
 
     attributes: dict[str, dict[str, Any]] = {
         name: {"units": units, "long_name": words} for name, (units, words) in _DESCRIBED.items()

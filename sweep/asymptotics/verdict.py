@@ -1,38 +1,37 @@
-"""Whether cross-entropy and accuracy share their optimum: two questions, never mixed.
+"""Whether cross-entropy and accuracy share their optimum: two separate questions.
 
-- *In the population*, the law being known: is the classifier at the cross-entropy optimum one of
-  the most accurate? Decided by its cut and orientation; regret alone cannot decide, being of second
-  order in the cut. `population_answer`.
+- *In the population*, where the law is known: is the classifier at the cross-entropy optimum one of
+  the most accurate? Its cut and orientation decide. Regret alone cannot decide, because it is of
+  second order in the cut. See `population_answer`.
 - *At finite n*, from replicates alone: is the regret of the sample's cross-entropy optimum on its
-  way below epsilon, a loss of accuracy named beforehand? `verdict`.
+  way below epsilon, a loss of accuracy that is fixed beforehand? See `verdict`.
 
-The regret m(n) is the mean over replicates of *population* accuracy lost, so 0 is what sharing
-means; the gap in the sample is positive either way and is no evidence. Since m(n) may vanish like
-n^-1 or, where P(y=1|x) jumps, like n^-1/2, its limit Delta comes from two fits, m = Delta + C n^-g
-with g = 1 and g = 1/2, and the union of their 95% intervals. What theory leaves open is settled so:
+The regret m(n) is the mean over replicates of *population* accuracy lost, so sharing means that it
+is 0; the gap in the sample is positive either way and is no evidence. m(n) may vanish like n^-1 or,
+where P(y=1|x) jumps, like n^-1/2. So its limit Delta comes from two fits, m = Delta + C n^-g with
+g = 1 and g = 1/2, and from the union of their 95% intervals. The terms of the rule:
 
 - *Last decade*: from the smallest size that is at least a tenth of the largest to the largest; the
-  two largest where there is none between.
-- *Still falling*: over the last decade the mean drops with 95% confidence, or at the largest size
-  it cannot be told from 0.
+  two largest sizes if there is none between.
+- *Still falling*: over the last decade the mean drops with 95% confidence, or it cannot be told
+  from 0 at the largest size.
 - *Flat*: over the last decade it drops, with 95% confidence, by less than n^-1/4 would: half the
-  slowest power at which the regret of a shared optimum vanishes. (That a drop is not significant
-  would depend on the number of replicates: few would make everything flat, many nothing.)
+  slowest power at which the regret of a shared optimum vanishes. (An insignificant drop would be
+  no criterion: with few replicates every mean would be flat, with many none.)
 - *Settled*: at the largest size at least 97.5% of the classifiers have one orientation. While the
   sign of a slope near 0 is still a coin toss, the mean regret is flat whether or not it vanishes
-  later. (Left out where a table does not tell orientations.)
-- *Few replicates*: fewer than 30 decide nothing. Regrets are skewed, so their mean and spread may
-  both be far too low, and few classifiers have one orientation by chance.
+  later. (This condition is dropped if a table has no orientations.)
+- *Few replicates*: fewer than 30 decide nothing: regrets are skewed, so mean and standard deviation
+  may both be far too low, and few classifiers may have one orientation by chance.
 - *Replicates without a finite optimum* have a regret between 0 and the largest that a classifier
-  can have; every interval is widened by both.
-- *No spread*: where all R replicates at a size have the same regret, others are rarer than about
-  one in R, not impossible. The mean gets the standard error that one replicate more would give it
-  with the regret farthest from theirs at the nearest smaller size that has any spread. Where
-  there is none, they count as certain: all regrets being 0 is what sharing looks like across a gap
-  in the support. The sentence then says how rare a loss would have gone unseen.
+  can have; both widen every interval.
+- *Equal regrets*: if all R replicates at a size have the same regret, other regrets are rarer than
+  about one in R, not impossible. The mean gets the standard error that one more replicate would
+  give it whose regret is the farthest one at the nearest smaller size with different regrets. If
+  there is no such size, equal regrets count as certain: where the support has a gap, a shared
+  optimum has regret 0 in every replicate. The sentence then says how rare an unseen loss may be.
 
-Intervals use Student's t with Satterthwaite's degrees of freedom, and standard errors as measured;
-their upper ends reach farther where the regrets are skewed, see `sweep.asymptotics.evidence`.
+`sweep.asymptotics.evidence` computes the intervals.
 """
 
 from __future__ import annotations
@@ -59,51 +58,17 @@ from sweep.base.intervals import LEVEL
 from sweep.base.records import plain
 from sweep.optima.records import Optimum, PopulationOptimum
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-EPSILON = 1e-3
-"""Loss of accuracy, a fraction, that does not matter unless another is named."""
+EPSILON = 1e-3  # default loss of accuracy that does not matter
 
-DECADE_SHORTEST = 10**0.995
-"""Least ratio of two sizes a decade apart: a little less than 10, since sizes are rounded."""
-
-FEWEST_SIZES = 3
-"""Sizes of a fit of two parameters that could fail."""
-
-
-FEWEST_REPLICATES = 30
-"""Replicates whose mean has an interval to go by though single ones are skewed."""
-
-SETTLED = 0.975
-"""Fraction of the classifiers of one orientation from which it is no toss of a coin."""
-
-FINEST = 1e-11
-"""Least epsilon: ten times the regrets that are told from 0."""
-
-ROUNDING = 1e-9
-"""P(y=1|x) at a cut that is so near 1/2 is 1/2."""
-
-
-REFERENCES = (
-    "Lin, Y. (2004). A note on margin-based loss functions in classification. "
-    "Statistics & Probability Letters 68(1), 73-82.",
-    "Zhang, T. (2004). Statistical behavior and consistency of classification methods based on "
-    "convex risk minimization. The Annals of Statistics 32(1), 56-85.",
-    "Bartlett, P. L., Jordan, M. I. & McAuliffe, J. D. (2006). Convexity, classification, and "
-    "risk bounds. Journal of the American Statistical Association 101(473), 138-156.",
-    "Kitagawa, T., Sakaguchi, S. & Tetenov, A. (2021). Constrained classification and policy "
-    "learning. arXiv:2106.12886.",
-    "Elliott, G., Ghanem, D. & Krüger, F. (2016). Forecasting conditional probabilities of "
-    "binary outcomes under misspecification. The Review of Economics and Statistics 98(4), "
-    "742-755.",
-    "Kim, J. & Pollard, D. (1990). Cube root asymptotics. The Annals of Statistics 18(1), 191-219.",
-    "Mohammadi, L. & van de Geer, S. (2005). Asymptotics in empirical risk minimization. "
-    "Journal of Machine Learning Research 6, 2027-2047.",
-    "Groeneboom, P. & Wellner, J. A. (2001). Computing Chernoff's distribution. Journal of "
-    "Computational and Graphical Statistics 10(2), 388-400.",
-)
-"""What the rule, the rates and their constants rest on."""
+DECADE_SHORTEST = 10**0.995  # half of the two decades that sizes must span, which are rounded
+FEWEST_SIZES = 3  # with two sizes a fit of two parameters could not fail
+FEWEST_REPLICATES = 30  # from here on a mean of skewed regrets has a usable interval
+SETTLED = 0.975  # fraction of classifiers with one orientation from which it is no coin toss
+FINEST = 1e-11  # least epsilon: ten times the regrets that are told from 0
+ROUNDING = 1e-9  # P(y=1|x) at a cut counts as 1/2 if it is this close
 
 
 # --- in the population --------------------------------------------------------------------------
@@ -116,11 +81,11 @@ class PopulationAnswer:
     Attributes:
         shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
             None where cross-entropy has no finite optimum.
-        cut_difference: from its cut to the nearest most accurate one of its orientation, in units
-            of x; 0 if shared, inf if there is none.
-        eta_excess: P(y=1|x) at its cut, less 1/2: it is 0 where accuracy is stationary there.
+        cut_difference: from its cut to the nearest most accurate cut of its orientation, in units
+            of x; 0 if shared, inf if there is no such cut.
+        eta_excess: P(y=1|x) at its cut minus 1/2; 0 where accuracy is stationary in the cut.
         regret: accuracy that it loses, a fraction.
-        sentence: all this in words.
+        sentence: the answer in words.
     """
 
     shared: bool | None
@@ -131,7 +96,7 @@ class PopulationAnswer:
 
 
 def population_answer(optimum: PopulationOptimum) -> PopulationAnswer:
-    """Whether the optima are shared in the population, from what quadrature found."""
+    """Whether the optima are shared in the population whose optimum this is."""
     return PopulationAnswer(
         shared=optimum.shared,
         cut_difference=optimum.distance,
@@ -142,6 +107,7 @@ def population_answer(optimum: PopulationOptimum) -> PopulationAnswer:
 
 
 def _population_sentence(optimum: PopulationOptimum) -> str:
+    """The answer for the population in words."""
     if optimum.shared is None:
         return f"In the population: {optimum.cross_entropy.status.value}"
     if optimum.shared:
@@ -150,7 +116,7 @@ def _population_sentence(optimum: PopulationOptimum) -> str:
             "is one of the most accurate."
         )
     where = (
-        f"its cut is {optimum.distance:.3g} from the nearest most accurate one"
+        f"its cut is {optimum.distance:.3g} away from the nearest most accurate one"
         if math.isfinite(optimum.distance)
         else "no most accurate cut has its orientation"
     )
@@ -161,7 +127,7 @@ def _population_sentence(optimum: PopulationOptimum) -> str:
 
 
 def _at_the_cut(eta_excess: float) -> str:
-    """What P(y=1|x) at the cut tells; empty without a cut."""
+    """A clause on P(y=1|x) at the cut; empty without a cut."""
     if math.isnan(eta_excess):
         return ""
     if abs(eta_excess) < ROUNDING:
@@ -174,28 +140,28 @@ def _at_the_cut(eta_excess: float) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the optima are shared within epsilon, as far as replicates at finite n can tell.
+    """Whether the optima are shared within epsilon, judged from replicates at finite n.
 
     Attributes:
         name: share, do_not_share or inconclusive.
         sentence: the verdict and its reason in words.
-        epsilon: loss of accuracy, a fraction, that does not matter; named beforehand.
+        epsilon: loss of accuracy, a fraction, that does not matter; fixed beforehand.
         sizes: all n, ascending.
-        replicates: at each n.
-        without_optimum: how many replicates at each n had no finite optimum of cross-entropy.
+        replicates: number of samples at each n.
+        without_optimum: replicates at each n without a finite optimum of cross-entropy.
         regret: mean population regret of the cross-entropy optimum at the largest n, over the
             replicates that have one; nan if none has.
-        regret_interval: of that mean, 95%, widened for the replicates without.
-        delta_interval: of what it tends to: the union over `fits`; nan without fits.
+        regret_interval: of that mean, 95%, widened for the replicates without an optimum.
+        delta_interval: of the limit of the mean regret: the union over `fits`; nan without fits.
         drop: the mean at the end of the last decade as a fraction of that at its start; nan if
-            that is 0.
+            the latter is 0.
         falling: whether the mean is still falling over the last decade.
-        flat: whether it is flat over the last decade.
-        fits: one for each power; none for too few sizes or replicates.
-        settled: whether the orientation is settled at the largest n; None where the table does not
-            tell, or no replicate has an optimum.
-        population: what the law itself says; None where it was not given. It has no part in the
-            verdict, but the sentence says where the two contradict each other.
+        flat: whether the mean is flat over the last decade.
+        fits: one for each power; empty for too few sizes or replicates.
+        settled: whether the orientation is settled at the largest n; None if the table has no
+            orientations, or no replicate has an optimum.
+        population: the answer for the law itself; None if it was not given. It does not affect the
+            verdict, but the sentence says if the two contradict each other.
     """
 
     name: str
@@ -222,7 +188,7 @@ class Verdict:
 def verdict(
     table: xr.Dataset, epsilon: float = EPSILON, optimum: PopulationOptimum | None = None
 ) -> Verdict:
-    """Whether the optima are shared within epsilon, by the rule above; see also `REFERENCES`.
+    """Whether the optima are shared within epsilon, by the rule of this module.
 
     - *share*: at the largest n, and in the limit, the regret is below epsilon with 95% confidence,
       and it is still falling.
@@ -233,33 +199,33 @@ def verdict(
 
     Args:
         table: of a study, dims (n, replicate), with `regret_cross_entropy`, nan for a replicate
-            without a finite optimum, and `orientation_cross_entropy` (+1 or -1) where it is
+            without a finite optimum, and with `orientation_cross_entropy` (+1 or -1) where it is
             known. Samples must be fresh at each n.
         epsilon: loss of accuracy, a fraction, that does not matter.
-        optimum: of the population: it bounds the regret of replicates without a finite optimum,
-            and answers the question about the population, which is told beside the verdict.
+        optimum: of the population. It bounds the regret of replicates without a finite optimum,
+            and answers the question about the population, which is reported beside the verdict.
 
     Raises:
         InputError: epsilon is not between 0 and 1 or is finer than regrets are known, or a size or
             a regret in the table is impossible.
     """
     require_epsilon(epsilon)
-    evidence = evidence_of(table, 1.0 if optimum is None else _worst(optimum))
-    judged = _judge(evidence, epsilon)
+    evidence = evidence_of(table, 1.0 if optimum is None else _largest_regret(optimum))
+    finite = _judge(evidence, epsilon)
     if optimum is None:
-        return judged
+        return finite
     return replace(
-        judged,
-        sentence=judged.sentence + _contradiction(judged, optimum),
+        finite,
+        sentence=finite.sentence + _contradiction(finite, optimum),
         population=population_answer(optimum),
     )
 
 
 def require_epsilon(epsilon: float, name: str = "epsilon") -> None:
-    """Refuses what is no loss of accuracy, or finer than regrets are known.
+    """Rejects an epsilon that is no loss of accuracy, or finer than regrets are known.
 
     Raises:
-        InputError: it is; name is how the message calls it.
+        InputError: it is either; the message calls it `name`.
     """
     if not isinstance(epsilon, Real) or not 0 < epsilon < 1:
         raise InputError(
@@ -271,13 +237,13 @@ def require_epsilon(epsilon: float, name: str = "epsilon") -> None:
         )
 
 
-def _worst(optimum: Optimum) -> float:
-    """The largest regret: the classifier opposite to a most accurate one has it."""
+def _largest_regret(optimum: Optimum) -> float:
+    """The largest regret: that of the classifier opposite to a most accurate one."""
     return 2 * optimum.accuracy.value - 1
 
 
 def _judge(evidence: RegretEvidence, epsilon: float) -> Verdict:
-    """The rule, without the population."""
+    """The verdict from replicates alone."""
     fittable = len(evidence.n) >= FEWEST_SIZES and evidence.replicates >= 2
     fits = tuple(fit(evidence, power) for power in POWERS) if fittable else ()
     low, high = interval(evidence, at_size(evidence, -1))
@@ -291,7 +257,7 @@ def _judge(evidence: RegretEvidence, epsilon: float) -> Verdict:
         replicates=evidence.replicates,
         without_optimum=tuple(int(k) for k in evidence.missing),
         regret=float(evidence.mean[-1]),
-        regret_interval=(max(low, 0.0), min(high, evidence.worst)),
+        regret_interval=(max(low, 0.0), min(high, evidence.largest)),
         delta_interval=(
             min((fit.interval[0] for fit in fits), default=math.nan),
             max((fit.interval[1] for fit in fits), default=math.nan),
@@ -302,25 +268,26 @@ def _judge(evidence: RegretEvidence, epsilon: float) -> Verdict:
         fits=fits,
         settled=_settled(evidence.orientation),
     )
-    name, sentence = _decide(undecided, evidence.worst)
+    name, sentence = _decide(undecided, evidence.largest)
     return replace(undecided, name=name, sentence=sentence)
 
 
 def _settled(orientation: float | None) -> bool | None:
+    """Whether nearly all classifiers have one orientation; None if that is not known."""
     return None if orientation is None or math.isnan(orientation) else orientation >= SETTLED
 
 
 # --- in words -----------------------------------------------------------------------------------
 
 
-def _decide(v: Verdict, worst: float) -> tuple[str, str]:
+def _decide(v: Verdict, largest: float) -> tuple[str, str]:
     """The name of the verdict, and its sentence."""
     reason = _too_little(v)
     if not reason and _share(v):
         return "share", (
             f"The optima are shared within epsilon = {v.epsilon:g}: {_measured(v)}, "
-            f"{_course(v)}, "
-            f"and extrapolated from these sizes to no more than {max(v.delta_interval[1], 0):.3g}."
+            f"{_trend(v)}, and extrapolated from these sizes to no more than "
+            f"{max(v.delta_interval[1], 0):.3g}."
         )
     if not reason and _do_not_share(v):
         return "do_not_share", (
@@ -330,30 +297,32 @@ def _decide(v: Verdict, worst: float) -> tuple[str, str]:
         )
     return "inconclusive", (
         f"Whether the optima are shared within epsilon = {v.epsilon:g} cannot be told: "
-        f"{reason or _doubt(v)}{_missing(v, worst)}."
+        f"{reason or _doubt(v)}{_missing(v, largest)}."
     )
 
 
 def _share(v: Verdict) -> bool:
+    """The rule for sharing."""
     return v.regret_interval[1] < v.epsilon and v.delta_interval[1] < v.epsilon and v.falling
 
 
 def _do_not_share(v: Verdict) -> bool:
+    """The rule for not sharing."""
     lost = v.regret_interval[0] > v.epsilon and v.delta_interval[0] > 0
     return lost and v.flat and v.settled is not False
 
 
 def _too_little(v: Verdict) -> str:
-    """Why there is no evidence at all; empty if there is."""
+    """Why there is too little evidence to decide; empty if there is enough."""
     if v.replicates < 2:
-        return "one replicate at each n says nothing about their spread; take two or more"
+        return "one replicate at each n does not show how regrets vary; take two or more"
     if v.sizes[-1] < DECADE_SHORTEST**2 * v.sizes[0]:
         return (
             f"n = {v.sizes[0]} to {v.sizes[-1]} spans less than two decades; take n up to "
             f"{100 * v.sizes[0]} or more"
         )
     if not v.fits:
-        return f"a limit takes {FEWEST_SIZES} sizes or more, and there are {len(v.sizes)}"
+        return f"a limit takes {FEWEST_SIZES} sizes or more, not {len(v.sizes)}; take more"
     if math.isnan(v.regret):
         return f"no replicate at n = {v.sizes[-1]} has a finite optimum of cross-entropy"
     if v.replicates < FEWEST_REPLICATES:
@@ -365,7 +334,7 @@ def _too_little(v: Verdict) -> str:
 
 
 def _doubt(v: Verdict) -> str:
-    """Why the evidence decides nothing, and what would."""
+    """Why the evidence decides nothing, and what would decide it."""
     low, high = v.regret_interval
     if low <= v.epsilon <= high:
         return f"{_measured(v)}, on both sides of epsilon; take more replicates or larger n"
@@ -387,6 +356,7 @@ def _doubt(v: Verdict) -> str:
 
 
 def _measured(v: Verdict) -> str:
+    """The mean regret at the largest n, with its interval."""
     low, high = v.regret_interval
     return (
         f"at n = {v.sizes[-1]} the cross-entropy optimum loses {v.regret:.3g} of accuracy on "
@@ -394,8 +364,8 @@ def _measured(v: Verdict) -> str:
     )
 
 
-def _course(v: Verdict) -> str:
-    """How the regret of a shared optimum goes on."""
+def _trend(v: Verdict) -> str:
+    """The trend of the regret of a shared optimum."""
     if v.regret_interval[1] == 0:
         unseen = 1 - (1 - LEVEL) ** (1 / v.replicates)
         return (
@@ -405,18 +375,18 @@ def _course(v: Verdict) -> str:
     return "which cannot be told from 0" if v.regret_interval[0] <= 0 else "still falling"
 
 
-def _missing(v: Verdict, worst: float) -> str:
-    """What replicates without a finite optimum do to the intervals; empty if all have one."""
+def _missing(v: Verdict, largest: float) -> str:
+    """A clause on replicates without a finite optimum; empty if all have one."""
     if not v.without_optimum[-1] or math.isnan(v.regret):
         return ""
     return (
         f" ({v.without_optimum[-1]} of {v.replicates} replicates there have no finite optimum of "
-        f"cross-entropy, and may lose up to {worst:.3g})"
+        f"cross-entropy, and may lose up to {largest:.3g})"
     )
 
 
 def _contradiction(v: Verdict, optimum: PopulationOptimum) -> str:
-    """What the law says against the verdict; empty if nothing."""
+    """A sentence if the law contradicts the verdict; empty otherwise."""
     if v.name == "share" and optimum.regret > v.epsilon:
         return (
             " But the law contradicts this: in the population the cross-entropy optimum loses "

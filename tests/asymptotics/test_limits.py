@@ -15,7 +15,7 @@ RELATIVE = 1e-6
 
 
 @pytest.fixture(scope="module")
-def found():
+def theories():
     return {name: limits(law, sweep.optimum(law)) for name, law in CATALOGUE.items()}
 
 
@@ -27,42 +27,42 @@ def test_constants_are_those_of_chernoff():
 
 
 @pytest.mark.parametrize("name", POPULATIONS)
-def test_rows_of_theory(name, found):
-    row, one = POPULATIONS[name], found[name]
+def test_rows_of_theory(name, theories):
+    row, theory = POPULATIONS[name], theories[name]
     for key, value in (
-        ("avar_a", one.avar_a),
-        ("avar_b", one.avar_b),
-        ("avar_sqrtn_CE_cut", one.avar_cut),
+        ("avar_a", theory.avar_a),
+        ("avar_b", theory.avar_b),
+        ("avar_sqrtn_CE_cut", theory.avar_cut),
     ):
         assert value == pytest.approx(row[key], rel=RELATIVE), key
     law = row["asymptotic"]
     if law is None:
-        assert one.crossing is None
+        assert theory.crossing is None
         return
     numbers = {
-        "f": one.density,
-        "eta_prime": one.slope,
-        "chernoff_scale": one.chernoff_scale,
-        "E_abs_cut_n13": one.of("cut_error_accuracy").constant,
-        "regERM_n23": one.of("regret_accuracy").constant,
+        "f": theory.density,
+        "eta_prime": theory.slope,
+        "chernoff_scale": theory.chernoff_scale,
+        "E_abs_cut_n13": theory.of("cut_error_accuracy").constant,
+        "regERM_n23": theory.of("regret_accuracy").constant,
     }
     if "regCE_n1" in law:
-        numbers["regCE_n1"] = one.of("regret_cross_entropy").constant
-        numbers["gap_n23"] = one.of("gap").constant
-        numbers["gap_corr_n1"] = one.of("gap").second
+        numbers["regCE_n1"] = theory.of("regret_cross_entropy").constant
+        numbers["gap_n23"] = theory.of("gap").constant
+        numbers["gap_corr_n1"] = theory.of("gap").second
     for key, value in numbers.items():
         assert value == pytest.approx(law[key], rel=RELATIVE), key
 
 
-def test_limits_of_the_laws_that_are_not_smooth(found):
+def test_limits_of_the_laws_that_are_not_smooth(theories):
     w2, s2 = THEORY["limits"]["W2"], THEORY["limits"]["S2"]
-    gap, shared = found["W2"].of("gap"), found["W2"].of("shared")
+    gap, shared = theories["W2"].of("gap"), theories["W2"].of("shared")
     assert (gap.exponent, shared.exponent) == (-1, 0)
     assert gap.constant == pytest.approx(w2["n_gap_limit"], rel=RELATIVE)
     assert shared.constant == pytest.approx(w2["P_gap0_limit"], rel=RELATIVE)
-    assert found["W2"].of("regret_cross_entropy").exponent is None
+    assert theories["W2"].of("regret_cross_entropy").exponent is None
     for quantity in ("regret_cross_entropy", "gap"):
-        limit = found["S2"].of(quantity)
+        limit = theories["S2"].of(quantity)
         assert limit.exponent == -1 / 2
         assert limit.constant == pytest.approx(s2["n_half_regCE"], rel=RELATIVE)
 
@@ -77,16 +77,18 @@ EXPONENTS = {  # cut and regret of accuracy, regret of cross-entropy, gap
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_exponents(name, found):
-    one = found[name]
+def test_exponents(name, theories):
+    theory = theories[name]
     names = ("cut_error_accuracy", "regret_accuracy", "regret_cross_entropy", "gap")
-    assert tuple(one.of(quantity).exponent for quantity in names) == EXPONENTS[name]
-    assert tuple(limit.quantity for limit in one.limits) == QUANTITIES
-    for limit in one.limits:
+    assert tuple(theory.of(quantity).exponent for quantity in names) == EXPONENTS[name]
+    assert tuple(limit.quantity for limit in theory.limits) == QUANTITIES
+    for limit in theory.limits:
         assert limit.note.endswith(".")
     if EXPONENTS[name][3] == 0:
         best = sweep.optimum(CATALOGUE[name])
-        assert one.of("gap").constant == one.of("regret_cross_entropy").constant == best.regret
+        assert (
+            theory.of("gap").constant == theory.of("regret_cross_entropy").constant == best.regret
+        )
 
 
 NEXT = {  # regret of cross-entropy and gap, of laws that do not share their optima
@@ -97,14 +99,14 @@ NEXT = {  # regret of cross-entropy and gap, of laws that do not share their opt
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_what_tends_to_a_constant_has_a_next_exponent(name, found):
+def test_what_tends_to_a_constant_has_a_next_exponent(name, theories):
     names = ("regret_cross_entropy", "gap")
-    next_ones = tuple(found[name].of(quantity).next_exponent for quantity in names)
+    next_ones = tuple(theories[name].of(quantity).next_exponent for quantity in names)
     assert next_ones == NEXT.get(name, (None, None))
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_the_sandwich_is_that_of_independent_quadrature(name, found):
+def test_the_sandwich_is_that_of_independent_quadrature(name, theories):
     formula, ce = FORMULAS[name], sweep.optimum(CATALOGUE[name]).cross_entropy
     near = [(z - ce.b) / ce.a for z in (-40, -10, 0, 10, 40)]
 
@@ -115,27 +117,27 @@ def test_the_sandwich_is_that_of_independent_quadrature(name, found):
         entries = [formula.mean(lambda x, k=k: weight(x) * x**k, *near) for k in (2, 1, 0)]
         return np.array([entries[:2], entries[1:]])
 
-    def pull(x):
+    def squared_gradient(x):
         eta = formula.eta(x)
         return eta * (1 - p(x)) ** 2 + (1 - eta) * p(x) ** 2
 
     inverse = np.linalg.inv(matrix(lambda x: p(x) * (1 - p(x))))
-    spread = inverse @ matrix(pull) @ inverse
+    variance = inverse @ matrix(squared_gradient) @ inverse
     gradient = np.array([ce.b / ce.a**2, -1 / ce.a])
-    one = found[name]
-    assert (one.avar_a, one.avar_b) == pytest.approx(tuple(np.diag(spread)), rel=1e-8)
-    assert one.avar_cut == pytest.approx(gradient @ spread @ gradient, rel=1e-8)
+    theory = theories[name]
+    assert (theory.avar_a, theory.avar_b) == pytest.approx(tuple(np.diag(variance)), rel=1e-8)
+    assert theory.avar_cut == pytest.approx(gradient @ variance @ gradient, rel=1e-8)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize(("shift", "scale"), [(0, 1e6), (0, 1e-6), (1e4, 1.0), (0, -1.0)])
-def test_limits_move_with_the_law(name, shift, scale, found):
+def test_limits_move_with_the_law(name, shift, scale, theories):
     law = moved(CATALOGUE[name], shift, scale)
-    one, other = found[name], limits(law, sweep.optimum(law))
-    assert other.avar_a * scale**2 == pytest.approx(one.avar_a, rel=1e-7)
-    assert other.avar_cut / scale**2 == pytest.approx(one.avar_cut, rel=1e-7)
+    theory, other = theories[name], limits(law, sweep.optimum(law))
+    assert other.avar_a * scale**2 == pytest.approx(theory.avar_a, rel=1e-7)
+    assert other.avar_cut / scale**2 == pytest.approx(theory.avar_cut, rel=1e-7)
     size = {"cut_error_cross_entropy": abs(scale), "cut_error_accuracy": abs(scale)}
-    for limit in one.limits:
+    for limit in theory.limits:
         same = other.of(limit.quantity)
         assert same.exponent == limit.exponent
         assert (same.constant is None) == (limit.constant is None)
@@ -166,11 +168,11 @@ def _gaps(name, n, replicates):
 
 # The walks of W2 are long, for it hardly favours a class at its lower end.
 @pytest.mark.parametrize(("name", "n", "replicates"), [("S5", 3000, 2000), ("W2", 60000, 1000)])
-def test_random_walks_at_the_ends_of_the_set_are_what_samples_show(name, n, replicates, found):
+def test_random_walks_at_the_ends_of_the_set_are_what_samples_show(name, n, replicates, theories):
     gaps = np.array(list(_gaps(name, n, replicates)))
     error = gaps.std() / math.sqrt(len(gaps))
-    assert gaps.mean() == pytest.approx(found[name].of("gap").constant, abs=5 * error)
-    share = found[name].of("shared").constant
+    assert gaps.mean() == pytest.approx(theories[name].of("gap").constant, abs=5 * error)
+    share = theories[name].of("shared").constant
     assert np.mean(gaps == 0) == pytest.approx(share, abs=0.04)
 
 
@@ -211,11 +213,11 @@ STEEP = {
 def test_a_steep_crossing_is_no_jump(text):
     density, slope = STEEP[text]
     law = population(text)
-    one = limits(law, sweep.optimum(law))
+    theory = limits(law, sweep.optimum(law))
     names = ("cut_error_accuracy", "regret_accuracy", "regret_cross_entropy", "gap")
-    assert tuple(one.of(name).exponent for name in names) == (-1 / 3, -2 / 3, -1, -2 / 3)
+    assert tuple(theory.of(name).exponent for name in names) == (-1 / 3, -2 / 3, -1, -2 / 3)
     if density is not None:
-        assert (one.density, one.slope) == pytest.approx((density, slope), rel=1e-9)
+        assert (theory.density, theory.slope) == pytest.approx((density, slope), rel=1e-9)
 
 
 @pytest.mark.parametrize("text", ["uniform_logit(a=1000000)", "uniform_step()"])
@@ -225,11 +227,11 @@ def test_a_jump_is_told_from_the_steepest_slope(text):
     assert jumps == (text == "uniform_step()")
 
 
-def test_a_cut_outside_all_x_has_a_limit(found):
+def test_a_cut_outside_all_x_has_a_limit(theories):
     for name in ("W2", "D3"):
-        one = found[name].of("cut_error_cross_entropy")
-        assert one.exponent == -1 / 2
-        assert one.constant == pytest.approx(math.sqrt(2 * found[name].avar_cut / math.pi))
+        theory = theories[name].of("cut_error_cross_entropy")
+        assert theory.exponent == -1 / 2
+        assert theory.constant == pytest.approx(math.sqrt(2 * theories[name].avar_cut / math.pi))
 
 
 def test_where_there_is_no_cut_or_no_label_to_tell_there_is_no_limit():
@@ -248,45 +250,45 @@ def _mixed(parts, eta, breaks):
 
 
 def test_a_gap_that_goes_on_as_a_plateau_is_no_gap():
-    one = _mixed(
+    theory = _mixed(
         [(0.5, Uniform(-2, -1)), (0.25, Uniform(1, 1.2)), (0.25, Uniform(1.2, 2))],
         lambda x: jnp.where(x < 0, 0.2, jnp.where(x < 1.2, 0.5, 0.9)),
         (0.0, 1.2),
     )
-    assert one.of("cut_error_accuracy").exponent is None
-    assert "whole interval" in one.of("gap").note
+    assert theory.of("cut_error_accuracy").exponent is None
+    assert "whole interval" in theory.of("gap").note
 
 
 def test_a_set_at_whose_end_x_has_no_density_has_no_exponent():
     x = Quantile(lambda u: jnp.sqrt(u), (0.0, 1.0))  # its density falls to 0 at 0
     law = Population("mine", x, lambda y: 0.7 + 0.1 * y)
-    one = limits(law, sweep.optimum(law))
-    assert one.of("cut_error_accuracy").exponent is None
-    assert "falls to 0" in one.of("cut_error_accuracy").note
+    theory = limits(law, sweep.optimum(law))
+    assert theory.of("cut_error_accuracy").exponent is None
+    assert "falls to 0" in theory.of("cut_error_accuracy").note
 
 
-def test_the_source_of_a_term_derived_here_is_named(found):
-    assert "derived here" in found["W1"].of("gap").note
+def test_the_source_of_a_term_derived_here_is_named(theories):
+    assert "derived here" in theories["W1"].of("gap").note
 
 
 def test_laws_without_an_optimum_of_cross_entropy_have_no_limits_of_it():
-    one = _of(lambda x: jnp.where(x > 0, 1.0, 0.0), (0.0,))
-    assert math.isnan(one.avar_a)
+    theory = _of(lambda x: jnp.where(x > 0, 1.0, 0.0), (0.0,))
+    assert math.isnan(theory.avar_a)
     for quantity in ("cut_error_cross_entropy", "regret_cross_entropy", "gap"):
-        assert one.of(quantity).exponent is None
-    assert one.of("regret_accuracy").exponent == -1
+        assert theory.of(quantity).exponent is None
+    assert theory.of("regret_accuracy").exponent == -1
 
 
-def test_a_measure_is_taken_and_a_sample_is_not(found):
+def test_a_measure_is_taken_and_a_sample_is_not(theories):
     law = CATALOGUE["D1"]
     best = sweep.optimum(law)
-    one = limits(sweep.Measure.from_population(law), best)
-    assert one.avar_a == pytest.approx(found["D1"].avar_a, rel=1e-12)
+    theory = limits(sweep.Measure.from_population(law), best)
+    assert theory.avar_a == pytest.approx(theories["D1"].avar_a, rel=1e-12)
     with pytest.raises(TypeError, match="the measure of a sample; give a population"):
         limits(sweep.Measure.from_sample(sweep.data.illustration(2)), best)
 
 
-def test_to_dict_is_what_json_can_hold(found):
-    for one in found.values():
-        read = json.loads(json.dumps(one.to_dict(), allow_nan=False))
+def test_to_dict_is_what_json_can_hold(theories):
+    for theory in theories.values():
+        read = json.loads(json.dumps(theory.to_dict(), allow_nan=False))
         assert [limit["quantity"] for limit in read["limits"]] == list(QUANTITIES)

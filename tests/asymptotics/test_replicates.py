@@ -12,27 +12,27 @@ from sweep.populations import CATALOGUE, sampling
 STATUS = {status: code for code, status in enumerate(STATUSES)}
 
 
-def solved(x, y):
+def solve(x, y):
     """The optima of one sample, as NumPy arrays."""
     layout = sampling.SampleLayout.of(len(x))._replace(batches=1, samples=1)
-    assert layout.pieces == 1
+    assert layout.chunks == 1
     with jax.enable_x64(True):
         x, y = (jax.numpy.asarray(v)[None, None, None] for v in (x, y))
-        return of_rows(optima(x.astype(float), y.astype(bool), layout))
+        return flattened(optima(x.astype(float), y.astype(bool), layout))
 
 
-def of_rows(found):
-    return type(found)(*(np.asarray(values).reshape(-1) for values in found))
+def flattened(solved):
+    return type(solved)(*(np.asarray(values).reshape(-1) for values in solved))
 
 
-def check(found, row, x, y):
+def check(solved, row, x, y):
     """One sample's optima against `sweep.optimum`, which was tested against brute force."""
     truth = sweep.optimum(sweep.Sample(x, y))
     ce, n = truth.cross_entropy, len(x)
-    assert found.status[row] == STATUS[ce.status]
-    assert found.ones[row] == np.sum(y)
-    assert found.correct_best[row] == truth.accuracy.correct
-    low, high, orientation = found.low[row], found.high[row], found.orientation[row]
+    assert solved.status[row] == STATUS[ce.status]
+    assert solved.ones[row] == np.sum(y)
+    assert solved.correct_best[row] == truth.accuracy.correct
+    low, high, orientation = solved.low[row], solved.high[row], solved.orientation[row]
     if np.isinf(low) or np.isinf(high):
         assert not truth.accuracy.cuts
         assert (1 if np.isinf(low) else 0) in truth.accuracy.constants
@@ -40,18 +40,18 @@ def check(found, row, x, y):
         holding = [c for c in truth.accuracy.cuts if c[2] == orientation]
         assert any(start <= low and high <= stop for start, stop, _ in holding)
     if ce.status.name != "finite":
-        assert np.isnan([found.a[row], found.b[row], found.distance[row]]).all()
+        assert np.isnan([solved.a[row], solved.b[row], solved.distance[row]]).all()
         return
-    if not found.converged[row]:
+    if not solved.converged[row]:
         return
     scale = np.std(x)
-    assert found.a[row] == pytest.approx(ce.a, rel=1e-9, abs=1e-9 / scale)
-    assert found.b[row] == pytest.approx(ce.b, rel=1e-9, abs=1e-9 * (1 + abs(ce.a) * max(abs(x))))
-    assert found.cross_entropy[row] == pytest.approx(ce.value, rel=1e-11)
-    assert found.gradient[row] < 1e-12  # where Newton stops: a decrement of 1e-24
+    assert solved.a[row] == pytest.approx(ce.a, rel=1e-9, abs=1e-9 / scale)
+    assert solved.b[row] == pytest.approx(ce.b, rel=1e-9, abs=1e-9 * (1 + abs(ce.a) * max(abs(x))))
+    assert solved.cross_entropy[row] == pytest.approx(ce.value, rel=1e-11)
+    assert solved.gradient[row] < 1e-12  # where Newton stops: a decrement of 1e-24
     if abs(ce.a) * scale > 1e-9:  # else the cut is where rounding puts it
-        assert found.correct_cross_entropy[row] == truth.accuracy.correct - round(truth.regret * n)
-        assert found.distance[row] == pytest.approx(truth.distance, rel=1e-6, abs=1e-7 * scale)
+        assert solved.correct_cross_entropy[row] == truth.accuracy.correct - round(truth.regret * n)
+        assert solved.distance[row] == pytest.approx(truth.distance, rel=1e-6, abs=1e-7 * scale)
 
 
 @pytest.mark.parametrize("n", [1, 5, 316, 40_003])
@@ -60,10 +60,10 @@ def test_the_optima_are_those_of_each_sample(law, n):
     layout = sampling.SampleLayout.of(n)
     with jax.enable_x64(True):
         draws = sampling.draw(CATALOGUE[law], layout, 11, 0)
-        found = of_rows(optima(draws.x, draws.y, layout))
-    assert found.converged.mean() > 0.99
-    for row in range(0, layout.together, -(-layout.together // 12)):
-        check(found, row, layout.row(draws.x, row), layout.row(draws.y, row))
+        solved = flattened(optima(draws.x, draws.y, layout))
+    assert solved.converged.mean() > 0.99
+    for row in range(0, layout.samples_per_call, -(-layout.samples_per_call // 12)):
+        check(solved, row, layout.row(draws.x, row), layout.row(draws.y, row))
 
 
 values = st.integers(-3, 3) | st.floats(-10, 10, allow_subnormal=False).map(lambda v: round(v, 3))
@@ -73,7 +73,7 @@ values = st.integers(-3, 3) | st.floats(-10, 10, allow_subnormal=False).map(lamb
 def test_ties_and_every_status(points):
     points = sorted(points, key=lambda point: point[0])
     x, y = (np.array(column) for column in zip(*points, strict=True))
-    check(solved(x, y), 0, x.astype(float), y)
+    check(solve(x, y), 0, x.astype(float), y)
 
 
 @pytest.mark.parametrize(
@@ -91,23 +91,23 @@ def test_ties_and_every_status(points):
 )
 def test_whether_there_is_an_optimum(x, y, status):
     x, y = np.array(x, float), np.array(y, bool)
-    found = solved(x, y)
-    assert STATUSES[found.status[0]].name == status
-    check(found, 0, x, y)
+    solved = solve(x, y)
+    assert STATUSES[solved.status[0]].name == status
+    check(solved, 0, x, y)
 
 
 def test_optimal_cells_are_counted():
     # By class 1 above: between 0 and 1, and between 2 and 3, one error each; by class 1 below none.
-    found = solved([0.0, 1.0, 2.0, 3.5], [0, 1, 0, 1])
-    assert (found.correct_best[0], found.optimal_cells[0]) == (3, 2)
-    assert (found.low[0], found.high[0], found.orientation[0]) == (2.0, 3.5, 1)
+    solved = solve([0.0, 1.0, 2.0, 3.5], [0, 1, 0, 1])
+    assert (solved.correct_best[0], solved.optimal_cells[0]) == (3, 2)
+    assert (solved.low[0], solved.high[0], solved.orientation[0]) == (2.0, 3.5, 1)
     # Both constants and nothing else.
-    found = solved([1.0, 1.0], [0, 1])
-    assert found.optimal_cells[0] == 2
+    solved = solve([1.0, 1.0], [0, 1])
+    assert solved.optimal_cells[0] == 2
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1e6, 0), (1e-6, 0), (1, 1e4), (1e3, -1e6)])
 def test_units_of_x_do_not_matter(scale, shift):
     sample = sampling.sample(CATALOGUE["W4"], 1000, seed=2)
     x = sample.x * scale + shift
-    check(solved(x, sample.y), 0, x, sample.y)
+    check(solve(x, sample.y), 0, x, sample.y)

@@ -55,9 +55,9 @@ def test_w1_has_the_rates_and_means_of_theory():
     assert len(compared) == 7
     for row in compared:
         for theirs, ours in names.items():
-            found, error = mean(study, ours, row["n"])
+            value, error = mean(study, ours, row["n"])
             reference, its_error = row[theirs]
-            assert abs(found - reference) < 4 * math.hypot(error, its_error), (row["n"], ours)
+            assert abs(value - reference) < 4 * math.hypot(error, its_error), (row["n"], ours)
 
 
 def test_small_samples_of_w1_are_those_of_another_program():
@@ -65,8 +65,8 @@ def test_small_samples_of_w1_are_those_of_another_program():
     rows = {row["n"]: row for row in THEORY["monte_carlo_W1"]["rows"]}
     for n in (100, 316):
         for theirs, ours in (("P_gap0", "shared"), ("regERM", "regret_accuracy"), ("gap", "gap")):
-            found, error = mean(study, ours, n)
-            assert abs(found - rows[n][theirs][0]) < 4 * math.hypot(error, rows[n][theirs][1])
+            value, error = mean(study, ours, n)
+            assert abs(value - rows[n][theirs][0]) < 4 * math.hypot(error, rows[n][theirs][1])
     negative = np.mean(study.table.a.sel(n=100) < 0)
     assert abs(negative - rows[100]["P_aneg"]) < 4 * math.sqrt(rows[100]["P_aneg"] / 40000)
 
@@ -111,16 +111,16 @@ def test_an_inconclusive_verdict_is_decided_by_larger_samples():
 
 def test_the_same_seed_is_the_same_bits_whatever_is_done_at_once():
     sizes = [10, 316, 100_000]
-    whole = sweep.study("W4", sizes, 30, 5)
+    complete = sweep.study("W4", sizes, 30, 5)
     for other in (
         sweep.study("W4", sizes, 30, 5, memory_budget=16 * 2**20),
         sweep.study("W4", [316, *sizes[::2]], 11, 5),
     ):
-        part = whole.table.isel(replicate=slice(other.replicates))
+        part = complete.table.isel(replicate=slice(other.replicates))
         for name in part.data_vars:
             np.testing.assert_array_equal(part[name], other.table[name], err_msg=name)
     another = sweep.study("W4", sizes, 30, 6)
-    assert not np.any(another.table.a == whole.table.a)
+    assert not np.any(another.table.a == complete.table.a)
 
 
 @pytest.mark.parametrize("law", ["W1", "W5", "D3", "D7", "S5"])
@@ -132,20 +132,20 @@ def test_the_table_is_what_the_samples_say(law):
         for replicate in range(5):
             row = study.table.sel(n=n, replicate=replicate)
             sample = sampling.sample(law, n, seed=8, replicate=replicate)
-            found = sweep.optimum(sample)
-            assert row.status == list(type(found.cross_entropy.status)).index(
-                found.cross_entropy.status
+            best_of_sample = sweep.optimum(sample)
+            assert row.status == list(type(best_of_sample.cross_entropy.status)).index(
+                best_of_sample.cross_entropy.status
             )
-            assert row.accuracy_best == found.accuracy.value
+            assert row.accuracy_best == best_of_sample.accuracy.value
             assert row.ones == sample.y.sum()
-            if found.shared is None:
+            if best_of_sample.shared is None:
                 assert np.isnan(row.gap)
                 assert not row.shared
                 continue
-            assert row.a.item() == pytest.approx(found.cross_entropy.a, rel=1e-8)
-            assert row.gap.item() == pytest.approx(found.regret, abs=1e-15)
-            assert row.shared == found.shared
-            assert row.distance.item() == pytest.approx(found.distance, rel=1e-6)
+            assert row.a.item() == pytest.approx(best_of_sample.cross_entropy.a, rel=1e-8)
+            assert row.gap.item() == pytest.approx(best_of_sample.regret, abs=1e-15)
+            assert row.shared == best_of_sample.shared
+            assert row.distance.item() == pytest.approx(best_of_sample.distance, rel=1e-6)
             at = sweep.landscape(law, row.a.item(), row.b.item(), "accuracy").accuracy.item()
             assert row.regret_cross_entropy.item() == pytest.approx(
                 best.accuracy.value - at, abs=1e-11
@@ -156,16 +156,16 @@ def test_the_table_is_what_the_samples_say(law):
 
 def test_a_study_is_told_in_json_and_kept_in_files(tmp_path):
     study = sweep.study("D3", [20, 100, 3162], 4)
-    told = json.loads(json.dumps(study.to_dict(), allow_nan=False))
-    assert told["population"].startswith("contaminated_logit(")
-    assert told["id"] == "D3"
-    assert [row["n"] for row in told["summary"]] == [20, 100, 3162]
-    assert told["verdict"]["name"] in ("share", "do_not_share", "inconclusive")
-    assert any("Lin" in reference for reference in told["references"])
+    document = json.loads(json.dumps(study.to_dict(), allow_nan=False))
+    assert document["population"].startswith("contaminated_logit(")
+    assert document["id"] == "D3"
+    assert [row["n"] for row in document["summary"]] == [20, 100, 3162]
+    assert document["verdict"]["name"] in ("share", "do_not_share", "inconclusive")
+    assert any("Lin" in reference for reference in document["references"])
     for name in ("table.nc", "table.zarr"):
         storage.save(study.table, tmp_path / name)
-    with xr.open_dataset(tmp_path / "table.nc") as kept:
-        xr.testing.assert_equal(kept, study.table)
+    with xr.open_dataset(tmp_path / "table.nc") as saved:
+        xr.testing.assert_equal(saved, study.table)
     assert study.table.status.attrs["flag_meanings"].startswith("finite separated")
     assert "widest" in study.table.cut_accuracy.attrs["tie_rule"]
 
@@ -178,7 +178,7 @@ def test_a_law_of_ones_own_is_studied():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"population": "W9"}, r"there is no law 'W9'.*uniform_logit\(a=1,b=0"),
         ({"population": "uniform_logit(low=3)"}, "low"),
@@ -197,10 +197,10 @@ def test_a_law_of_ones_own_is_studied():
         ({"sizes": [10, 10**9], "memory_budget": 2**30}, "samples of 1000000000 points take"),
     ],
 )
-def test_what_cannot_be_studied_is_refused(arguments, said):
-    asked = {"population": "W1", "sizes": [10, 100], "replicates": 10} | arguments
-    with pytest.raises(sweep.InputError, match=said):
-        sweep.study(**asked)
+def test_what_cannot_be_studied_is_refused(arguments, message):
+    valid = {"population": "W1", "sizes": [10, 100], "replicates": 10} | arguments
+    with pytest.raises(sweep.InputError, match=message):
+        sweep.study(**valid)
 
 
 def test_laws_that_are_none_are_refused():

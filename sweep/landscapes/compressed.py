@@ -1,12 +1,12 @@
 """Compressed evaluation: the cost of a cell does not depend on n, and the error is bounded.
 
-    plan      how to do it, and the bound (`sweep.measure.compression.plan`)
-    deposit   the data as moments on a lattice, in one pass (`sweep.measure.compression.deposit`)
-    fold      moments to weights of a few Chebyshev nodes in each panel of each window; what lies
-              beyond a window to its mass and first moment (`sweep.measure.compression.fold`)
+    plan      the method in numbers, and the bound (`sweep.measure.compression.plan`)
+    deposit   one pass over the data: moments on a lattice (`sweep.measure.compression.deposit`)
+    fold      moments become weights of a few Chebyshev nodes in each panel of each window; data
+              beyond a window become a mass and a first moment (`sweep.measure.compression.fold`)
     evaluate  losses at the nodes, on a Chebyshev core of (a, b), interpolated to the grid
 
-Nothing in this module knows how many points there were.
+This module is the last step. Nothing in it knows how many points there were.
 """
 
 from __future__ import annotations
@@ -29,31 +29,24 @@ from sweep.measure.compression.plan import Plan
 from sweep.metrics.metrics import Loss, Smooth
 from sweep.metrics.profile import profile
 
-TILE = (128, 128, 512)
-"""Most slopes, intercepts and nodes that are evaluated in one call."""
-
-BYTES_PER_CELL = 64
-"""Working memory for a cell while it is interpolated."""
-
-CORES = 16
-"""Share of the budget, one in so many, that a metric's cores of one sampled axis may take."""
-
-SMALLEST = 16
-"""Fewest of each: shapes are this times a power of two, or 1.5 times that."""
+TILE = (128, 128, 512)  # most slopes, intercepts and nodes that are evaluated in one call
+BYTES_PER_CELL = 64  # working memory for a cell while it is interpolated
+CORE_SHARE = 16  # cores with only one sampled axis may take 1/16 of the budget, for each metric
+SMALLEST = 16  # shapes are 16 times a power of two, or 1.5 times that: few are compiled
 
 
 @dataclass(frozen=True, eq=False)
 class CompressedMetric:
-    """A smooth metric over the grid of a plan, to be had part by part.
+    """A smooth metric over the grid of a plan, computed tile by tile.
 
-    The cells of a part depend on which part it is, and on nothing that was asked for before: what
-    is kept from part to part are cores, which are those of the whole grid.
+    The cells of a tile depend on its rows and columns, and on no tile computed before: only cores
+    are kept from tile to tile, and they belong to the whole grid.
 
     Attributes:
         plan: made for the grid and the losses of the metric.
         windows: the data, folded by that plan.
         metric: the metric.
-        total: what its integral is divided by.
+        total: denominator of the metric.
         budget: bytes that may be used beyond input and output.
     """
 
@@ -64,13 +57,13 @@ class CompressedMetric:
     budget: int
     _cores: dict[int, Float[np.ndarray, "r c"]] = field(default_factory=dict)
 
-    def part(self, rows: slice, columns: slice, step: Step = ignore) -> Float[np.ndarray, "k m"]:
+    def tile(self, rows: slice, columns: slice, step: Step = ignore) -> Float[np.ndarray, "k m"]:
         """The metric in some rows and columns of the grid.
 
         Args:
-            rows: from its start to its stop, both given.
-            columns: likewise.
-            step: is told how many losses have been evaluated.
+            rows: which slopes; start and stop are given.
+            columns: which intercepts; start and stop are given.
+            step: called with the number of losses evaluated since the last call.
         """
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start))
         edge = max(1, math.isqrt(self.budget // BYTES_PER_CELL))
@@ -86,7 +79,7 @@ class CompressedMetric:
     def _cells(
         self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
     ) -> Float[np.ndarray, "k m"]:
-        """Cells of some slopes of a group."""
+        """Cells of some slopes of a group: the core, interpolated, and what lies beyond nodes."""
         plan, group = self.plan, self.plan.groups[number]
         core = self._core(number, inside, columns, step)
         left, right = group.slopes.matrix(inside), plan.intercepts.matrix(columns)
@@ -94,7 +87,7 @@ class CompressedMetric:
         slopes, intercepts = plan.grid.a[group.rows[inside], None], plan.grid.b[columns]
         beyond = self.windows[group.level].beyond
         if beyond.any():
-            cells += _straight(self.metric, beyond / self.total, slopes, intercepts)
+            cells += _beyond_window(self.metric, beyond / self.total, slopes, intercepts)
         if self.metric.penalty is not None:
             cells += self.metric.penalty(slopes)
         return cells
@@ -102,35 +95,39 @@ class CompressedMetric:
     def _core(
         self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
     ) -> Float[np.ndarray, "r c"]:
-        """The metric where slopes and intercepts are sampled, or at their own points."""
+        """The metric where each axis is sampled, or on its own points if it is not."""
         a, b = self.plan.groups[number].slopes, self.plan.intercepts
         i = inside if a.t is None else slice(None)
         j = columns if b.t is None else slice(None)
-        if number not in self._keeps:
-            return self._sums(number, a.points[i], b.points[j], step)
+        if number not in self._kept_groups:
+            return self._integrals(number, a.points[i], b.points[j], step)
         if number not in self._cores:
-            self._cores[number] = self._sums(number, a.points, b.points, step)
+            self._cores[number] = self._integrals(number, a.points, b.points, step)
         return self._cores[number][i, j]
 
-    def _sums(
+    def _integrals(
         self, number: int, a: Float[np.ndarray, " r"], b: Float[np.ndarray, " c"], step: Step
     ) -> Float[np.ndarray, "r c"]:
+        """The metric from the nodes of the group's window, for every slope and intercept."""
         window = self.windows[self.plan.groups[number].level]
         core = np.zeros((len(a), len(b)))
-        for loss, mass in _weighted(self.metric, window.mass, self.total):
+        for loss, mass in _weighted_losses(self.metric, window.mass, self.total):
             _add(core, loss, a, b, window.x, mass, step)
         return core
 
     @cached_property
-    def _keeps(self) -> set[int]:
-        """Groups whose cores serve more than one part; long ones only while there is room."""
-        kept, b, room = set(), self.plan.intercepts, self.budget // CORES
+    def _kept_groups(self) -> set[int]:
+        """Groups whose cores are kept for the next tile.
+
+        A core is small where both axes are sampled. Where one is, it is as long as the other axis
+        and kept while there is room. Where none is, no cell of it serves another tile.
+        """
+        kept, b, room = set(), self.plan.intercepts, self.budget // CORE_SHARE
         for number, group in enumerate(self.plan.groups):
             a = group.slopes
-            room -= 0 if a.t is None and b.t is None else 8 * len(a.points) * len(b.points)
-            if (a.t is not None and b.t is not None) or (
-                room >= 0 and (a.t is not None or b.t is not None)
-            ):
+            sampled = (a.t is not None) + (b.t is not None)
+            room -= 8 * len(a.points) * len(b.points) if sampled else 0
+            if sampled == 2 or (sampled == 1 and room >= 0):
                 kept.add(number)
         return kept
 
@@ -143,42 +140,54 @@ def at_cells(
     row: Int[np.ndarray, " k"],
     column: Int[np.ndarray, " k"],
 ) -> Float[np.ndarray, " k"]:
-    """A smooth metric in a few cells, straight from the nodes: no core, no interpolation."""
+    """A smooth metric in a few cells, directly from the nodes: no core, no interpolation.
+
+    Args:
+        plan: the plan of the grid.
+        windows: the data, folded by that plan.
+        metric: the metric.
+        total: denominator of the metric.
+        row: row of each cell.
+        column: column of each cell.
+    """
     out = np.zeros(len(row))
     for group in plan.groups:
         window = windows[group.level]
         for k in np.flatnonzero(np.isin(row, group.rows)):
             a, b = plan.grid.a[row[k]], plan.grid.b[column[k]]
-            near = (m @ loss(a * window.x + b) for loss, m in _weighted(metric, window.mass, total))
-            far = _straight(metric, window.beyond / total, np.array([a]), np.array([b]))
+            losses = _weighted_losses(metric, window.mass, total)
+            near = (mass @ loss(a * window.x + b) for loss, mass in losses)
+            far = _beyond_window(metric, window.beyond / total, np.array([a]), np.array([b]))
             out[k] = sum(near) + far.item()
     return out if metric.penalty is None else out + metric.penalty(plan.grid.a[row])
 
 
-def _weighted(
+def _weighted_losses(
     metric: Smooth, mass: Float[np.ndarray, "2 s"], total: float
 ) -> Iterator[tuple[Loss, Float[np.ndarray, " s"]]]:
-    """The losses of a metric with the weights of the nodes for each."""
-    for part in metric.parts:
-        if part.on_class0 or part.on_class1:
-            yield part.loss, (part.on_class0 * mass[0] + part.on_class1 * mass[1]) / total
+    """The losses of a metric, each with its weights of the nodes."""
+    for term in metric.parts:
+        if term.on_class0 or term.on_class1:
+            yield term.loss, (term.on_class0 * mass[0] + term.on_class1 * mass[1]) / total
 
 
-def _straight(
+def _beyond_window(
     metric: Smooth,
     beyond: Float[np.ndarray, "2 2 2"],
     a: Float[np.ndarray, " ..."],
     b: Float[np.ndarray, " ..."],
 ) -> Float[np.ndarray, " ..."]:
-    """What lies beyond the window, where losses are straight lines."""
+    """The contribution of data beyond the window, where losses are straight lines."""
     out = np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b)))
     for side, classes in zip((-1, 1), beyond, strict=True):
-        upward = np.sign(a) * side  # the sign of the logit out there
-        for part in metric.parts:
-            known = profile(part.loss)
-            mass, first = part.on_class0 * classes[0] + part.on_class1 * classes[1]
+        sign = np.sign(a) * side  # of the logit of all these points
+        for term in metric.parts:
+            loss = profile(term.loss)
+            mass, first = term.on_class0 * classes[0] + term.on_class1 * classes[1]
+            # The loss level + slope |z| is linear, so mass and first moment give its integral:
+            # all z have one sign, and |sum of mass z| is the sum of mass |z|.
             logit = np.abs(a * first + b * mass)
-            out += np.where(upward == known.good, 0.0, known.level * mass + known.slope * logit)
+            out += np.where(sign == loss.good, 0.0, loss.level * mass + loss.slope * logit)
     return out
 
 
@@ -197,21 +206,21 @@ def _add(
     spans = (_spans(len(axis), size) for axis, size in zip((a, b, x), most, strict=True))
     with jax.enable_x64(True):
         for rows, columns, nodes in product(*spans):
-            slopes = devices.spread(a[rows], _round(-(-len(a[rows]) // shards)))
+            slopes = devices.to_shards(a[rows], _padded_size(-(-len(a[rows]) // shards)))
             others = (_padded(values) for values in (b[columns], x[nodes], mass[nodes]))
-            sums = np.asarray(_sums(slopes, *others, loss=loss))
-            part = core[rows, columns]
-            part += sums.reshape(-1, sums.shape[-1])[: part.shape[0], : part.shape[1]]
-            step(part.size * len(x[nodes]))
+            sums = np.asarray(_node_sums(slopes, *others, loss=loss))
+            view = core[rows, columns]
+            view += sums.reshape(-1, sums.shape[-1])[: view.shape[0], : view.shape[1]]
+            step(view.size * len(x[nodes]))
 
 
 def _spans(n: int, size: int) -> list[slice]:
-    """Cuts n items into slices of a size."""
+    """Cuts n items into slices of `size` items."""
     return [slice(start, start + size) for start in range(0, n, size)]
 
 
 @partial(jax.jit, static_argnames="loss")
-def _sums(
+def _node_sums(
     a: Float[Array, "d r"],
     b: Float[Array, " c"],
     x: Float[Array, " s"],
@@ -229,8 +238,8 @@ def _sums(
     return devices.on_each(over_a, 1)(a, b, x, mass)
 
 
-def _round(count: int) -> int:
-    """The next of few sizes: SMALLEST times a power of two, or 1.5 times that."""
+def _padded_size(count: int) -> int:
+    """The least SMALLEST times a power of two, or 1.5 times that, which is not below count."""
     size = SMALLEST
     while size < count:
         size = size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
@@ -238,8 +247,8 @@ def _round(count: int) -> int:
 
 
 def _padded(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
-    """Values with zeros behind them up to one of few sizes."""
-    return np.concatenate([values, np.zeros(_round(len(values)) - len(values))])
+    """Values, padded with zeros to one of few sizes."""
+    return np.concatenate([values, np.zeros(_padded_size(len(values)) - len(values))])
 
 
 def _interpolated(
@@ -247,6 +256,6 @@ def _interpolated(
     core: Float[np.ndarray, "r c"],
     right: Float[np.ndarray, "Q c"] | None,
 ) -> Float[np.ndarray, "k Q"]:
-    """The core's values where they are wanted: a new array."""
-    part = core.copy() if left is None else left @ core
-    return part if right is None else part @ right.T
+    """The product left @ core @ right.T as a new array; None is the identity."""
+    rows = core.copy() if left is None else left @ core
+    return rows if right is None else rows @ right.T

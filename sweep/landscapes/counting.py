@@ -1,4 +1,7 @@
-"""Counting metrics over a grid: exact confusion masses in every cell, in threads."""
+"""Counting metrics over a grid: exact confusion masses in every cell, computed in threads.
+
+A sketch does not count exactly everywhere; `bounded_counts` gives lower and upper bounds there.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,12 @@ from sweep.base.devices import cores
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
 from sweep.base.rounding import UNIT
-from sweep.measure.confusion import brackets, confusion, rounding_bound
+from sweep.measure.confusion import confusion, confusion_bounds, rounding_bound
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting
 
-CELLS_AT_ONCE = 2**17
-"""Most cells whose counts are taken together; more are no faster."""
-
-BYTES_PER_CELL = 192
-"""Working memory for the counts of one cell: its cut, its searches, its table."""
+CELLS_AT_ONCE = 2**17  # most cells that are counted together; more are no faster
+BYTES_PER_CELL = 192  # working memory of one cell: its cut, its searches and its table
 
 
 def counts(
@@ -40,12 +40,12 @@ def counts(
         metrics: the metrics.
         grid: the cells.
         budget: bytes that may be used beyond input and output.
-        step: is told how many cells are done.
-        pool: threads to count in, as many as there are cores: for whoever counts again and again,
-            since what threads free is kept for them, and new ones would not find it.
+        step: called with the number of cells done since the last call.
+        pool: threads to count in, one for each core; None starts new ones. Who counts many tiles
+            should pass a pool: memory that a thread frees is kept for that thread only.
 
     Returns:
-        float64 arrays of shape (P, Q); beside accuracy, if masses are counts, `correct` in int64.
+        float64 arrays of shape (P, Q); with accuracy also `correct`, int64, if masses are counts.
     """
     values: dict[str, np.ndarray] = {m.name: np.empty(grid.cells) for m in metrics}
     if "accuracy" in values and measure.counted:
@@ -54,13 +54,13 @@ def counts(
     size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * workers)))
 
     def count(start: int) -> int:
-        part = slice(start, min(start + size, grid.cells))
-        row, column = np.divmod(np.arange(part.start, part.stop), len(grid.b))
+        cells = slice(start, min(start + size, grid.cells))
+        row, column = np.divmod(np.arange(cells.start, cells.stop), len(grid.b))
         table = confusion(measure, grid.a[row], grid.b[column])
         for metric in metrics:
-            values[metric.name][part] = metric.value(*table)
+            values[metric.name][cells] = metric.value(*table)
         if "correct" in values:
-            np.add(table.tp, table.tn, out=values["correct"][part])
+            np.add(table.tp, table.tn, out=values["correct"][cells])
         return len(row)
 
     with ThreadPoolExecutor(workers) if pool is None else nullcontext(pool) as threads:
@@ -69,60 +69,60 @@ def counts(
     return {name: flat.reshape(grid.shape) for name, flat in values.items()}
 
 
-def bracketed(
+def bounded_counts(
     measure: Measure, metrics: Sequence[Counting], grid: Grid, step: Step = ignore
 ) -> dict[str, Shaped[np.ndarray, "P Q"]]:
-    """Counting metrics of a sketch in every cell, whether it counts there or not.
+    """Counting metrics of a sketch in every cell, with bounds where it does not count exactly.
 
     Args:
         measure: of a sketch.
         metrics: the metrics.
         grid: the cells.
-        step: is told how many cells are done.
+        step: called with the number of cells done since the last call.
 
     Returns:
-        For each metric by its name float64 arrays of shape (P, Q): itself, nan where the sketch
-        does not count; and, the name followed by `_lower` and `_upper`, what it lies between.
+        float64 arrays of shape (P, Q) for each metric: by its name the metric, nan where the sketch
+        does not count exactly; by its name and `_lower` or `_upper` the bounds on it.
     """
-    names = bracketed_names([m.name for m in metrics])
+    names = names_with_bounds([metric.name for metric in metrics])
     values = {name: np.empty(grid.shape) for name in names}
-    rows = max(1, CELLS_AT_ONCE // len(grid.b))
-    for start in range(0, len(grid.a), rows):
-        part = slice(start, start + rows)
-        tables = brackets(measure, grid.a[part, None], grid.b)
+    height = max(1, CELLS_AT_ONCE // len(grid.b))
+    for start in range(0, len(grid.a), height):
+        rows = slice(start, start + height)
+        tables = confusion_bounds(measure, grid.a[rows, None], grid.b)
         for metric in metrics:
-            one, other = (metric.value(*table) for table in tables)
-            exact, lower, upper = bracketed_names([metric.name])
-            values[lower][part], values[upper][part] = (
-                np.minimum(one, other),
-                np.maximum(one, other),
-            )
-            values[exact][part] = np.where(one == other, one, np.nan)
-        step(len(grid.a[part]) * len(grid.b))
+            worst, best = (metric.value(*table) for table in tables)
+            exact, lower, upper = names_with_bounds([metric.name])
+            values[lower][rows] = np.minimum(worst, best)  # an error rate is lower for the best
+            values[upper][rows] = np.maximum(worst, best)
+            values[exact][rows] = np.where(worst == best, worst, np.nan)
+        step(len(grid.a[rows]) * len(grid.b))
     return values
 
 
-def bracketed_names(metrics: Sequence[str]) -> tuple[str, ...]:
-    """Names of the variables that `bracketed` makes of metrics."""
+def names_with_bounds(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Names of the variables that `bounded_counts` returns for metrics."""
     return tuple(name + end for name in metrics for end in ("", "_lower", "_upper"))
 
 
 def counting_bound(measure: Measure, metric: Counting) -> float:
-    """Bound on the error of a counting metric, beyond the last rounding where masses are counts.
+    """Bound on the error of a counting metric, beyond its last rounding where masses are counts.
 
-    For a population, and for a sketch of weighted data, it is nan where a metric divides by a mass
-    that may be as small as one likes.
+    It is nan where a metric divides by a mass that may be arbitrarily small: for a population, and
+    for a sketch of weighted data.
 
-    Each mass has the relative error r of `sweep.measure.cuts.rounding_bound`. A ratio part /
-    whole, the
-    part among the whole, then has 2r of its value, and so has a mean of such ratios. Of the two
-    terms of Matthews' correlation, which add up to at most 1, each has 4r.
+    Each mass has the relative error r of `sweep.measure.confusion.rounding_bound`. A ratio of a
+    mass to one that contains it then has an error of 2r of its value, and so has a mean of such
+    ratios. Matthews' correlation is a difference of two terms whose sum is at most 1, and each has
+    4r of its value: 2r from a product of two masses, 2r from the root of a product of four.
     """
     if measure.sketch is not None and not measure.counted and metric.divides_by == "predicted":
         return math.nan
+    roundings = metric.roundings * UNIT
     if measure.quadrature is not None:
-        least = min(t for t in (measure.class0.total, measure.class1.total) if t > 0)
+        least = min(mass for mass in (measure.class0.total, measure.class1.total) if mass > 0)
         divisor = {"all": measure.total, "class": least, "predicted": math.nan}[metric.divides_by]
+        # The error of one mass is absolute here; a ratio has sums of up to 4 masses.
         masses = 4 * measure.quadrature.rounding() / divisor
-        return metric.sensitivity * masses + metric.roundings * UNIT
-    return metric.sensitivity * rounding_bound(measure) + metric.roundings * UNIT
+        return metric.sensitivity * masses + roundings
+    return metric.sensitivity * rounding_bound(measure) + roundings

@@ -1,8 +1,8 @@
 """Direct evaluation in cells: the definition for one (a, b), vmapped, jitted, tiled.
 
-`integral` is the mathematics; everything else cuts the
-cells into tiles and the points into blocks of fixed shapes, so that nothing of the size of
-cells x n ever exists, few compilations serve a whole call, and memory stays within a budget.
+`integral` is the mathematics. Everything else cuts the cells into tiles and the points into blocks
+of few shapes, so that nothing of the size of cells x n ever exists, few compilations serve a whole
+call, and memory stays within a budget. The compressed method is checked against these sums.
 """
 
 from __future__ import annotations
@@ -25,20 +25,11 @@ from sweep.measure.points import Points
 from sweep.metrics.metrics import Loss, Smooth
 from sweep.metrics.profile import profile
 
-ROW = 512
-"""Points summed at once: in whatever order, their sum is within ROW/2 ulps (6e-14 relative)."""
-
-TILE = 128 * 128
-"""Most cells in a tile; more are no faster."""
-
-PAIRS = 2**22
-"""Pairs (cell, point) that one call evaluates where tiles are small; more are no faster."""
-
-COPIES = 4
-"""Arrays of tile x block that are budgeted for. Fused, there are none; a compiler may need some."""
-
-PADDING_STEP = 64
-"""Rows are padded to a multiple of this, which bounds the number of shapes to compile for."""
+ROW = 512  # points summed at once: in any order their sum is within 512 roundings, 6e-14 relative
+TILE = 128 * 128  # most cells in a tile; more are no faster
+PAIRS = 2**22  # pairs (cell, point) of one call where tiles are small; more are no faster
+COPIES = 4  # budgeted arrays of tile x block: none if fused, but a compiler may need some
+PADDING_STEP = 64  # rows are padded to a multiple, which bounds the number of compiled shapes
 
 
 class PointBlock(NamedTuple):
@@ -56,7 +47,7 @@ class PointBlock(NamedTuple):
 
 
 class CompensatedSums(NamedTuple):
-    """Sums with what rounding took from them (Neumaier 1974)."""
+    """Sums, and apart from them what rounding took away (Neumaier 1974)."""
 
     value: Float[Array, "*k"]
     lost: Float[Array, "*k"]
@@ -67,10 +58,15 @@ def integral(
 ) -> Float[Array, " r"]:
     """Sum of loss(a*x + b) * mass over each row of points, for one (a, b).
 
-    `good` is the sign of the infinite logit at which the loss is 0: padding is put there. This
-    limit also stands between product and sum, so that no compiler contracts them into one
-    rounding: the definition has two.
+    Args:
+        loss: loss of the logit z.
+        rows: points, r rows of them.
+        a: slope.
+        b: intercept.
+        good: sign of the infinite logit at which the loss is 0.
     """
+    # Clipping moves padding, whose limit is -inf, to the infinite logit where the loss is 0. It
+    # also keeps compilers from contracting product and sum: the definition has two roundings.
     if good > 0:
         losses = loss(jnp.maximum(a * rows.x, -rows.limit) + b)
     else:
@@ -92,10 +88,11 @@ def direct(
         measure: data with at least one point.
         metric: the metric.
         grid: the cells.
-        dtype: "float64" or "float32", in which losses are computed. Sums over rows are
-            accumulated in float64 either way.
+        dtype: "float64" or "float32", for the losses. Sums over rows are accumulated in float64
+            either way.
         budget: bytes that may be used beyond input and output.
-        step: called after each block with the pairs (cell, point) it took, `work` in all.
+        step: called after each block with the number of pairs (cell, point) in it; the sum of
+            these numbers is `work`.
 
     Returns:
         float64 array of shape (P, Q).
@@ -118,42 +115,47 @@ def direct_cells(
 
 
 def work(measure: Measure, metric: Smooth, cells: int) -> int:
-    """Pairs (cell, point) that `direct` evaluates a loss for, and tells its `step` of."""
+    """Number of pairs (cell, point) for which `direct` evaluates a loss."""
     return cells * sum(
         len(points)
-        for part in metric.parts
-        for on, points in ((part.on_class0, measure.class0), (part.on_class1, measure.class1))
-        if on > 0
+        for term in metric.parts
+        for share, points in ((term.on_class0, measure.class0), (term.on_class1, measure.class1))
+        if share > 0
     )
 
 
 def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> float:
     """Bound on |direct - exact| / max(1, exact) over the grid, exact as defined in float64.
 
-    The losses (a few units of rounding each) and the sums over a row round; sums over rows are
-    compensated, and what is subnormal counts as 0 on the device. In float32 z rounds, too: its
-    terms are off by 4 units of |a x| + |b| together, and a loss by its steepest slope times that.
-    What float32 cannot hold is not promised at all.
+    It is infinite where the dtype cannot hold the numbers.
     """
     numbers = np.finfo(dtype)
     slope, intercept = float(np.max(np.abs(grid.a))), float(np.max(np.abs(grid.b)))
-    if max(slope, intercept, measure.reach) > float(numbers.max):
+    x = measure.reach  # the largest |x|
+    if max(slope, intercept, x) > float(numbers.max):
         return math.inf
-    logit = slope * measure.reach + intercept
+    logit = slope * x + intercept
+    # A loss grows like |z|, and a row sums ROW of them with masses below 1: near max / ROW the sum
+    # of finite losses may overflow; 4 is a reserve. Where z itself overflows, the loss is infinite
+    # by definition.
     if float(numbers.max) / (4 * ROW) < logit <= float(numbers.max):
-        return math.inf  # the sum over a row of finite losses may overflow
+        return math.inf
     unit, tiny = float(numbers.eps) / 2, float(numbers.tiny)
-    z = tiny * (slope + measure.reach + 2)
-    if dtype == "float32":
-        z += 4 * unit * (slope * measure.reach + intercept)
-    lipschitz = max(profile(part.loss).lipschitz for part in metric.parts)
-    return (ROW + 32) * unit + lipschitz * z
+    # A device may take subnormal numbers for 0: an x or a below `tiny` changes a x by that times
+    # the other factor, and the product and b may be lost, too.
+    z_error = tiny * (slope + x + 2)
+    if dtype == "float32":  # a, x, their product, b and z round: 4 units of |a x| + |b| together
+        z_error += 4 * unit * (slope * x + intercept)
+    lipschitz = max(profile(term.loss).lipschitz for term in metric.parts)
+    # ROW: the sum over a row in any order. 32: a loss (a few units), its mass and share, and the
+    # compensated sums over rows and blocks.
+    return (ROW + 32) * unit + lipschitz * z_error
 
 
 def tile_shape(shape: tuple[int, int], budget: int, dtype: str) -> tuple[int, int]:
-    """Rows and columns of tiles whose COPIES of tile x ROW take at most half of the budget.
+    """Rows and columns of tiles for which COPIES of tile x ROW take at most half of the budget.
 
-    Square where the grid allows it, longer where the grid is thin.
+    Tiles are square where the grid allows it, and longer where the grid is thin.
     """
     cell = COPIES * ROW * np.dtype(dtype).itemsize
     cells = max(1, min(TILE, budget // (2 * cell)))
@@ -162,18 +164,19 @@ def tile_shape(shape: tuple[int, int], budget: int, dtype: str) -> tuple[int, in
 
 
 def most_rows(cells: int, budget: int, dtype: str) -> int:
-    """Rows of a block for tiles of so many cells.
+    """Largest number of rows of a block, for tiles of `cells` cells.
 
-    COPIES of tile x block take at most half of the budget; a block, the next one and what the
-    host holds of both, a quarter.
+    COPIES of tile x block take at most half of the budget. Two blocks, each on the device and on
+    the host, take at most a quarter.
     """
     size = np.dtype(dtype).itemsize
+    # 48 = 4 quarters x 2 blocks x 2 places x 3 columns: x, limit and mass.
     points = min(PAIRS // cells, budget // (2 * COPIES * size * cells), budget // (48 * size))
     return max(1, points // ROW)
 
 
 class Span(NamedTuple):
-    """Part of a range: `length` numbers from `start`, evaluated as `padded` numbers."""
+    """A stretch of a range: `length` numbers from `start`, padded to `padded` numbers."""
 
     start: int
     length: int
@@ -181,7 +184,7 @@ class Span(NamedTuple):
 
     @property
     def slice(self) -> slice:
-        """Where they stand."""
+        """The stretch, without padding."""
         return slice(self.start, self.start + self.length)
 
     @property
@@ -191,7 +194,7 @@ class Span(NamedTuple):
 
 
 def spans(n: int, largest: int) -> list[Span]:
-    """Cuts n numbers into the fewest spans of one padded length <= largest: no ragged last one."""
+    """Cuts n numbers into the fewest spans of one padded length, at most `largest`."""
     count = -(-n // largest)
     length = -(-n // count)
     return [Span(start, min(length, n - start), length) for start in range(0, n, length)]
@@ -200,61 +203,57 @@ def spans(n: int, largest: int) -> list[Span]:
 class _Blocks:
     """The points of one class as device blocks: kept there if they fit, else sent each time."""
 
-    def __init__(self, points: Points, dtype: str, most_rows: int, room: int) -> None:
+    def __init__(self, points: Points, dtype: str, most_rows: int, most_bytes: int) -> None:
         self._points, self._dtype = points, dtype
         self._shape = _block_shape(len(points), most_rows)
-        self._open = self._sent(np.full(math.prod(self._shape), np.inf), 0.0)
-        fits = _columns(points) * len(points) * np.dtype(dtype).itemsize <= room
+        self._no_limit = self._on_device(np.full(math.prod(self._shape), np.inf), 0.0)
+        columns = 2 if points.mass is None else 3  # x and limit, and mass
+        fits = columns * len(points) * np.dtype(dtype).itemsize <= most_bytes
         self._kept = list(self._send()) if fits else None
 
     def __iter__(self) -> Iterator[PointBlock]:
         return self._send() if self._kept is None else iter(self._kept)
 
     def _send(self) -> Iterator[PointBlock]:
-        x, mass = self._points.x, self._points.mass
-        for start in range(0, len(x), self._open.size):
-            part = slice(start, start + self._open.size)
-            count = len(x[part])
-            full = count == self._open.size
+        x, mass, size = self._points.x, self._points.mass, self._no_limit.size
+        for start in range(0, len(x), size):
+            block = slice(start, start + size)
+            count = len(x[block])
+            is_full = count == size
             yield PointBlock(
-                self._sent(x[part], 0.0),
-                self._open if full else self._sent(np.full(count, np.inf), -np.inf),
-                None if mass is None else self._sent(mass[part], 0.0),
+                self._on_device(x[block], 0.0),
+                self._no_limit if is_full else self._on_device(np.full(count, np.inf), -np.inf),
+                None if mass is None else self._on_device(mass[block], 0.0),
             )
 
-    def _sent(self, values: Float[np.ndarray, " n"], padding: float) -> Float[Array, "r m"]:
+    def _on_device(self, values: Float[np.ndarray, " n"], padding: float) -> Float[Array, "r m"]:
         block = values.astype(self._dtype, copy=False)
         if len(block) < math.prod(self._shape):
             block = np.pad(block, (0, math.prod(self._shape) - len(block)), constant_values=padding)
         return jnp.asarray(block.reshape(self._shape))
 
 
-def _columns(points: Points) -> int:
-    """Arrays in a block."""
-    return 2 if points.mass is None else 3
-
-
 def _block_shape(n: int, most: int) -> tuple[int, int]:
     """Rows, at most `most`, and width of blocks of n points: few shapes and little padding.
 
-    A 16th of the most is filled up, of a call that takes no longer for it: all small data have
-    one shape.
+    Small data are padded to a 16th of the largest block, which takes no longer, so that all of them
+    have one shape.
     """
     if n <= most // 16 * ROW:
         return most // 16, ROW
     rows = max(1, -(-n // ROW))
     width = PADDING_STEP * -(-max(1, n) // (rows * PADDING_STEP))
-    return min(most, _rounded(-(-rows // -(-rows // most)))), width
+    return min(most, _rounded_up(-(-rows // -(-rows // most)))), width
 
 
-def _rounded(n: int) -> int:
-    """The least number >= n of five binary digits and zeros: at most a 16th more."""
+def _rounded_up(n: int) -> int:
+    """The least number >= n of five binary digits followed by zeros: at most a 16th more."""
     step = 2 ** max(0, n.bit_length() - 5)
     return step * -(-n // step)
 
 
 class _Pass(NamedTuple):
-    """A loss to integrate over the points of a class, and what its integral is multiplied by."""
+    """A loss, the points of a class to integrate it over, and the factor of the integral."""
 
     loss: Loss
     points: Points
@@ -264,10 +263,10 @@ class _Pass(NamedTuple):
 def _passes(measure: Measure, metric: Smooth) -> list[_Pass]:
     total = metric.total(measure.class0.total, measure.class1.total)
     return [
-        _Pass(part.loss, points, on / total)
-        for part in metric.parts
-        for on, points in ((part.on_class0, measure.class0), (part.on_class1, measure.class1))
-        if on > 0 and len(points)
+        _Pass(term.loss, points, share / total)
+        for term in metric.parts
+        for share, points in ((term.on_class0, measure.class0), (term.on_class1, measure.class1))
+        if share > 0 and len(points)
     ]
 
 
@@ -281,25 +280,25 @@ def _evaluate(
     step: Step,
 ) -> Float[np.ndarray, "P Q"]:
     """The metric in the cells (a_i, b_ij), tile by tile."""
-    measure = measure.normalised
+    measure = measure.normalised  # so that sums of masses do not over- or underflow
     passes = _passes(measure, metric)
     height, width = tile_shape(b.shape, budget, dtype)
     out = np.empty(b.shape)
     with jax.enable_x64(True):
         blocks = {
             points: _Blocks(points, dtype, most_rows(height * width, budget, dtype), budget // 8)
-            for points in {one.points for one in passes}
+            for points in {item.points for item in passes}
         }
         for rows in spans(len(a), height):
             for columns in spans(b.shape[1], width):
-                told = partial(_told, step, rows.length * columns.length)
+                tile_step = partial(_step_of_tile, step, rows.length * columns.length)
                 tile = a[rows.numbers], b[np.ix_(rows.numbers, columns.numbers)]
-                mean = _tile(passes, blocks, *tile, dtype, told)
+                mean = _tile(passes, blocks, *tile, dtype, tile_step)
                 out[rows.slice, columns.slice] = mean[: rows.length, : columns.length]
     return out if metric.penalty is None else out + metric.penalty(a)[:, None]
 
 
-def _told(step: Step, cells: int, points: int) -> None:
+def _step_of_tile(step: Step, cells: int, points: int) -> None:
     step(cells * points)
 
 
@@ -320,7 +319,7 @@ def _tile(
         for block in blocks[points]:
             before = sums
             sums = _add(sums, *cells, block, share, loss=loss, good=good)
-            before.value.block_until_ready()  # so that no more than two blocks wait in memory
+            before.value.block_until_ready()  # so that at most two blocks wait in memory
             step(min(left, block.x.size))
             left -= block.x.size
     return np.asarray(sums.value + sums.lost)
@@ -343,15 +342,15 @@ def _add(
     over_b = jax.vmap(over_rows, in_axes=(None, 0))
     rows = jax.vmap(over_b)(a, b).astype(jnp.float64)
     zero = jnp.zeros((), jnp.float64)
-    whole = lax.reduce(
+    total = lax.reduce(
         CompensatedSums(rows, jnp.zeros_like(rows)), CompensatedSums(zero, zero), _join, (2,)
     )
-    return _join(sums, CompensatedSums(share * whole.value, share * whole.lost))
+    return _join(sums, CompensatedSums(share * total.value, share * total.lost))
 
 
-def _join(one: CompensatedSums, other: CompensatedSums) -> CompensatedSums:
+def _join(p: CompensatedSums, q: CompensatedSums) -> CompensatedSums:
     """The sum of two sums that are >= 0. An infinite sum has lost nothing."""
-    value = one.value + other.value
-    large, small = jnp.maximum(one.value, other.value), jnp.minimum(one.value, other.value)
+    value = p.value + q.value
+    large, small = jnp.maximum(p.value, q.value), jnp.minimum(p.value, q.value)
     lost = jnp.where(jnp.isfinite(value), (large - value) + small, 0.0)
-    return CompensatedSums(value, one.lost + other.lost + lost)
+    return CompensatedSums(value, p.lost + q.lost + lost)

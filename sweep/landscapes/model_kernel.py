@@ -1,9 +1,10 @@
-"""Evaluation of any `logit(params, x)` over the pairs of a cell and a sample.
+"""Evaluation of any `logit(params, x)` on every sample in every cell of its slice.
 
 `cell_sums` is the mathematics of one cell: model and metrics are written for one sample and
-vmapped over the samples; the whole is vmapped over cells and compiled once. Everything else cuts
-the cells into tiles and the samples into blocks of one fixed shape each, sized from what the
-model's own intermediates take, so that nothing of the size of grid x n ever exists.
+vmapped over the samples, then over cells, and compiled once. Everything else cuts the cells into
+tiles and the samples into blocks of one fixed shape each. Their sizes follow from the memory that
+the model's own intermediates take, so that nothing of the size of cells x n ever exists.
+`sweep.landscapes.direct` does the same, faster, for the logistic model.
 """
 
 from __future__ import annotations
@@ -23,21 +24,26 @@ from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.data.sample import Batch
 from sweep.landscapes.direct import ROW, TILE, Span, spans
-from sweep.landscapes.models import Logit, Params, PerSample, Slice, place
+from sweep.landscapes.models import (
+    LandscapeMetric,
+    Logit,
+    Params,
+    PerSample,
+    Slice,
+    place,
+    require_scalars,
+)
 from sweep.measure.confusion import Confusion
 from sweep.metrics.metrics import Counting, Smooth
-
-Metric = Smooth | Counting | PerSample
 
 Term = Callable[[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]
 """What a sample of mass 1 adds to a sum, from its logit z and its label y in [0, 1]."""
 
-COMPILED = 16
-"""Models, each with its metrics, that stay compiled for the next call."""
+COMPILED = 16  # models, each with its metrics, that stay compiled for the next call
 
 
 class SampleBlock(NamedTuple):
-    """Samples on the device; those of mass 0 are padding, or count for nothing anyway."""
+    """Samples on the device; those of mass 0 are padding, or have no weight."""
 
     x: Shaped[Array, "m ..."]
     y: Float[Array, " m"]
@@ -45,7 +51,7 @@ class SampleBlock(NamedTuple):
 
 
 class CellSums(NamedTuple):
-    """What a block adds in a cell, and its first sample whose logit is nan, -1 if there is none."""
+    """Sums over a block in a cell, and its first sample whose logit is nan, or else -1."""
 
     terms: tuple[Float[Array, " *cells"], ...]
     undefined: Int[Array, " *cells"]
@@ -63,12 +69,12 @@ def cell_sums(
     """Sums of mass * term(z, y), z = logit(params(a, b), x), over a block, for one (a, b)."""
     params = place(origin, directions, a, b)
     z = jax.vmap(partial(logit, params))(block.x).astype(block.y.dtype)
-    counts = block.mass > 0
+    has_mass = block.mass > 0
 
     def total(term: Term) -> Float[Array, ""]:
-        return jnp.sum(jnp.where(counts, block.mass * jax.vmap(term)(z, block.y), 0.0))
+        return jnp.sum(jnp.where(has_mass, block.mass * jax.vmap(term)(z, block.y), 0.0))
 
-    undefined = counts & jnp.isnan(z)
+    undefined = has_mass & jnp.isnan(z)
     first = jnp.where(jnp.any(undefined), jnp.argmax(undefined), -1)
     return CellSums(tuple(total(term) for term in terms), first)
 
@@ -77,7 +83,7 @@ def evaluate(
     model: Slice,
     batch: Batch,
     grid: Grid,
-    metrics: Sequence[Metric],
+    metrics: Sequence[LandscapeMetric],
     dtype: str,
     budget: int,
     step: Callable[[int], None] | None = None,
@@ -88,29 +94,31 @@ def evaluate(
         model: the model and its slice.
         batch: at least one sample.
         grid: the cells.
-        metrics: the metrics; for those that count, class 1 is predicted iff z > 0.
-        dtype: "float64" or "float32", in which parameters, inputs, logits and losses are computed.
-            Sums over blocks are accumulated in float64 either way.
+        metrics: the metrics; counting metrics predict class 1 iff z > 0.
+        dtype: "float64" or "float32", for parameters, inputs, logits and losses. Sums over blocks
+            are accumulated in float64 either way.
         budget: bytes that may be used beyond input and output.
         step: called with the number of (cell, sample) pairs done since the last call.
 
     Returns:
-        Arrays of shape (P, Q) by name; `correct`, int64, beside accuracy if samples are counted.
+        Arrays of shape (P, Q) by name; with accuracy also `correct`, int64, if samples are counted.
 
     Raises:
-        InputError: the model or a metric fails on one sample, does not return a scalar or takes
+        InputError: the model or a metric fails on one sample, does not return a scalar or needs
             more than the budget; a logit is nan; or dtype cannot hold a number.
     """
     for metric in metrics:
         if isinstance(metric, Smooth) and metric.penalty is not None:
             raise InputError(
-                f"{metric.name} penalises the slope a, which a model of your own does not have"
+                f"{metric.name} penalises the slope a, which a model of your own does not have; "
+                "ask for another metric"
             )
     summed = tuple(m for m in metrics if not isinstance(m, Counting))
     counting = [m for m in metrics if isinstance(m, Counting)]
     with jax.enable_x64(dtype == "float64"):
         plane = _plane(model, dtype)
-        _require_scalars(model.logit, plane.origin, summed, batch, dtype)
+        x = jax.ShapeDtypeStruct(batch.x.shape[1:], _input_dtype(batch, dtype))
+        require_scalars(model.logit, plane.origin, summed, x, dtype)
         function = partial(_compiled(model.logit, summed, bool(counting)), *plane)
         tile, rows = _plan(function, batch, grid.cells, dtype, budget)
         blocks = _Blocks(batch, rows, dtype, budget // 8)
@@ -119,28 +127,28 @@ def evaluate(
         for cells in spans(grid.cells, tile):
             i, j = np.divmod(cells.numbers, len(grid.b))
             sums = _tile(function, blocks, a[i], b[j], cells.length, step)
-            for name, found in _values(sums, summed, counting, blocks).items():
-                flat = values.setdefault(name, np.empty(grid.cells, found.dtype))
-                flat[cells.slice] = found
+            for name, tile_values in _values(sums, summed, counting, blocks).items():
+                flat = values.setdefault(name, np.empty(grid.cells, tile_values.dtype))
+                flat[cells.slice] = tile_values
     return {name: flat.reshape(grid.shape) for name, flat in values.items()}
 
 
 def _linear(params: Params, x: Float[Array, ""]) -> Float[Array, ""]:
-    # The definition has two roundings. A compiler contracts a product and a sum into one, so it is
-    # given the product with 1, which is exact anyway.
-    a, b, one = params
-    return one * (a * x) + b
+    # The definition has two roundings, and a compiler would contract a*x + b into one. It cannot
+    # know that `unit` is 1, and the product with 1 is exact.
+    a, b, unit = params
+    return unit * (a * x) + b
 
 
 LINEAR = Slice(_linear, (0.0, 0.0, 1.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
-"""The logistic model itself: its parameters are (a, b, 1)."""
+"""The logistic model: its parameters are (a, b, 1)."""
 
 
 @lru_cache(maxsize=COMPILED)
 def _compiled(
     logit: Logit, summed: tuple[Smooth | PerSample, ...], counting: bool
 ) -> Callable[..., CellSums]:
-    """`cell_sums` over a tile of cells: the sums of each metric, then the confusion masses."""
+    """`cell_sums` over a tile of cells: a sum for each metric, then the confusion masses."""
     terms = tuple(_term(metric) for metric in summed) + (CONFUSION if counting else ())
     over_cells = jax.vmap(
         partial(cell_sums, jax.jit(logit), terms), in_axes=(None, None, None, 0, 0)
@@ -149,6 +157,7 @@ def _compiled(
 
 
 def _term(metric: Smooth | PerSample) -> Term:
+    """What a sample adds to the sum of a metric."""
     if isinstance(metric, PerSample):
         return lambda z, y: jnp.asarray(metric.function(z, y)).astype(z.dtype)
 
@@ -156,7 +165,7 @@ def _term(metric: Smooth | PerSample) -> Term:
         total = jnp.zeros_like(z)
         for loss, on_class0, on_class1 in metric.parts:
             share = on_class0 * (1 - y) + on_class1 * y
-            # An infinite loss of a class to which nothing of the sample belongs adds nothing.
+            # Where the sample has no mass in the class, an infinite loss must not give 0 * inf.
             total += jnp.where(share > 0, share * loss(z), 0.0)
         return total
 
@@ -169,7 +178,7 @@ CONFUSION: tuple[Term, ...] = (
     lambda z, y: jnp.where(z > 0, 0.0, y),
     lambda z, y: jnp.where(z > 0, 0.0, 1 - y),
 )
-"""Shares of a sample in the masses tp, fp, fn and tn."""
+"""What a sample adds to the masses tp, fp, fn and tn."""
 
 
 class _Plane(NamedTuple):
@@ -189,6 +198,7 @@ def _plane(model: Slice, dtype: str) -> _Plane:
 
 
 def _cast(name: str, values: Any, dtype: str) -> Float[np.ndarray, " *shape"]:
+    """Numbers in a dtype that can hold them."""
     with np.errstate(over="ignore"):
         cast = np.asarray(values).astype(dtype)
     if not np.isfinite(cast).all():
@@ -199,15 +209,15 @@ def _cast(name: str, values: Any, dtype: str) -> Float[np.ndarray, " *shape"]:
 class _Blocks:
     """The samples as device blocks of one shape: kept there if they fit, else sent each time."""
 
-    def __init__(self, batch: Batch, rows: int, dtype: str, room: int) -> None:
+    def __init__(self, batch: Batch, rows: int, dtype: str, most_bytes: int) -> None:
         self._batch, self._dtype = batch, dtype
         self._spans = spans(len(batch), rows)
         heaviest = 1.0 if batch.weight is None else np.max(batch.weight)
         self._exponent = int(np.frexp(heaviest)[1])
         self.counted = batch.counted
         self.masses = self._masses()
-        size = np.dtype(dtype).itemsize
-        fits = len(batch) * (_item_bytes(batch, dtype) + 2 * size) <= room
+        columns = 2 * np.dtype(dtype).itemsize  # y and mass
+        fits = len(batch) * (_item_bytes(batch, dtype) + columns) <= most_bytes
         self._kept = list(self._send()) if fits else None
 
     def __iter__(self) -> Iterator[tuple[Span, SampleBlock]]:
@@ -233,7 +243,7 @@ class _Blocks:
         return mass0, mass1
 
     def _mass(self, span: Span) -> Float[np.ndarray, " m"]:
-        """Masses in a unit, a power of two, in which no sum of them over- or underflows."""
+        """Masses in units of a power of two in which no sum of them over- or underflows."""
         mass, weight = np.zeros(span.padded, self._dtype), self._batch.weight
         if weight is None:
             mass[: span.length] = 1.0
@@ -244,11 +254,11 @@ class _Blocks:
 
 def _item_bytes(batch: Batch, dtype: str) -> int:
     """Bytes of one x on the device."""
-    return int(np.prod(batch.x.shape[1:], dtype=np.int64)) * _kind(batch, dtype).itemsize
+    return int(np.prod(batch.x.shape[1:], dtype=np.int64)) * _input_dtype(batch, dtype).itemsize
 
 
-def _kind(batch: Batch, dtype: str) -> np.dtype:
-    """The dtype of x on the device: integers stay what they are."""
+def _input_dtype(batch: Batch, dtype: str) -> np.dtype:
+    """The dtype of x on the device: integers stay integers."""
     return np.dtype(dtype) if batch.x.dtype.kind == "f" else batch.x.dtype
 
 
@@ -260,13 +270,13 @@ def _tile(
     cells: int,
     step: Callable[[int], None] | None,
 ) -> Float[np.ndarray, "terms cells"]:
-    """Sums over all samples in a tile, of which so many cells are no padding."""
+    """Sums over all samples in the first `cells` of a tile; the others are padding."""
     total: Any = 0.0
     for span, block in blocks:
         sums = function(block, jnp.asarray(a), jnp.asarray(b))
         _require_logits(np.asarray(sums.undefined), span, a, b)
         terms = np.stack([np.asarray(term, np.float64) for term in sums.terms])
-        with np.errstate(invalid="ignore"):  # a metric of the user's own may add inf to -inf
+        with np.errstate(invalid="ignore"):  # a user's metric may add inf to -inf
             total = total + terms[:, :cells]
         if step is not None:
             step(cells * span.length)
@@ -292,7 +302,7 @@ def _values(
 
 
 def _total(metric: Smooth | PerSample, blocks: _Blocks) -> float:
-    """What the sum of a metric is divided by."""
+    """The denominator of a metric."""
     return metric.total(*blocks.masses) if isinstance(metric, Smooth) else sum(blocks.masses)
 
 
@@ -301,43 +311,41 @@ def _plan(
 ) -> tuple[int, int]:
     """Cells in a tile and samples in a block that together take at most 3/4 of the budget.
 
-    What they take is counted as if the compiler fused nothing and freed nothing. It is a constant
-    plus terms proportional to the cells, to the samples and to their pairs, so that four small
-    shapes tell it for all.
+    The memory is counted as if the compiler fused nothing and freed nothing. Then it is a constant
+    plus terms proportional to the cells, to the samples and to their pairs, and four small shapes
+    determine these four numbers.
     """
 
-    def taken(cells: int, rows: int) -> int:
-        like: Any = jax.ShapeDtypeStruct  # which stands for an array here
-        x = like((rows, *batch.x.shape[1:]), _kind(batch, dtype))
-        block, ab = (
-            SampleBlock(x, like((rows,), dtype), like((rows,), dtype)),
-            like((cells,), dtype),
-        )
+    def bytes_for(cells: int, rows: int) -> int:
+        array: Any = jax.ShapeDtypeStruct
+        x = array((rows, *batch.x.shape[1:]), _input_dtype(batch, dtype))
+        block = SampleBlock(x, array((rows,), dtype), array((rows,), dtype))
+        ab = array((cells,), dtype)
         return _bytes(jax.make_jaxpr(function)(block, ab, ab).jaxpr)
 
-    least, room = taken(1, 1), budget - budget // 4
+    least, room = bytes_for(1, 1), budget - budget // 4
     if least > room:
         raise InputError(
             f"one cell and one sample of this model may take {least / 2**20:.3g} MiB; ask for a "
             f"memory budget of at least {math.ceil(least / room * budget / 2**20)} MiB instead of "
             f"{budget / 2**20:.3g} MiB"
         )
-    by_row, by_cell = taken(1, 2) - least, taken(2, 1) - least
-    by_pair = taken(2, 2) - least - by_row - by_cell
+    by_row, by_cell = bytes_for(1, 2) - least, bytes_for(2, 1) - least
+    by_pair = bytes_for(2, 2) - least - by_row - by_cell
     rows = min(len(batch), ROW, 1 + (room - least) // by_row)
-    spare = room - least - (rows - 1) * by_row
-    return min(cells, TILE, 1 + spare // (by_cell + (rows - 1) * by_pair)), rows
+    left = room - least - (rows - 1) * by_row
+    return min(cells, TILE, 1 + left // (by_cell + (rows - 1) * by_pair)), rows
 
 
 def _bytes(jaxpr: Jaxpr) -> int:
-    """Bytes of everything that a computation takes, makes and returns."""
+    """Bytes of all inputs, intermediates and outputs of a computation."""
     variables: list[Any] = [*jaxpr.invars, *(v for eqn in jaxpr.eqns for v in eqn.outvars)]
-    held = sum(v.aval.size * v.aval.dtype.itemsize for v in variables)
-    return held + sum(_bytes(inner) for eqn in jaxpr.eqns for inner in _inner(eqn.params))
+    outer = sum(v.aval.size * v.aval.dtype.itemsize for v in variables)
+    return outer + sum(_bytes(inner) for eqn in jaxpr.eqns for inner in _nested(eqn.params))
 
 
-def _inner(parameters: dict[str, Any]) -> Iterator[Jaxpr]:
-    """The computations inside of one, such as the branches of a condition."""
+def _nested(parameters: dict[str, Any]) -> Iterator[Jaxpr]:
+    """The computations nested in an equation, such as the branches of a condition."""
     for parameter in parameters.values():
         for value in parameter if isinstance(parameter, (tuple, list)) else (parameter,):
             if isinstance(value, ClosedJaxpr):
@@ -352,6 +360,7 @@ def _require_logits(
     a: Float[np.ndarray, " c"],
     b: Float[np.ndarray, " c"],
 ) -> None:
+    """Refuses a logit that is nan, and names its cell and its sample."""
     bad = np.flatnonzero(undefined >= 0)
     if len(bad):
         cell, row = bad[0], span.start + undefined[bad[0]]
@@ -359,45 +368,3 @@ def _require_logits(
             f"the model's logit is nan at a={a[cell]:g}, b={b[cell]:g} for x[{row}]; narrow the "
             "grid, or make the model defined there"
         )
-
-
-def _require_scalars(
-    logit: Logit,
-    origin: Params,
-    summed: Sequence[Smooth | PerSample],
-    batch: Batch,
-    dtype: str,
-) -> None:
-    """Refuses a model or a metric that is not a scalar function of one sample."""
-    shape, scalar = batch.x.shape[1:], jax.ShapeDtypeStruct((), dtype)
-    x = jax.ShapeDtypeStruct(shape, _kind(batch, dtype))
-    _require_scalar(
-        partial(jax.eval_shape, jax.jit(logit), origin, x),
-        f"logit(params, x) of one sample x of shape {shape}",
-        "; if it takes a batch, give lambda params, x: logit(params, x[None])[0]",
-        (jnp.floating,),
-    )
-    for metric in summed:
-        if isinstance(metric, PerSample):
-            _require_scalar(
-                partial(jax.eval_shape, metric.function, scalar, scalar),
-                f"{metric.name}(z, y) of one logit and its label",
-                "",
-                (jnp.floating, jnp.integer, jnp.bool_),
-            )
-
-
-def _require_scalar(
-    shapes: Callable[[], Any], what: str, remedy: str, kinds: tuple[Any, ...]
-) -> None:
-    try:
-        found = shapes()
-    except Exception as error:  # whatever the user's own code raises
-        reason = " ".join(str(error).split()) or "no reason given"
-        raise InputError(f"{what} raises {type(error).__name__}: {reason}{remedy}") from error
-    if not hasattr(found, "shape"):
-        raise InputError(f"{what} returns a {type(found).__name__}, not a scalar{remedy}")
-    if found.shape != ():
-        raise InputError(f"{what} returns shape {found.shape}, not a scalar{remedy}")
-    if not any(jnp.issubdtype(found.dtype, kind) for kind in kinds):
-        raise InputError(f"{what} returns {found.dtype}, not a real number{remedy}")

@@ -1,28 +1,32 @@
-"""Models and metrics of the user's own: what they must be.
+"""Models and metrics that users bring: what they are, and the checks of what they must be.
 
 A model is any JAX function `logit(params, x)` of a tree of parameters and ONE sample x. A `Slice`
-lays the grid of (a, b) through its parameters, as Li et al. (2018), Visualizing the Loss Landscape
-of Neural Nets, do: params(a, b) = origin + a * directions[0] + b * directions[1], leaf by leaf.
-A metric is any JAX function `metric(z, y)` of one logit and its label. Both are evaluated by
-`sweep.landscapes.model_kernel`; only the checks here need jax, and load it when they are made.
+lays the grid of (a, b) through its parameters, as in Li et al. (2018), Visualizing the Loss
+Landscape of Neural Nets: params(a, b) = origin + a * directions[0] + b * directions[1], leaf by
+leaf. A metric is any JAX function `metric(z, y)` of one logit and its label.
+`sweep.landscapes.model_kernel` evaluates both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.data.sample import Batch, Sample
 from sweep.measure.measure import Measure
 from sweep.measure.sketch.sketch import Sketch
+from sweep.metrics.metrics import Counting, Smooth
 from sweep.populations import Population
 
 Params = Any
-"""A tree of parameters: arrays and floats in dicts, lists, tuples or what JAX takes for a node."""
+"""A tree of parameters: arrays and floats in dicts, lists, tuples or any other pytree of JAX."""
 
 Logit = Callable[[Params, Any], Any]
 """A JAX function (params, x) -> z of one sample x of shape (...), z a scalar."""
@@ -33,14 +37,14 @@ class Slice:
     """A model and the plane through its parameters on which a landscape is computed.
 
     Attributes:
-        logit: JAX function (params, x) -> z of ONE sample x, z a scalar: class 1 is predicted
-            iff z > 0. For a function of a batch give `lambda params, x: logit(params, x[None])[0]`.
+        logit: JAX function (params, x) -> z of ONE sample x, z a scalar; class 1 is predicted
+            iff z > 0. Wrap a function of a batch: `lambda params, x: logit(params, x[None])[0]`.
         origin: the parameters at (a, b) = (0, 0): a tree of floats and arrays of floats.
-        directions: two trees of the same form, along which a and b count.
+        directions: two trees of the same structure; a and b are steps along them.
 
     Raises:
-        InputError: logit is not a function, or a direction is not of the origin's form. The
-            sentence names the parameter.
+        InputError: logit is not a function, or a direction differs from the origin in structure or
+            shape. The message names the parameter.
     """
 
     logit: Logit
@@ -73,8 +77,6 @@ class Slice:
 
 def place(origin: Params, directions: tuple[Params, Params], a: Any, b: Any) -> Params:
     """Parameters origin + a * directions[0] + b * directions[1], leaf by leaf."""
-    import jax
-
     return jax.tree.map(lambda o, da, db: o + a * da + b * db, origin, *directions)
 
 
@@ -83,11 +85,11 @@ class PerSample:
     """The mean over the samples of a function of one logit and its label.
 
     Attributes:
-        name: the variable's name in a landscape: that of the function.
+        name: the function's name, and the variable's name in a landscape.
         function: JAX function (z, y) -> scalar of one logit and its label.
-        long_name: what figures write on an axis.
-        units: only the caller knows.
-        source: where the formula stands.
+        long_name: label of an axis in figures.
+        units: unknown here.
+        source: origin of the formula.
     """
 
     name: str
@@ -97,8 +99,12 @@ class PerSample:
     source: str = "metric(z, y) of the caller, mean over the samples"
 
 
+LandscapeMetric = Smooth | Counting | PerSample
+"""Any metric that a landscape can have."""
+
+
 def require_slice(model: object) -> None:
-    """Refuses with the remedy what a user may take for a model."""
+    """Refuses a model that is no `Slice`."""
     if not isinstance(model, Slice):
         raise InputError(
             f"model is a {type(model).__name__}; give sweep.Slice(logit, origin, directions)"
@@ -106,7 +112,10 @@ def require_slice(model: object) -> None:
 
 
 def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
-    """A metric of the user's own, named after its function.
+    """The metric that a user's function defines, named after the function.
+
+    Args:
+        function: JAX function (z, y) -> scalar of one logit and its label.
 
     Raises:
         InputError: the function has no name, or one that a landscape cannot use.
@@ -114,20 +123,26 @@ def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
     name = getattr(function, "__name__", "")
     if not name.isidentifier() or not _is_hashable(function):
         raise InputError(
-            f"the metric {name or repr(function)} has no name to label its values by; define it "
+            f"the metric {name or repr(function)} has no name to label its values; define it "
             "as a function, def name(z, y)"
         )
     if name in ("a", "b", "correct"):
-        raise InputError(f"a metric cannot be called {name!r}, which a landscape has already")
+        raise InputError(
+            f"a metric cannot be called {name!r}, because every landscape has a variable of that "
+            "name; choose another name"
+        )
     return PerSample(name, function, long_name=name.replace("_", " "))
 
 
 def as_batch(data: Sample | Sketch | Batch | Measure | Population | tuple) -> Batch:
-    """The samples that a model or a metric of the user's own is evaluated on.
+    """The samples on which a user's model or metric is evaluated.
+
+    Args:
+        data: a sample, a batch, or a tuple (X, y) or (X, y, weight).
 
     Raises:
-        InputError: the columns are not what a `Batch` takes, or hold no sample.
-        TypeError: data is of another kind.
+        InputError: the columns do not make a `Batch`, or hold no sample.
+        TypeError: data is of another kind and has no samples.
     """
     if isinstance(data, Sample):
         data = Batch(data.x, data.y, data.weight)
@@ -139,7 +154,7 @@ def as_batch(data: Sample | Sketch | Batch | Measure | Population | tuple) -> Ba
             "give (X, y), (X, y, weight) or sweep.Sample(x, y)"
         )
     if len(data) == 0:
-        raise InputError("the sample has no points, so its metrics are means over nothing")
+        raise InputError("the sample has no points, so no metric is defined; give at least one")
     return data
 
 
@@ -148,34 +163,32 @@ def _is_hashable(function: Any) -> bool:
         return False
     try:
         hash(function)
-    except TypeError:  # a frozen record that holds arrays
+    except TypeError:  # such as a frozen record that holds arrays
         return False
     return True
 
 
 def _require_floats(name: str, tree: Params) -> None:
-    import jax
-    import jax.numpy as jnp
-
+    """Refuses parameters that are not finite floats."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     if not leaves:
         raise InputError(f"{name} has no parameters; a tree of floats is needed")
     for path, leaf in leaves:
-        place = name + jax.tree_util.keystr(path)
+        leaf_name = name + jax.tree_util.keystr(path)
         dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
         if not isinstance(leaf, (int, float)) and not jnp.issubdtype(dtype, jnp.floating):
             raise InputError(
-                f"{place} has dtype {dtype}; parameters are floats, and logit may hold anything "
-                "else"
+                f"{leaf_name} has dtype {dtype}; parameters must be floats, so keep anything else "
+                "inside logit"
             )
         array = np.asarray(leaf)
         if not np.isfinite(array).all():
-            raise InputError(f"{place} holds {array[~np.isfinite(array)][0]}, which is not finite")
+            bad = array[~np.isfinite(array)][0]
+            raise InputError(f"{leaf_name} holds {bad}, which is not finite; give finite numbers")
 
 
 def _require_form(name: str, direction: Params, origin: Params) -> None:
-    import jax
-
+    """Refuses a direction whose tree or shapes differ from those of the origin."""
     remedy = "make it by jax.tree.map over the origin"
     if jax.tree.structure(direction) != jax.tree.structure(origin):
         raise InputError(f"{name} is not a tree of the same structure as the origin; {remedy}")
@@ -189,3 +202,56 @@ def _require_form(name: str, direction: Params, origin: Params) -> None:
                 f"{name}{where} has shape {np.shape(other)}, but origin{where} has "
                 f"{np.shape(leaf)}; {remedy}"
             )
+
+
+def require_scalars(
+    logit: Logit,
+    origin: Params,
+    metrics: Sequence[LandscapeMetric],
+    x: jax.ShapeDtypeStruct,
+    dtype: str,
+) -> None:
+    """Refuses a model or a metric that is not a scalar function of one sample.
+
+    Args:
+        logit: the model.
+        origin: its parameters on the device.
+        metrics: the metrics.
+        x: shape and dtype of one sample.
+        dtype: of a logit and a label.
+
+    Raises:
+        InputError: one of them fails, or does not return a real scalar.
+    """
+    scalar = jax.ShapeDtypeStruct((), dtype)
+    _require_scalar(
+        partial(jax.eval_shape, jax.jit(logit), origin, x),
+        f"logit(params, x) of one sample x of shape {x.shape}",
+        "; if it takes a batch, give lambda params, x: logit(params, x[None])[0]",
+        (jnp.floating,),
+    )
+    for metric in metrics:
+        if isinstance(metric, PerSample):
+            _require_scalar(
+                partial(jax.eval_shape, metric.function, scalar, scalar),
+                f"{metric.name}(z, y) of one logit and its label",
+                "",
+                (jnp.floating, jnp.integer, jnp.bool_),
+            )
+
+
+def _require_scalar(
+    trace: Callable[[], Any], what: str, remedy: str, kinds: tuple[Any, ...]
+) -> None:
+    """Refuses a function whose traced result is no scalar of one of the kinds."""
+    try:
+        result = trace()
+    except Exception as error:  # a user's code may raise anything
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise InputError(f"{what} raises {type(error).__name__}: {reason}{remedy}") from error
+    if not hasattr(result, "shape"):
+        raise InputError(f"{what} returns a {type(result).__name__}, not a scalar{remedy}")
+    if result.shape != ():
+        raise InputError(f"{what} returns shape {result.shape}, not a scalar{remedy}")
+    if not any(jnp.issubdtype(result.dtype, kind) for kind in kinds):
+        raise InputError(f"{what} returns {result.dtype}, not a real number{remedy}")

@@ -1,4 +1,8 @@
-"""Landscapes larger than memory: written tile by tile, and looked at thinned out."""
+"""Landscapes larger than memory: written to a Zarr store tile by tile, and thinned for figures.
+
+A `Prepared` computes the tiles, `sweep.base.storage` writes them, each as one chunk of the store.
+The lowest and highest values are found on the way, so that nobody has to read the store for them.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +10,21 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Shaped
 
 from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
+from sweep.landscapes.prepared import Prepared
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from sweep.landscapes.prepared import Prepared
-
-EDGE = 1000
-"""Cells along the edge of a tile, which is a chunk of the store, unless memory is short."""
-
-WORK = 64
-"""Bytes of working memory for a cell of a tile, beside its values."""
-
-COPIES = 4
-"""Times that values of a tile are in memory: computed, waiting, encoded and compressed."""
-
-VIEW = 400
-"""Most points on an axis of what is drawn."""
+EDGE = 1000  # cells along the edge of a tile, which is a chunk of the store; fewer in little memory
+WORK = 64  # bytes of working memory for a cell of a tile, beside its values
+COPIES = 4  # copies of a tile in memory: computed, waiting, encoded and compressed
+VIEW = 400  # most points on an axis of a figure
 
 
 class Extreme(NamedTuple):
@@ -38,9 +32,9 @@ class Extreme(NamedTuple):
 
     Attributes:
         value: in the unit of the variable.
-        row: of the first cell, row by row, that has it.
-        column: of that cell.
-        cells: how many have it.
+        row: row of the first cell, row by row, with that value.
+        column: column of that cell.
+        cells: number of cells with that value.
     """
 
     value: float
@@ -58,45 +52,46 @@ def landscape(
     force: bool = False,
     attributes: Mapping[str, Any] = MappingProxyType({}),
 ) -> xr.Dataset:
-    """A landscape as a Zarr store, opened.
+    """Computes a landscape into a Zarr store.
 
     Args:
         prepared: the landscape.
-        out: where the store is written.
+        out: path of the store.
         budget: bytes that may be used.
-        progress: whether to show a bar; None where stderr is a terminal.
-        force: overwrites what is there.
-        attributes: that it gets beside its own.
+        progress: whether to show a bar; None shows it on a terminal only.
+        force: overwrites an existing store.
+        attributes: of the dataset, in addition to those of `prepared`.
+
+    Returns:
+        A lazily loaded dataset backed by the store.
 
     Raises:
         InputError: the store cannot be written, or a metric cannot be computed.
     """
-    import xarray as xr
-
     chunks = tile_shape(prepared.grid, len(prepared.names), budget)
     variables = {
         name: storage.StoredVariable(("a", "b"), prepared.dtypes[name], chunks, attributes)
         for name, attributes in prepared.variables.items()
     }
     ends: dict[str, tuple[Extreme, Extreme]] = {}
-    seen = 0.0
+    observed_error = 0.0
     with (
-        storage.growing(
+        storage.open_chunked(
             out, xr.Dataset(coords=prepared.coordinates), variables, force=force
-        ) as written,
+        ) as store,
         bar("landscape", prepared.grid.cells, "cells", progress) as step,
     ):
         for rows, columns in tiles(prepared.grid, chunks):
-            part = prepared.part(rows, columns)
-            written.write((rows.start // chunks[0], columns.start // chunks[1]), part.values)
-            for name, values in part.values.items():
-                found = extremes(values, rows.start, columns.start)
-                ends[name] = joined(ends[name], found) if name in ends else found
-            seen = max(seen, part.observed_error)
+            tile = prepared.compute(rows, columns)
+            store.write((rows.start // chunks[0], columns.start // chunks[1]), tile.values)
+            for name, values in tile.values.items():
+                here = extremes(values, rows.start, columns.start)
+                ends[name] = joined(ends[name], here) if name in ends else here
+            observed_error = max(observed_error, tile.observed_error)
             step((rows.stop - rows.start) * (columns.stop - columns.start))
-        written.wait()
-        described = {name: _described(prepared.grid, *found) for name, found in ends.items()}
-        written.describe(prepared.history(seen) | {**attributes}, described)
+        store.wait()
+        described = {name: _described(prepared.grid, *both) for name, both in ends.items()}
+        store.describe(prepared.final_attributes(observed_error) | {**attributes}, described)
     return xr.open_zarr(out, chunks=None)[list(prepared.names)]
 
 
@@ -121,63 +116,59 @@ def tiles(grid: Grid, shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
 def extremes(
     values: Shaped[np.ndarray, "k m"], row: int = 0, column: int = 0
 ) -> tuple[Extreme, Extreme]:
-    """The lowest and highest value of a tile, nan left out, which begins in that row and column."""
-    found = []
-    for least, place in ((np.nanmin, np.argmin), (np.nanmax, np.argmax)):
-        at = int(place(values))
-        if np.isnan(values.flat[at]) and not np.isnan(values).all():
-            at = int(np.argmax(values == least(values)))
-        value = values.flat[at]
-        i, j = divmod(at, values.shape[1])
+    """The lowest and highest value of a tile that begins in that row and column; nan is ignored."""
+    extremes = []
+    for extreme, position in ((np.nanmin, np.argmin), (np.nanmax, np.argmax)):
+        k = int(position(values))  # the first nan, if there is one
+        if np.isnan(values.flat[k]) and not np.isnan(values).all():
+            k = int(np.argmax(values == extreme(values)))
+        value = values.flat[k]
+        i, j = divmod(k, values.shape[1])
         cells = int(np.count_nonzero(values == value))
-        found.append(Extreme(value.item(), row + i, column + j, cells))
-    return found[0], found[1]
+        extremes.append(Extreme(value.item(), row + i, column + j, cells))
+    return extremes[0], extremes[1]
 
 
-def joined(one: tuple[Extreme, Extreme], other: tuple[Extreme, Extreme]) -> tuple[Extreme, Extreme]:
-    """The lowest and highest value of two parts together."""
-    lowest, highest = (
-        _first(sign, *both)
-        for sign, both in zip((1, -1), zip(one, other, strict=True), strict=True)
-    )
-    return lowest, highest
+def joined(p: tuple[Extreme, Extreme], q: tuple[Extreme, Extreme]) -> tuple[Extreme, Extreme]:
+    """The lowest and highest value of two tiles together."""
+    return _more_extreme(1, p[0], q[0]), _more_extreme(-1, p[1], q[1])
 
 
-def _first(sign: int, one: Extreme, other: Extreme) -> Extreme:
-    """The lower of two, the higher for a sign of -1; of equal ones the first, with all cells."""
-    if one.value == other.value:
-        row, column = min((one.row, one.column), (other.row, other.column))
-        return Extreme(one.value, row, column, one.cells + other.cells)
-    if math.isnan(one.value):
-        return other
-    return other if sign * other.value < sign * one.value else one
+def _more_extreme(sign: int, p: Extreme, q: Extreme) -> Extreme:
+    """The lower of two, or for sign -1 the higher; of equal ones the first, with all cells."""
+    if p.value == q.value:
+        row, column = min((p.row, p.column), (q.row, q.column))
+        return Extreme(p.value, row, column, p.cells + q.cells)
+    if math.isnan(p.value):
+        return q
+    return q if sign * q.value < sign * p.value else p
 
 
 def _described(grid: Grid, lowest: Extreme, highest: Extreme) -> dict[str, float | int]:
     """Extremes as attributes of a variable; none where it is nan everywhere."""
     return {
         name + suffix: value
-        for name, end in (("lowest", lowest), ("highest", highest))
-        if not math.isnan(end.value)
+        for name, extreme in (("lowest", lowest), ("highest", highest))
+        if not math.isnan(extreme.value)
         for suffix, value in (
-            ("", end.value),
-            ("_a", float(grid.a[end.row])),
-            ("_b", float(grid.b[end.column])),
-            ("_cells", end.cells),
+            ("", extreme.value),
+            ("_a", float(grid.a[extreme.row])),
+            ("_b", float(grid.b[extreme.column])),
+            ("_cells", extreme.cells),
         )
     }
 
 
 def thinned(dataset: xr.Dataset, most: int = VIEW) -> xr.Dataset:
-    """A landscape at a few of its slopes and intercepts, both ends of each among them, in memory.
+    """A landscape at a few of its slopes and intercepts, both ends of each included, in memory.
 
     Args:
-        dataset: with dimensions a and b; what is on disk is read chunk by chunk.
-        most: points to be left on an axis at most, at least 2.
+        dataset: has the dimensions a and b; a store is read chunk by chunk.
+        most: largest number of points left on an axis, at least 2.
     """
-    places = {
+    kept = {
         axis: np.unique(np.round(np.linspace(0, size - 1, most)).astype(np.int64))
         for axis, size in dataset.sizes.items()
         if axis in ("a", "b") and size > most
     }
-    return dataset.isel(places).load()
+    return dataset.isel(kept).load()

@@ -1,17 +1,17 @@
-"""The two ways to a smooth metric over a grid, the choice between them, and the check afterwards.
+"""Smooth metrics over a grid: the two methods, the choice between them, and the check afterwards.
 
-`direct` sums over every point in every cell: cells x points. `compressed` deposits the points once
-and then works on a few hundred nodes. Both meet the tolerance or refuse; `auto` takes the cheaper.
+`direct` sums over every point in every cell, at a cost of cells x points. `compressed` reads the
+points once and then works on a few hundred nodes. Both keep the tolerance or refuse; `auto` takes
+the cheaper one.
 
-What is chosen, planned and deposited is so for the whole grid. Then any part of it can be had, and
-its cells are the same to the bit whatever other parts were asked for before.
+Method, plan and deposit are chosen once for the whole grid. Any tile can then be computed, and its
+cells are the same to the bit whatever other tiles were computed before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,67 +23,87 @@ from sweep.base.progress import bar
 from sweep.base.timing import Clock
 from sweep.landscapes import direct, verification
 from sweep.landscapes.compressed import CompressedMetric
-from sweep.measure.compression.deposit import chunks, deposit, largest_chunk
+from sweep.landscapes.models import LandscapeMetric, PerSample
+from sweep.measure.compression.deposit import Deposit, chunks, deposit, largest_chunk
 from sweep.measure.compression.fold import fold, gain
-from sweep.measure.compression.lattice import Deposit
 from sweep.measure.compression.plan import LARGEST, CompressionError, Plan, plan
 from sweep.measure.measure import Measure
 from sweep.measure.sketch.sketch import Sketch
-from sweep.metrics.metrics import Loss, Smooth
+from sweep.metrics.metrics import Counting, Loss, Smooth
 
-PER_POINT = 8
-"""Cost of depositing one point, in evaluations of a loss."""
+# Costs are in evaluations of a loss, measured on a CPU. They only decide which method `auto` takes.
+COST_OF_POINT = 8  # depositing one point
+COST_OF_GROUP = 1_000_000  # each group of slopes, and each window
+COST_OF_START = 5_000_000  # planning, folding and checking
 
-MOST_BINS = 2**20
-"""Bins from which on a deposit is no compression."""
+MOST_BINS = 2**20  # with more bins a deposit is no compression
+BYTES_PER_BIN = 512  # moments of two classes: on the device, summed, and folded
 
-BYTES_PER_BIN = 512
-"""Working memory for a bin: the moments of two classes, on the device, summed and folded."""
-
-OVERHEAD = 5_000_000
-"""Cost of planning, folding and checking, likewise."""
-
-PER_GROUP = 1_000_000
-"""Cost of each group of slopes, and of each window."""
-
-_kept: WeakKeyDictionary[Measure, Deposit] = WeakKeyDictionary()
-"""The latest deposit of each measure in use, for the next grid."""
+_latest_deposits: WeakKeyDictionary[Measure, Deposit] = WeakKeyDictionary()
+"""The latest deposit of each measure in use, kept for the next grid."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked of a method.
+class LandscapeSettings:
+    """What is computed, and how.
 
     Attributes:
-        metrics: smooth metrics.
         grid: the cells.
-        tolerance: largest error accepted, as a multiple of max(1, value).
-        dtype: in which the direct method computes losses; the compressed one is float64.
-        budget: bytes of working memory.
-        progress: whether to show bars; None where stderr is a terminal.
-        reuse: whether a deposit that was made for another grid will do.
+        metrics: at least one.
+        tolerance: largest error accepted in a smooth metric, as a multiple of max(1, value).
+        method: "auto", "direct" or "compressed".
+        dtype: in which the direct method computes losses, and a model its logits.
+        budget: bytes that may be used beyond input and output.
+        progress: whether preparing shows progress bars; None shows them on a terminal only.
+        reuse: whether a deposit that was made for another grid may serve. If so, the last digits
+            depend on what the measure was used for before.
     """
 
-    metrics: Sequence[Smooth]
     grid: Grid
+    metrics: tuple[LandscapeMetric, ...]
     tolerance: float
+    method: str
     dtype: str
     budget: int
     progress: bool | None
-    reuse: bool = True
+    reuse: bool
+
+    @property
+    def smooth(self) -> list[Smooth]:
+        """The smooth metrics."""
+        return [metric for metric in self.metrics if isinstance(metric, Smooth)]
+
+    @property
+    def counting(self) -> list[Counting]:
+        """The counting metrics."""
+        return [metric for metric in self.metrics if isinstance(metric, Counting)]
+
+    @property
+    def per_sample(self) -> list[PerSample]:
+        """The caller's own metrics."""
+        return [metric for metric in self.metrics if isinstance(metric, PerSample)]
 
     @property
     def losses(self) -> list[Loss]:
-        """Every loss that a metric needs, once."""
-        parts = [part for metric in self.metrics for part in metric.parts]
-        return list(dict.fromkeys(p.loss for p in parts if p.on_class0 or p.on_class1))
+        """Every loss that a smooth metric needs, once."""
+        terms = [term for metric in self.smooth for term in metric.parts]
+        return list(dict.fromkeys(t.loss for t in terms if t.on_class0 or t.on_class1))
+
+    @property
+    def steepest(self) -> tuple[float, float]:
+        """The largest |a| and the largest |b|."""
+        return float(np.max(np.abs(self.grid.a))), float(np.max(np.abs(self.grid.b)))
+
+    def cells(self, rows: slice, columns: slice) -> Grid:
+        """Some rows and columns of the grid."""
+        return Grid(self.grid.a[rows], self.grid.b[columns])
 
 
-class GridPart(NamedTuple):
+class Tile(NamedTuple):
     """Metrics in some rows and columns of a grid.
 
     Attributes:
-        values: an array for each metric's name.
+        values: an array for each variable's name.
         observed_error: largest |error| / max(1, value) that a check saw.
     """
 
@@ -97,33 +117,33 @@ class Direct:
 
     Attributes:
         measure: the data.
-        request: what is asked for.
+        settings: what is computed.
         bound: on |error| / max(1, value).
-        attributes: how it is done.
+        attributes: method and dtype, for the dataset.
         clock: counts the seconds.
     """
 
     measure: Measure
-    request: Request
+    settings: LandscapeSettings
     bound: float
-    attributes: dict[str, str | int | float]
+    attributes: dict[str, Any]
     clock: Clock
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
+    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
         """The metrics in rows and columns, from start to stop; `progress` shows bars."""
-        request = self.request
-        grid = Grid(request.grid.a[rows], request.grid.b[columns])
+        settings = self.settings
+        grid = settings.cells(rows, columns)
         values = {}
-        for metric in request.metrics:
+        for metric in settings.smooth:
             work = direct.work(self.measure, metric, grid.cells)
             with (
                 self.clock.stage("evaluate"),
                 bar(f"{metric.name}, every point", work, "losses", progress) as step,
             ):
                 values[metric.name] = direct.direct(
-                    self.measure, metric, grid, request.dtype, request.budget, step
+                    self.measure, metric, grid, settings.dtype, settings.budget, step
                 )
-        return GridPart(values)
+        return Tile(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,144 +153,148 @@ class Compressed:
     Attributes:
         surfaces: the metrics by name.
         bound: on |error| / max(1, value).
-        attributes: how it is done: method and dtype, sizes, and the check of the nodes.
+        attributes: method, dtype, sizes and the check of the nodes, for the dataset.
         clock: counts the seconds.
     """
 
     surfaces: dict[str, CompressedMetric]
     bound: float
-    attributes: dict[str, str | int | float]
+    attributes: dict[str, Any]
     clock: Clock
 
-    def part(self, rows: slice, columns: slice, progress: bool | None = False) -> GridPart:
+    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
         """The metrics in rows and columns, from start to stop; `progress` shows bars.
 
         Raises:
-            CheckError: they are not what they should be, which is a fault of this program.
+            CheckError: a value breaks the bound, which is a fault of this program.
         """
-        values, seen = {}, []
+        values, errors = {}, []
         for name, surface in self.surfaces.items():
-            work = 2 * surface.plan.evaluations
+            work = 2 * surface.plan.evaluations  # one loss for each class
             with self.clock.stage("evaluate"), bar(name, work, "losses", progress) as step:
-                values[name] = surface.part(rows, columns, step)
+                values[name] = surface.tile(rows, columns, step)
             with self.clock.stage("verify"):
-                part = rows, columns, values[name]
-                seen.append(verification.check_part(surface, *part, self.bound))
-        return GridPart(values, max(seen))
+                errors.append(
+                    verification.check_tile(surface, rows, columns, values[name], self.bound)
+                )
+        return Tile(values, max(errors))
 
 
-def smooth(measure: Measure, request: Request, method: str, clock: Clock) -> Direct | Compressed:
-    """Smooth metrics over a grid by the method of that name, to be had part by part.
+def smooth(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Direct | Compressed:
+    """The smooth metrics of the settings, prepared for any tile.
+
+    Args:
+        measure: the data, with at least one point.
+        settings: at least one smooth metric, and the method.
+        clock: counts the seconds.
 
     Raises:
-        InputError: the tolerance cannot be met.
+        InputError: the tolerance cannot be kept.
     """
+    method, dtype = settings.method, settings.dtype
     if measure.sketch is not None:
-        method = _of_sketch(measure.sketch, request, method)
-    if method == "compressed" and request.dtype != "float64":
+        _require_answerable(measure.sketch, settings)
+        method = "compressed"
+    if method == "compressed" and dtype != "float64":
         raise InputError(
-            f"the compressed method computes in float64, not in {request.dtype}; "
+            f"the compressed method computes in float64, not in {dtype}; "
             "ask for float64 or for the direct method"
         )
-    found = None
-    if method != "direct" and request.dtype == "float64":
+    compressed = None
+    if method != "direct" and dtype == "float64":
         try:
-            found = _compressed(measure, request, clock, always=method == "compressed")
+            compressed = _compressed(measure, settings, clock, always=method == "compressed")
         except CompressionError as reason:
             if method == "compressed":
-                raise CompressionError(f"{reason}; {_instead(measure)}") from None
-    return found or _direct(measure, request, clock)
+                raise CompressionError(f"{reason}; {_remedy(measure)}") from None
+    return compressed or _direct(measure, settings, clock)
 
 
-def _instead(measure: Measure) -> str:
-    """What to do where a compression cannot keep the tolerance."""
+def _remedy(measure: Measure) -> str:
+    """What to ask for where a compression cannot keep the tolerance."""
     if measure.sketch is None:
         return "ask for the direct method"
     return "ask for a larger tolerance, or sketch the data again with larger weights"
 
 
-def _of_sketch(sketch: Sketch, request: Request, method: str) -> str:
-    """The one method for a sketch, which has no points.
-
-    Raises:
-        InputError: another one is asked for, or the sketch cannot answer.
-    """
-    if method == "direct" or request.dtype != "float64":
+def _require_answerable(sketch: Sketch, settings: LandscapeSettings) -> None:
+    """Refuses settings that a sketch, which has no points, cannot answer."""
+    if settings.method == "direct" or settings.dtype != "float64":
         raise InputError(
-            "a sketch has no points to sum over: take the compressed method, in float64"
+            "a sketch has no points to sum over; ask for the compressed method in float64"
         )
-    sketch.require(request.grid, request.losses, request.tolerance)
-    return "compressed"
+    sketch.require(settings.grid, settings.losses, settings.tolerance)
 
 
-def _direct(measure: Measure, request: Request, clock: Clock) -> Direct:
-    bound = _direct_bound(measure, request)
-    if bound > request.tolerance:
-        instead = "" if request.dtype == "float64" else " or float64"
+def _direct(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Direct:
+    """The direct method, if it can keep the tolerance."""
+    dtype = settings.dtype
+    bound = max(
+        direct.rounding_bound(measure, metric, settings.grid, dtype) for metric in settings.smooth
+    )
+    if bound > settings.tolerance:
+        alternative = "" if dtype == "float64" else " or float64"
         raise InputError(
-            f"tolerance {request.tolerance:g} cannot be promised in {request.dtype}: rounding "
-            f"alone may reach {bound:.1e}; ask for a larger tolerance{instead}"
+            f"tolerance {settings.tolerance:g} cannot be promised in {dtype}: rounding "
+            f"alone may reach {bound:.1e}; ask for a larger tolerance{alternative}"
         )
-    how: dict[str, str | int | float] = {"method": "direct", "dtype": request.dtype}
-    return Direct(measure, request, bound, how, clock)
+    return Direct(measure, settings, bound, {"method": "direct", "dtype": dtype}, clock)
 
 
 def _compressed(
-    measure: Measure, request: Request, clock: Clock, *, always: bool
+    measure: Measure, settings: LandscapeSettings, clock: Clock, *, always: bool
 ) -> Compressed | None:
-    """By compression; None if that is no cheaper than the direct method, unless `always`."""
+    """The compressed method; None if it is no cheaper than the direct one, unless `always`."""
     with clock.stage("plan"):
-        planned = _planned(measure, request)
-        if not always and _cost(planned, measure, request) > _direct_cost(measure, request):
+        planned = _plan(measure, settings)
+        if not always and _cost(planned, measure, settings) > _direct_cost(measure, settings):
             return None
     with clock.stage("deposit"):
-        deposited = _deposited(measure, planned, request)
+        deposited = _deposit(measure, planned, settings)
     with clock.stage("fold"):
         windows = fold(planned, deposited)
-        largest = gain(windows, float(measure.total))
-        bound = planned.bound(deposited.chunks, measure.counted, largest)
-        bound += _lost(measure, request.grid)
-        _require(bound, request)
+        # The plan bounds what folding multiplies errors by; here is what it really was.
+        largest_gain = gain(windows, float(measure.total))
+        bound = planned.bound(deposited.chunks, measure.counted, largest_gain)
+        bound += _lost_by_sketch(measure, settings)
+        _require_bound(bound, settings)
     with clock.stage("verify"):
         nodes = verification.CheckedNodes(planned, deposited, windows)
-        found = verification.check(measure, request.metrics, nodes, bound, request.budget)
+        check = verification.check(measure, settings.smooth, nodes, bound, settings.budget)
     sizes = {
         "bins": planned.lattice.bins,
         "nodes": max(len(window.x) for window in windows.values()),
     }
-    how = {"method": "compressed", "dtype": "float64"}
     surfaces = {
         metric.name: CompressedMetric(
-            planned, windows, metric, verification.total(metric, measure), request.budget
+            planned, windows, metric, verification.total(metric, measure), settings.budget
         )
-        for metric in request.metrics
+        for metric in settings.smooth
     }
-    return Compressed(surfaces, bound, how | found._asdict() | sizes, clock)
+    attributes = {"method": "compressed", "dtype": "float64"} | check._asdict() | sizes
+    return Compressed(surfaces, bound, attributes, clock)
 
 
-def _planned(measure: Measure, request: Request) -> Plan:
-    """A plan on the lattice of the deposit there is, if that is fine enough, or else on its own."""
+def _plan(measure: Measure, settings: LandscapeSettings) -> Plan:
+    """A plan on the lattice of an earlier deposit, if that is fine enough, or else a new one."""
     _require_weights(measure)
-    most_bins = min(MOST_BINS, request.budget // BYTES_PER_BIN)
+    most_bins = min(MOST_BINS, settings.budget // BYTES_PER_BIN)
     if measure.sketch is not None:
-        most_bins = measure.sketch.terms.lattice.bins
-    arguments = (request.grid, measure.ends, request.losses, request.tolerance, most_bins)
-    kept = _held(measure, request)
-    if kept is not None:
+        most_bins = measure.sketch.schema.lattice.bins
+    arguments = (settings.grid, measure.ends, settings.losses, settings.tolerance, most_bins)
+    earlier = _earlier_deposit(measure, settings)
+    if earlier is not None:
         try:
-            return _promising(plan(*arguments, lattice=kept.lattice), measure, request)
+            return _checked_plan(plan(*arguments, lattice=earlier.lattice), measure, settings)
         except CompressionError:
-            if measure.sketch is not None:  # whose lattice is the only one
+            if measure.sketch is not None:  # it has no other lattice
                 raise
-    return _promising(plan(*arguments), measure, request)
+    return _checked_plan(plan(*arguments), measure, settings)
 
 
-def _lost(measure: Measure, grid: Grid) -> float:
-    """Bound on what the sums of a sketch lost, beyond the bound of a plan."""
-    if measure.sketch is None:
-        return 0.0
-    slope, intercept = (float(np.max(np.abs(points))) for points in (grid.a, grid.b))
-    return measure.sketch.lost(slope, intercept)
+def _lost_by_sketch(measure: Measure, settings: LandscapeSettings) -> float:
+    """Bound on the error of the sums in a sketch, which comes on top of the bound of a plan."""
+    return 0.0 if measure.sketch is None else measure.sketch.lost(*settings.steepest)
 
 
 def _require_weights(measure: Measure) -> None:
@@ -280,58 +304,54 @@ def _require_weights(measure: Measure) -> None:
         raise CompressionError(f"weights as large as {heaviest:g} cannot be compressed")
 
 
-def _promising(planned: Plan, measure: Measure, request: Request) -> Plan:
+def _checked_plan(planned: Plan, measure: Measure, settings: LandscapeSettings) -> Plan:
     """The plan, if it can keep the tolerance."""
     if measure.sketch is None:
-        pieces = chunks(measure.classes, largest_chunk(request.budget))
+        rounded_sums = chunks(measure.classes, largest_chunk(settings.budget))
     else:
-        pieces = measure.sketch.deposit.chunks
-    _require(planned.bound(pieces, measure.counted) + _lost(measure, request.grid), request)
+        rounded_sums = measure.sketch.deposit.chunks
+    bound = planned.bound(rounded_sums, measure.counted)
+    _require_bound(bound + _lost_by_sketch(measure, settings), settings)
     return planned
 
 
-def _require(bound: float, request: Request) -> None:
-    if bound > request.tolerance:
+def _require_bound(bound: float, settings: LandscapeSettings) -> None:
+    if bound > settings.tolerance:
         raise CompressionError(
-            f"tolerance {request.tolerance:g} cannot be promised of a compression: the error may "
+            f"tolerance {settings.tolerance:g} cannot be promised of a compression: the error may "
             f"reach {bound:.1e}"
         )
 
 
-def _direct_bound(measure: Measure, request: Request) -> float:
-    return max(
-        direct.rounding_bound(measure, metric, request.grid, request.dtype)
-        for metric in request.metrics
-    )
+def _direct_cost(measure: Measure, settings: LandscapeSettings) -> float:
+    cells = settings.grid.cells
+    return sum(direct.work(measure, metric, cells) for metric in settings.smooth)
 
 
-def _direct_cost(measure: Measure, request: Request) -> float:
-    cells = request.grid.cells
-    return sum(direct.work(measure, metric, cells) for metric in request.metrics)
+def _cost(planned: Plan, measure: Measure, settings: LandscapeSettings) -> float:
+    """Cost of the compressed method."""
+    earlier = _earlier_deposit(measure, settings)
+    is_deposited = earlier is not None and earlier.lattice == planned.lattice
+    points = 0 if is_deposited else measure.points
+    evaluations = 2 * planned.evaluations * len(settings.smooth)
+    groups = len(planned.groups) + planned.levels
+    return COST_OF_POINT * points + evaluations + COST_OF_GROUP * groups + COST_OF_START
 
 
-def _cost(planned: Plan, measure: Measure, request: Request) -> float:
-    kept = _held(measure, request)
-    points = 0 if kept is not None and kept.lattice == planned.lattice else measure.points
-    evaluations = 2 * planned.evaluations * len(request.metrics)
-    groups = PER_GROUP * (len(planned.groups) + planned.levels)
-    return PER_POINT * points + evaluations + groups + OVERHEAD
-
-
-def _held(measure: Measure, request: Request) -> Deposit | None:
-    """The deposit of a measure that there is, if it may be used."""
+def _earlier_deposit(measure: Measure, settings: LandscapeSettings) -> Deposit | None:
+    """The deposit of a sketch, or that of an earlier grid if it may be used."""
     if measure.sketch is not None:
         return measure.sketch.deposit
-    return _kept.get(measure) if request.reuse else None
+    return _latest_deposits.get(measure) if settings.reuse else None
 
 
-def _deposited(measure: Measure, planned: Plan, request: Request) -> Deposit:
-    """The deposit of a measure on the lattice of a plan: the one that there is, or made here."""
-    kept = _held(measure, request)
-    if kept is None or kept.lattice != planned.lattice:
-        with bar("deposit", measure.points, "points", request.progress) as step:
-            chunk = largest_chunk(request.budget)
-            kept = deposit(measure.classes, planned.lattice, step, chunk)
-        if request.reuse:
-            _kept[measure] = kept
-    return kept
+def _deposit(measure: Measure, planned: Plan, settings: LandscapeSettings) -> Deposit:
+    """The deposit of a measure on the lattice of a plan: an earlier one, or a new one."""
+    earlier = _earlier_deposit(measure, settings)
+    if earlier is not None and earlier.lattice == planned.lattice:
+        return earlier
+    with bar("deposit", measure.points, "points", settings.progress) as step:
+        new = deposit(measure.classes, planned.lattice, step, largest_chunk(settings.budget))
+    if settings.reuse:
+        _latest_deposits[measure] = new
+    return new

@@ -1,26 +1,24 @@
-"""One law at several sizes: a sample for each n, and for n = infinity the law itself.
+"""Landscapes of one law at several sizes n: the data of each size, and one dataset of them all.
 
-What the figures of landscapes at n = 10, 100, ..., infinity are made of; `stacked` makes one
-dataset of them, with the dimension n.
+`sample` gives the data at one size, for n = infinity the law itself. `stacked` joins the landscapes
+of several sizes along the dimension n, for figures at n = 10, 100, ..., infinity.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import xarray as xr
 
 from sweep.base.errors import InputError
 from sweep.base.memory import RESULT_LIMIT
-from sweep.base.ranges import whole
+from sweep.base.ranges import whole_number
 from sweep.data.sample import Sample
-from sweep.populations import Population
+from sweep.populations import Population, sampling
 from sweep.populations import population as law_of
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Value = TypeVar("Value")
 
@@ -28,33 +26,38 @@ Value = TypeVar("Value")
 def sample(
     population: Population | str, n: int | float, seed: int = 0, replicate: int = 0
 ) -> Sample | Population:
-    """What a law is at one size: n points of it, x ascending, or for n = inf the law itself.
+    """A sample of n points of a law, or for n = inf the law itself.
 
     Args:
         population: the law, or its id or name (see `sweep.populations.population`).
         n: number of points, a whole number; inf for the population.
         seed: of the random numbers.
-        replicate: which of the samples of this seed and size: those of a `sweep.study` of the seed.
+        replicate: number of the sample among those of this seed and size; they are the samples of
+            a `sweep.study` with the seed.
+
+    Returns:
+        The sample, x ascending, or the law.
 
     Raises:
-        InputError: the law is unknown or none, there is no sample of that size, seed or replicate,
-            or it would not fit into memory.
+        InputError: the law is unknown, n, seed or replicate is not valid, or the sample would not
+            fit into memory.
     """
     law = law_of(population)
-    seed, replicate = whole("seed", seed, 0), whole("replicate", replicate, 0)
+    seed, replicate = whole_number("seed", seed, 0), whole_number("replicate", replicate, 0)
     if n == math.inf:
         return law
     require_drawable(n)
-    from sweep.populations import sampling  # which loads jax
-
     return sampling.sample(law, n, seed, replicate)
 
 
 def require_drawable(n: int | float) -> None:
     """Refuses a finite size whose samples would not fit into memory.
 
+    Args:
+        n: number of points.
+
     Raises:
-        InputError: it would take more than RESULT_LIMIT bytes.
+        InputError: a sample would take more than RESULT_LIMIT bytes.
     """
     if math.isfinite(n) and 16 * n > RESULT_LIMIT:
         raise InputError(
@@ -64,28 +67,26 @@ def require_drawable(n: int | float) -> None:
 
 
 def evenly_spaced(values: Sequence[Value], most: int) -> list[Value]:
-    """At most so many of the values, evenly over their places, the first and the last included."""
+    """At most `most` of the values, evenly spaced in their order, with the first and the last."""
     last, steps = len(values) - 1, max(1, min(most, len(values)) - 1)
     return [values[k] for k in sorted({round(last * step / steps) for step in range(steps + 1)})]
 
 
 def stacked(landscapes: Sequence[xr.Dataset], sizes: Sequence[float]) -> xr.Dataset:
-    """Landscapes of several sizes as one, with the dimension n before a and b.
+    """Joins landscapes of several sizes along the dimension n, which comes before a and b.
 
-    Only attributes that are the same for all sizes stay, and `error_bound`, the largest, or nan if
-    one is not known. `correct`, a number of points, is left out where inf is one of the sizes.
+    Only attributes with the same value for all sizes are kept, and `error_bound`, the largest, or
+    nan if one is not known. `correct`, a number of points, is left out if inf is one of the sizes.
 
     Args:
         landscapes: on the same axes, of the same metrics.
         sizes: n of each.
     """
-    import xarray as xr
-
-    common = set.intersection(*({*one.data_vars} for one in landscapes))
+    common = set.intersection(*({*landscape.data_vars} for landscape in landscapes))
     joined = xr.concat(
-        [one[[name for name in one.data_vars if name in common]] for one in landscapes],
+        [ds[[name for name in ds.data_vars if name in common]] for ds in landscapes],
         dim="n",
-        combine_attrs=_same,
+        combine_attrs=_shared_attributes,
         join="exact",
         coords="minimal",
         compat="override",
@@ -93,24 +94,26 @@ def stacked(landscapes: Sequence[xr.Dataset], sizes: Sequence[float]) -> xr.Data
     finite = all(math.isfinite(n) for n in sizes)
     n = np.asarray(sizes, dtype=np.int64 if finite else np.float64)
     joined = joined.assign_coords(n=("n", n, {"units": "1", "long_name": "points n"}))
-    joined.attrs |= _bounds([one.attrs for one in landscapes])
+    joined.attrs |= _largest_bound([landscape.attrs for landscape in landscapes])
     for name in common - {"correct"}:
-        joined[name].attrs |= _bounds([one[name].attrs for one in landscapes])
+        joined[name].attrs |= _largest_bound([landscape[name].attrs for landscape in landscapes])
     return joined
 
 
-def _bounds(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The largest bound, nan if one is not known, and why it is not."""
-    notes = [one["error_bound_note"] for one in attributes if "error_bound_note" in one]
-    largest = float(np.max([one["error_bound"] for one in attributes]))
+def _largest_bound(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The largest bound, or nan if one is not known, with the note that says why."""
+    notes = [attrs["error_bound_note"] for attrs in attributes if "error_bound_note" in attrs]
+    largest = float(np.max([attrs["error_bound"] for attrs in attributes]))
     return {"error_bound": largest} | ({"error_bound_note": notes[0]} if notes else {})
 
 
-def _same(attributes: Sequence[Mapping[str, Any]], context: object = None) -> dict[str, Any]:
-    """What all of them say alike."""
+def _shared_attributes(
+    attributes: Sequence[Mapping[str, Any]], context: object = None
+) -> dict[str, Any]:
+    """The attributes that have the same value everywhere."""
     first, *others = attributes
     return {
         name: value
         for name, value in first.items()
-        if all(name in one and one[name] == value for one in others)
+        if all(name in attrs and attrs[name] == value for attrs in others)
     }

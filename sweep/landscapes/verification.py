@@ -1,10 +1,9 @@
-"""The check of a compressed landscape, against the points themselves.
+"""The check of a compressed landscape against the points themselves.
 
-What the bound promises is looked at from both ends. Once for all parts of a landscape: the deposit
-must hold every point (mass and mean of each class), and in a few cells its nodes must give what
-summing over points gives. Where that would take longer than all the rest, evenly spaced points are
-compressed apart, on the same plan, and summed. Then in a few cells of each part: it must be what
-its nodes give.
+Once for a landscape, the deposit must hold every point (mass and mean of each class), and in a few
+cells its nodes must agree with sums over points. Of many points, evenly spaced ones are compressed
+separately, on the same plan, and summed instead. Then a few cells of each tile must agree with the
+nodes. A failure is a fault of this program: the bound of the plan promises that there is none.
 """
 
 from __future__ import annotations
@@ -21,32 +20,32 @@ from sweep.base.errors import InputError
 from sweep.base.rounding import UNIT
 from sweep.landscapes import compressed, direct
 from sweep.landscapes.compressed import CompressedMetric
-from sweep.measure.compression.deposit import deposit
+from sweep.measure.compression.deposit import Deposit, deposit
 from sweep.measure.compression.fold import Window, fold
-from sweep.measure.compression.lattice import CHUNK, TINY, Deposit
+from sweep.measure.compression.lattice import CHUNK, TINY
 from sweep.measure.compression.plan import Plan
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
 from sweep.metrics.metrics import Smooth
 
-CELLS = 16
-"""Cells that are checked."""
-
-POINTS = 2**14
-"""Most points of a sum."""
-
-
-SLACK = 2.0**-44
-"""Error of the sum over the nodes that a part is held against."""
+CELLS = 16  # cells that are checked
+POINTS = 2**14  # most points of a sum, so that the check takes little time
+SLACK = 512 * UNIT  # rounding of the sum over a window's nodes, some hundreds, in `at_cells`
 
 
 class CheckError(InputError):
-    """A result is not what the bound says: a fault of this program, never of the request."""
+    """A result breaks its error bound: a fault of this program, never of the arguments."""
 
 
 @dataclass(frozen=True, eq=False)
 class CheckedNodes:
-    """What is checked: data as the nodes of a plan."""
+    """Data as the nodes of a plan, which are checked.
+
+    Attributes:
+        plan: the plan.
+        deposit: the data on its lattice.
+        windows: the nodes, by level of the window.
+    """
 
     plan: Plan
     deposit: Deposit
@@ -54,12 +53,12 @@ class CheckedNodes:
 
 
 class Check(NamedTuple):
-    """What the check found.
+    """The result of a check.
 
     Attributes:
         observed_error: largest |error| / max(1, value) that was seen.
-        checked_cells: in so many cells.
-        checked_points: against sums over so many points.
+        checked_cells: number of cells that were checked.
+        checked_points: number of points that were summed in each.
     """
 
     observed_error: float
@@ -74,24 +73,25 @@ def check(
 
     Args:
         measure: the data.
-        metrics: that the nodes are for.
-        nodes: to be checked.
-        bound: that their errors must keep.
+        metrics: the metrics for which the nodes were made.
+        nodes: the nodes.
+        bound: on their |error| / max(1, value).
         budget: bytes that may be used beyond input and output.
 
     Raises:
-        CheckError: they do not, or the deposit lacks points.
+        CheckError: an error exceeds the bound, or the deposit lacks points.
     """
-    _require_whole(measure, nodes.deposit)
-    grid, part = nodes.plan.grid, _part(measure)
-    row, column = _chosen(grid.shape)
-    seen = [_observed(measure, part, metric, nodes, row, column, budget) for metric in metrics]
-    slack = max(direct.rounding_bound(part, metric, grid, "float64") for metric in metrics)
-    _require(seen, bound, slack)
-    return Check(max(seen), len(row), len(part.class0) + len(part.class1))
+    _require_complete(measure, nodes.deposit)
+    grid, thinned = nodes.plan.grid, _thinned(measure)
+    row, column = _checked_cells(grid.shape)
+    errors = [_observed(measure, thinned, metric, nodes, row, column, budget) for metric in metrics]
+    # The sums over points round, too.
+    slack = max(direct.rounding_bound(thinned, metric, grid, "float64") for metric in metrics)
+    _require_within(errors, bound, slack)
+    return Check(max(errors), len(row), len(thinned.class0) + len(thinned.class1))
 
 
-def check_part(
+def check_tile(
     surface: CompressedMetric,
     rows: slice,
     columns: slice,
@@ -100,61 +100,73 @@ def check_part(
 ) -> float:
     """Checks some rows and columns of a metric against the nodes.
 
+    Args:
+        surface: the metric.
+        rows: of the tile; start and stop are given.
+        columns: of the tile; start and stop are given.
+        values: the tile.
+        bound: on |error| / max(1, value).
+
     Returns:
         The largest |error| / max(1, value) that was seen.
 
     Raises:
-        CheckError: it is more than the bound, or a value is no number.
+        CheckError: it exceeds the bound, or a value is not finite.
     """
-    row, column = _chosen(values.shape)
+    row, column = _checked_cells(values.shape)
     cells = rows.start + row, columns.start + column
     exact = compressed.at_cells(
         surface.plan, surface.windows, surface.metric, surface.total, *cells
     )
-    seen = _largest(values[row, column] - exact, exact) if np.isfinite(values).all() else np.nan
-    _require([seen], bound, SLACK)
-    return seen
+    error = _largest(values[row, column] - exact, exact) if np.isfinite(values).all() else np.nan
+    _require_within([error], bound, SLACK)
+    return error
 
 
-def _chosen(shape: tuple[int, ...]) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """Rows and columns of some cells, always the same."""
+def _checked_cells(shape: tuple[int, ...]) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """Rows and columns of the cells that are checked, the same for each call."""
     cells = math.prod(shape)
-    found = np.random.default_rng(0).choice(cells, min(CELLS, cells), replace=False)
-    return np.divmod(found, shape[1])
+    chosen = np.random.default_rng(0).choice(cells, min(CELLS, cells), replace=False)
+    return np.divmod(chosen, shape[1])
 
 
-def _require(seen: Sequence[float], bound: float, slack: float) -> None:
-    if not all(error <= bound + slack for error in seen):
-        raise _fault(f"an error of {np.max(seen):.1e} was seen where at most {bound:.1e} can be")
+def _require_within(errors: Sequence[float], bound: float, slack: float) -> None:
+    """Refuses an error beyond the bound; nan is one."""
+    if not all(error <= bound + slack for error in errors):
+        raise _fault(f"an error of {np.max(errors):.1e} was seen; the bound is {bound:.1e}")
 
 
 def total(metric: Smooth, measure: Measure) -> float:
-    """What the integral of a metric is divided by."""
+    """The denominator of a metric."""
     return metric.total(float(measure.class0.total), float(measure.class1.total))
 
 
-def _require_whole(measure: Measure, found: Deposit) -> None:
+def _require_complete(measure: Measure, deposited: Deposit) -> None:
     """Refuses a deposit whose mass or mean is not that of the points.
 
-    What stands for the points of a sketch is made of its deposit: only the mass is known besides.
+    The points of a sketch are made from its deposit, so only the mass is known independently.
     """
-    reach = float(np.max(np.abs(found.lattice.panel_ends)))
-    for points, mass, first in zip((measure.class0, measure.class1), *found.totals, strict=True):
-        sums = np.sum(points.x) if points.mass is None else points.x @ points.mass
-        # Subnormal masses count as 0 on a device that has no such numbers.
-        slack = 8 * UNIT * (CHUNK + found.chunks) * float(points.total) + TINY * len(points)
+    largest_x = float(np.max(np.abs(deposited.lattice.panel_ends)))
+    for points, mass, first in zip(
+        (measure.class0, measure.class1), *deposited.totals, strict=True
+    ):
+        sum_of_x = np.sum(points.x) if points.mass is None else points.x @ points.mass
+        # Adding up a chunk of CHUNK points and then the chunks rounds CHUNK + chunks times at most.
+        # 8: both sums here do so, and a first moment adds the roundings of t and of its scaling.
+        # TINY: a device without subnormal numbers takes such masses for 0.
+        slack = 8 * UNIT * (CHUNK + deposited.chunks) * float(points.total) + TINY * len(points)
         if measure.sketch is not None:
             lost = measure.sketch.rounding_of_masses + measure.sketch.lost(0.0, 0.0)
             slack += lost * float(measure.total)
-        if not abs(mass - points.total) <= (0.0 if found.counted else slack):
+        if not abs(mass - points.total) <= (0.0 if deposited.counted else slack):
             raise _fault(f"a class of mass {points.total:g} was compressed to {mass:g}")
-        if measure.sketch is None and not abs(first - sums) <= slack * reach:
-            raise _fault(f"a class whose x sum to {sums:g} was compressed to {first:g}")
+        if measure.sketch is None and not abs(first - sum_of_x) <= slack * largest_x:
+            raise _fault(f"a class whose x sum to {sum_of_x:g} was compressed to {first:g}")
 
 
 def _observed(
     measure: Measure,
-    part: Measure,
+    thinned: Measure,
     metric: Smooth,
     nodes: CheckedNodes,
     row: Int[np.ndarray, " k"],
@@ -163,25 +175,27 @@ def _observed(
 ) -> float:
     """Largest error of a metric in some cells, as a multiple of max(1, value)."""
     plan, windows = nodes.plan, nodes.windows
-    if part is not measure:
-        windows = fold(plan, deposit(part.classes, plan.lattice))
+    if thinned is not measure:
+        windows = fold(plan, deposit(thinned.classes, plan.lattice))
     a, b = plan.grid.a[row], plan.grid.b[column]
-    truth = direct.direct_cells(part, metric, a, b, "float64", budget)
-    found = compressed.at_cells(plan, windows, metric, total(metric, part), row, column)
-    return _largest(found - truth, truth)
+    truth = direct.direct_cells(thinned, metric, a, b, "float64", budget)
+    values = compressed.at_cells(plan, windows, metric, total(metric, thinned), row, column)
+    return _largest(values - truth, truth)
 
 
 def _largest(difference: Float[np.ndarray, " k"], value: Float[np.ndarray, " k"]) -> float:
+    """Largest |difference| / max(1, value)."""
     return float(np.max(np.abs(difference) / np.maximum(1.0, value)))
 
 
-def _part(measure: Measure) -> Measure:
+def _thinned(measure: Measure) -> Measure:
     """Evenly spaced points of a measure, at most POINTS of them."""
-    every = -(-measure.points // POINTS)
-    if every == 1 and measure.sketch is None:  # what stands for points is right to its own error
+    step = -(-measure.points // POINTS)
+    # The points of a sketch are only as good as its own bound: they are compressed anew.
+    if step == 1 and measure.sketch is None:
         return measure
     class0, class1 = (
-        Points(p.x[::every], None if p.mass is None else p.mass[::every])
+        Points(p.x[::step], None if p.mass is None else p.mass[::step])
         for p in (measure.class0, measure.class1)
     )
     return Measure(class0, class1, len(class0) + len(class1), measure.fingerprint)

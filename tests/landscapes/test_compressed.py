@@ -52,7 +52,7 @@ def losses(name):
 def whole_of(surface):
     """A metric in every cell."""
     rows, columns = surface.plan.grid.shape
-    return surface.part(slice(0, rows), slice(0, columns))
+    return surface.tile(slice(0, rows), slice(0, columns))
 
 
 def error(found, exact):
@@ -107,7 +107,7 @@ def cloud(n=3000, seed=0):
 )
 def test_the_core_is_interpolated_where_that_is_less_and_only_there(a, b):
     sample = cloud()
-    grid = Grid(sweep.base.grid.axis(a), sweep.base.grid.axis(b))
+    grid = Grid(sweep.base.ranges.axis(a), sweep.base.ranges.axis(b))
     made = plan(grid, Measure.from_sample(sample).ends, losses("cross_entropy"), 1e-9, 2**20)
     for group in made.groups:
         assert len(group.slopes.points) <= len(group.rows)
@@ -127,15 +127,15 @@ def test_every_row_is_in_one_group_whose_window_is_fine_enough():
     for group in made.groups:
         window = first * 2.0 ** (group.level - 1)
         logit = np.abs(slopes[group.rows]) * window
-        assert np.max(logit) <= made.reach * (1 + 1e-12)
+        assert np.max(logit) <= made.window_half_width_logit * (1 + 1e-12)
         if group.level < made.levels:  # what is beyond is far
-            assert np.min(logit) >= (5 + made.far) * (1 - 1e-12)
+            assert np.min(logit) >= (5 + made.straight_logit) * (1 - 1e-12)
 
 
 @pytest.mark.parametrize(("a", "b"), [("-3:3:15", "-5:5:70"), ("-500:500:9", "-1e4:1e4:20")])
 def test_pieces_of_every_size_give_the_same_cells(a, b):
     measure = Measure.from_sample(cloud(500))
-    grid = Grid(sweep.base.grid.axis(a), sweep.base.grid.axis(b))
+    grid = Grid(sweep.base.ranges.axis(a), sweep.base.ranges.axis(b))
     wanted = metric("penalised_cross_entropy(l1=1)")
     made = plan(grid, measure.ends, losses("cross_entropy"), 1e-8, 2**20)
     windows = fold(made, deposit(measure.classes, made.lattice))
@@ -213,7 +213,7 @@ def test_nan_does_not_pass_the_check(monkeypatch):
     def nan(*arguments):
         return np.full((101, 101), np.nan)
 
-    monkeypatch.setattr(CompressedMetric, "part", nan)
+    monkeypatch.setattr(CompressedMetric, "tile", nan)
     with pytest.raises(verification.CheckError, match="an error of nan was seen"):
         sweep.landscape(cloud(), metrics=("brier", "cross_entropy"), method="compressed")
 

@@ -42,8 +42,10 @@ def test_grid_is_that_of_r(k, r_reference):
 
 def test_axes_from_text_are_those_of_r(r_reference):
     for k, a in ((1, "-5:5:101"), (2, "0:10:101"), (3, "0:10:101")):
-        np.testing.assert_array_equal(sweep.base.grid.axis(a), r_reference[k]["grid"]["a"])
-        np.testing.assert_array_equal(sweep.base.grid.axis("-5:5:101"), r_reference[k]["grid"]["b"])
+        np.testing.assert_array_equal(sweep.base.ranges.axis(a), r_reference[k]["grid"]["a"])
+        np.testing.assert_array_equal(
+            sweep.base.ranges.axis("-5:5:101"), r_reference[k]["grid"]["b"]
+        )
 
 
 @given(st.integers(0, 10**6), st.booleans(), st.booleans())
@@ -146,7 +148,7 @@ def test_rows_are_slopes_and_columns_intercepts_on_grids_that_are_not_square():
 
 @pytest.mark.parametrize("a", ["5:-5:5", "1e-3:1e3:7:log", "0,1,-2", "-1e3:-1e-3:4:log", "0:0:1"])
 def test_axes_of_every_kind_give_the_same_cells(a):
-    sample, slopes = _sample(1), sweep.base.grid.axis(a)
+    sample, slopes = _sample(1), sweep.base.ranges.axis(a)
     found = sweep.landscape(sample, a, [0.5, -0.5])
     np.testing.assert_array_equal(found.a, slopes)
     expected = oracle.grid(oracle.cross_entropy, sample, slopes, [0.5, -0.5])
@@ -241,8 +243,8 @@ BAD = {
         {"metrics": "f0"},
         "no metric 'f0'; the known metrics are cross_entropy, ac",
     ),
-    "no metric": ({"metrics": ()}, "no metric was asked for"),
-    "unknown method": ({"method": "magic"}, "no method 'magic'; the known ones are auto, direct"),
+    "no metric": ({"metrics": ()}, "there is no metric; name at least one"),
+    "unknown method": ({"method": "magic"}, "no method 'magic'; choose one of auto, direct"),
     "unknown dtype": ({"dtype": "int8"}, "no dtype 'int8'"),
     "tolerance 0": ({"tolerance": 0.0}, "tolerance is 0.0"),
     "tolerance nan": ({"tolerance": float("nan")}, "tolerance is nan"),

@@ -374,7 +374,7 @@ BAD_SLICES = {
     ),
     "integers": (
         (_linear, [np.ones(2), np.arange(3)], ([1.0, 1.0], [1.0, 1.0])),
-        r"origin\[1\] has dtype int64; parameters are floats",
+        r"origin\[1\] has dtype int64; parameters must be floats",
     ),
     "a random key": ((_linear, jax.random.key(0), (1.0, 1.0)), "origin has dtype key<fry>"),
     "words": ((_linear, "w", ("v", "u")), "origin has dtype <U1"),

@@ -16,8 +16,7 @@ from sweep import InputError, Sample
 from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.landscapes import out_of_core
-from sweep.landscapes import prepare as preparation
-from sweep.landscapes import prepared as tiles
+from sweep.landscapes import prepared as preparation
 from sweep.landscapes.landscape import prepare
 from tests.support.oracle import untimed
 
@@ -131,7 +130,7 @@ def test_extremes_of_tiles_are_those_of_the_whole(values, data):
 @pytest.mark.parametrize("where", ["while it computes", "while it writes"])
 def test_a_store_is_whole_or_not_there(tmp_path, small, monkeypatch, error, where):
     class_, method = {
-        "while it computes": (tiles.Prepared, "part"),
+        "while it computes": (preparation.Prepared, "compute"),
         "while it writes": (storage.StoredVariable, "encoded"),
     }[where]
     honest, calls = getattr(class_, method), []
@@ -154,7 +153,7 @@ def test_a_store_is_whole_or_not_there(tmp_path, small, monkeypatch, error, wher
 
 
 def test_where_it_cannot_be_written_nothing_is_computed(tmp_path, monkeypatch):
-    monkeypatch.setattr(preparation.LandscapeTask, "of_line", None)
+    monkeypatch.setattr(preparation, "as_measure", None)
     (tmp_path / "there.zarr").mkdir()
     for name, sentence in (
         ("r.nc", "only a .zarr is written tile by tile"),
@@ -182,9 +181,9 @@ def test_the_command_writes_tile_by_tile_what_is_larger_than_the_budget(run, tmp
     code, out, err = run("landscape", "s.npy", *grid, *small, "big.zarr", "--figure", "f.png")
     assert (code, err) == (0, "")
     _, expected, _ = run("landscape", "s.npy", *grid, "--out", "all.zarr", "--figure", "g.png")
-    # The seen error is of other cells.
-    assert out.splitlines()[1:5] == expected.splitlines()[1:5]
-    assert out.splitlines()[5:] == ["  written: big.zarr", "  written: f.png"]
+    # The checks of each look at other cells, so the second line has another observed error.
+    assert out.splitlines()[2:6] == expected.splitlines()[2:6]
+    assert out.splitlines()[6:] == ["  written: big.zarr", "  written: f.png"]
     chunks = [len(list((tmp_path / name).glob("brier/c/*/*"))) for name in ("big.zarr", "all.zarr")]
     assert chunks[0] > 20 > chunks[1]
     with xr.open_zarr(tmp_path / "big.zarr") as one, xr.open_zarr(tmp_path / "all.zarr") as other:

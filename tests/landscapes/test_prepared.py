@@ -134,9 +134,9 @@ def test_points_are_read_once_for_all_tiles(monkeypatch):
 
 
 def test_a_tile_that_is_not_what_its_nodes_give_is_a_fault(monkeypatch):
-    part = CompressedMetric.part
+    tile = CompressedMetric.tile
     prepared = prepare(cloud(), "-3:3:60", "-1:1:50", "brier", method="compressed")
-    monkeypatch.setattr(CompressedMetric, "part", lambda *how: part(*how) + 2e-9)
+    monkeypatch.setattr(CompressedMetric, "tile", lambda *how: tile(*how) + 2e-9)
     with pytest.raises(verification.CheckError, match=r"an error of 2\.0e-09 was seen"):
         prepared.tile(slice(20), slice(30))
 
@@ -145,5 +145,5 @@ def test_no_tile_has_gaps_or_is_empty():
     prepared = prepare(cloud(50), "-3:3:6", "-1:1:5")
     assert prepared.tile(slice(-2, None), slice(None))["accuracy"].shape == (2, 5)
     for rows in (slice(0, 6, 2), slice(3, 3), slice(6, 9)):
-        with pytest.raises(InputError, match="no stretch of an axis of 6 points"):
+        with pytest.raises(InputError, match="no contiguous points of an axis of 6 points"):
             prepared.tile(rows, slice(None))

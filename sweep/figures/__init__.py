@@ -1,9 +1,9 @@
 """Figures: records in, a matplotlib Figure out. Nothing here computes a metric or an optimum.
 
 Colours are those of Okabe & Ito (2008) and the perceptually uniform viridis and cividis, so that
-figures read the same for the colour-blind and in grey. Sizes suit one column (3.5 in) or two (7 in)
-of a printed page. Figures are made without pyplot, so none is left open behind them; but those of
-a `sweep.LandscapeDisplay` are pyplot's, as its users expect.
+figures read the same for colour-blind readers and in grey. Sizes fit one column (3.5 in) or two
+(7 in) of a printed page. Figures are made without pyplot, so none stays open; only those of a
+`sweep.LandscapeDisplay` are pyplot's, as its users expect.
 """
 
 import lazy_loader

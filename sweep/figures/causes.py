@@ -1,9 +1,8 @@
-"""Networks trained without and with remedies: a row of panels for each cause."""
+"""Networks trained with and without remedies: a row of panels for each cause."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -13,38 +12,34 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from sweep.figures.bands import draw_bands
-from sweep.figures.style import BLUE, GREY, STYLE, VERMILION, legend_above
+from sweep.figures.style import BLUE, GREY, STYLE, VERMILION, draw_bands, legend_above
+from sweep.training.experiments.causes import CauseOutcome, Causes
+from sweep.training.experiments.effects import RemedyOutcome
 
-if TYPE_CHECKING:
-    from sweep.training.experiments.causes import Causes, Recognised
-    from sweep.training.experiments.effects import Tried
-
-HEIGHT = 1.3
-"""Inches of a row."""
+HEIGHT = 1.3  # of a row, in inches
 
 BEFORE, AFTER = VERMILION, BLUE
 
+# Verdict on a difference -> its mark and colour.
 _VERDICTS = {"shown": ("o", BLUE), "not shown": ("s", GREY), "opposite": ("X", VERMILION)}
-"""Mark and colour of a difference."""
 
 
-def causes_gallery(found: Causes) -> Figure:
-    """Of each cause the validation loss and accuracy by epoch, and what its remedies change.
+def causes_gallery(outcome: Causes) -> Figure:
+    """For each cause the validation loss and accuracy by epoch, and what its remedies change.
 
-    Curves are without a remedy and with the first one; differences are those of the test set with
-    95% intervals, accuracy balanced where it is blind.
+    Curves are without a remedy and with the first one. Differences are those on the test set with
+    95% intervals; the accuracy is balanced where plain accuracy does not show the cause.
 
     Args:
-        found: its bands are drawn, and the effects of its remedies.
+        outcome: the experiment; its bands and the effects of its remedies are drawn.
     """
     with matplotlib.rc_context({**STYLE, "font.size": 7, "axes.titlesize": 7}):
-        rows = len(found.causes)
+        rows = len(outcome.causes)
         figure = Figure(figsize=(7, HEIGHT * rows + 0.6))
         panels = figure.subplots(rows, 4, squeeze=False, width_ratios=(1, 1, 1, 1))
-        for axes, cause in zip(panels, found.causes, strict=True):
-            remedies = found.of(cause.name)
-            _curves((axes[0], axes[1]), found, cause, remedies[0].remedy)
+        for axes, cause in zip(panels, outcome.causes, strict=True):
+            remedies = outcome.of(cause.name)
+            _curves((axes[0], axes[1]), outcome, cause, remedies[0].remedy)
             _effects(axes[2], remedies, "loss", named=True)
             blind = len(remedies[0].effects) > 2
             _effects(axes[3], remedies, "balanced_accuracy" if blind else "accuracy", named=False)
@@ -57,7 +52,7 @@ def causes_gallery(found: Causes) -> Figure:
 
 
 def _title(ax: Axes, text: str) -> None:
-    """A title that is wider than its panel, and does not push the next one away."""
+    """A title that is wider than its panel and does not push the next panel away."""
     ax.set_title(" ")
     ax.annotate(
         text,
@@ -73,7 +68,7 @@ def _title(ax: Axes, text: str) -> None:
 def _legend() -> dict[str, Line2D | tuple[Patch, ...]]:
     band = Patch(alpha=0.2, color="black", linewidth=0)
     marks = {
-        f"what is said: {verdict}": Line2D([], [], color=colour, marker=mark, markersize=3.5)
+        f"expected change: {verdict}": Line2D([], [], color=colour, marker=mark, markersize=3.5)
         for verdict, (mark, colour) in _VERDICTS.items()
     }
     return {
@@ -84,32 +79,32 @@ def _legend() -> dict[str, Line2D | tuple[Patch, ...]]:
     }
 
 
-def _curves(axes: Sequence[Axes], found: Causes, cause: Recognised, remedy: str) -> None:
+def _curves(axes: Sequence[Axes], outcome: Causes, cause: CauseOutcome, remedy: str) -> None:
     """Loss and accuracy of the validation set, without a remedy and with one."""
-    names, others = found.bands.cause.values, found.bands.remedy.values
+    causes, remedies = outcome.bands.cause.values, outcome.bands.remedy.values
     for name, colour in (("none", BEFORE), (remedy, AFTER)):
-        run = int(np.flatnonzero((names == cause.name) & (others == name))[0])
-        own = found.bands.isel(run=run)
+        run = int(np.flatnonzero((causes == cause.name) & (remedies == name))[0])
+        bands = outcome.bands.isel(run=run)
         for ax, curve in zip(axes, ("validation_loss", "validation_accuracy"), strict=True):
-            draw_bands(ax, own[curve], "epoch", colour)
+            draw_bands(ax, bands[curve], "epoch", colour)
     loss, accuracy = axes
-    loss.set(yscale="log", ylabel="loss (nats)", xlim=(0, found.epochs))
+    loss.set(yscale="log", ylabel="loss (nats)", xlim=(0, outcome.epochs))
     loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=5))
     loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     loss.yaxis.set_minor_formatter(NullFormatter())
-    accuracy.set(ylabel="accuracy", xlim=(0, found.epochs))
+    accuracy.set(ylabel="accuracy", xlim=(0, outcome.epochs))
 
 
-def _effects(ax: Axes, remedies: Sequence[Tried], metric: str, *, named: bool) -> None:
-    """What each remedy changes of a metric, with its interval."""
-    for place, one in enumerate(remedies):
-        effect = one.effect(metric)
+def _effects(ax: Axes, remedies: Sequence[RemedyOutcome], metric: str, *, named: bool) -> None:
+    """The change of a metric by each remedy, with its interval."""
+    for row, remedy in enumerate(remedies):
+        effect = remedy.effect(metric)
         mark, colour = _VERDICTS[effect.verdict]
-        ax.plot((effect.low, effect.high), (place, place), color=colour, linewidth=1.2)
-        ax.plot(effect.difference, place, color=colour, marker=mark, markersize=3.5)
+        ax.plot((effect.low, effect.high), (row, row), color=colour, linewidth=1.2)
+        ax.plot(effect.difference, row, color=colour, marker=mark, markersize=3.5)
     ax.axvline(0, color="black", linewidth=0.6, linestyle=":")
     ax.set_ylim(len(remedies) - 0.5, -0.5)
-    ax.set_yticks(range(len(remedies)), [one.remedy for one in remedies] if named else [])
+    ax.set_yticks(range(len(remedies)), [remedy.remedy for remedy in remedies] if named else [])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     if metric == "balanced_accuracy":

@@ -1,7 +1,7 @@
-"""LandscapeDisplay: the landscape of a classifier by the conventions of scikit-learn's displays.
+"""LandscapeDisplay: the landscape of a classifier, by the conventions of scikit-learn's displays.
 
-An estimator is whatever has `classes_` and one of the methods of `RESPONSES`; scikit-learn itself
-is not needed.
+An estimator is any object with `classes_` and one of the methods in `RESPONSES`; scikit-learn
+itself is not needed. The figure is pyplot's, as users of displays expect, or that of given axes.
 """
 
 from __future__ import annotations
@@ -9,45 +9,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.curves import axes_around
+from sweep.figures.optima import optimum_legend
+from sweep.figures.planes import colour_bar
+from sweep.figures.recalibrations import AS_IT_IS, draw_recalibrations
+from sweep.figures.style import STYLE, axis_label, legend_above
 from sweep.landscapes.landscape import landscape
-from sweep.metrics.metrics import metric as known
+from sweep.metrics.metrics import metric as metric_of
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # they take 0.3 s each to load
     import pandas as pd
     import xarray as xr
 
-CELLS = 101
-"""Cells on an axis that was not given."""
+CELLS = 101  # cells on an axis that was not given
+PAIR = ("cross_entropy", "accuracy")  # the metrics that are drawn beside each other
 
-PAIR = ("cross_entropy", "accuracy")
-"""The metrics that are drawn beside each other."""
-
+# Methods of a classifier that give logits or probabilities; the first available one is used.
 RESPONSES = ("decision_function", "predict_log_proba", "predict_proba")
-"""Methods of a classifier for logits or probabilities; the first that there is is taken."""
 
 
 class LandscapeDisplay:
-    """Metrics of sigmoid(a*z + b) over (a, b), z being the logits of a classifier.
+    """Metrics of sigmoid(a*z + b) over (a, b), where z are the logits of a classifier.
 
-    The classifier itself is at (1, 0). It is recommended to make a display by `from_estimator` or
-    `from_predictions`; parameters are stored as attributes.
+    The classifier itself is at (1, 0). Create a display with `from_estimator` or
+    `from_predictions`; the parameters are stored as attributes.
 
     Args:
-        dataset: a landscape, as `sweep.landscape` gives it.
+        dataset: a landscape, the result of `sweep.landscape`.
         best: the optimum of the same data.
 
     Attributes:
-        ax_: the axes; of a pair the first.
+        ax_: the axes; the first ones of a pair.
         axes_: all axes that were drawn on, shape (m,).
-        figure_: the figure that they are of.
+        figure_: the figure of these axes.
     """
 
     ax_: Any
@@ -76,22 +80,23 @@ class LandscapeDisplay:
 
         Args:
             y_true: labels, shape (n,), of two classes.
-            logits: log-odds of class 1, shape (n,); or a logit for each of the two, shape (n, 2),
-                such as log-probabilities.
+            logits: logits of class 1, shape (n,); or one logit for each class, shape (n, 2), such
+                as log-probabilities.
             sample_weight: weights >= 0, shape (n,).
             pos_label: the label that is class 1; not needed for 0 and 1.
-            a: slopes, as in `sweep.landscape`; None for some about the classifier and the optimum.
-            b: intercepts, likewise.
-            metric: the metric to draw, a name as in `sweep.landscape`; None for cross-entropy, and
-                accuracy beside it where there is room.
+            a: slopes, as in `sweep.landscape`; None chooses a range around the classifier and the
+                optimum.
+            b: intercepts, in the same way.
+            metric: the metric to draw, a name as in `sweep.landscape`; None for cross-entropy, with
+                accuracy beside it if there are two axes.
             ax: axes to draw on, or a sequence of two for the pair; None makes a figure.
-            **kwargs: what else `plot` is to be given.
+            **kwargs: further arguments of `plot`.
 
         Returns:
             The display, drawn.
 
         Raises:
-            InputError: the data are not those of two classes, or as for `sweep.landscape`.
+            InputError: the data do not have two classes, or as for `sweep.landscape`.
         """
         predictions = Predictions.of(y_true, logits, sample_weight, pos_label=pos_label)
         return cls._of(predictions, a, b, metric).plot(ax, metric=metric, **kwargs)
@@ -121,19 +126,19 @@ class LandscapeDisplay:
             sample_weight: weights >= 0, shape (n,).
             pos_label: the label that is class 1; None for `estimator.classes_[1]`.
             response_method: "decision_function", "predict_log_proba", "predict_proba", or "auto"
-                for the first of them that there is.
+                for the first of them that the estimator has.
             a: slopes, as in `from_predictions`.
             b: intercepts, likewise.
             metric: as in `from_predictions`.
             ax: as in `from_predictions`.
-            **kwargs: what else `plot` is to be given.
+            **kwargs: further arguments of `plot`.
 
         Returns:
             The display, drawn.
 
         Raises:
-            InputError: the estimator is no fitted classifier of two classes, has no such method or
-                no such label, or as for `from_predictions`.
+            InputError: the estimator is no fitted classifier of two classes, lacks the method or
+                the label, or as for `from_predictions`.
         """
         predictions = _predicted(estimator, X, y, sample_weight, pos_label, response_method)
         return cls._of(predictions, a, b, metric).plot(ax, metric=metric, **kwargs)
@@ -146,10 +151,11 @@ class LandscapeDisplay:
         b: str | ArrayLike | None,
         metric: str | None,
     ) -> LandscapeDisplay:
+        """The display of validated predictions, not yet drawn."""
         if not predictions.binary:
             raise InputError(
                 f"there are {len(predictions.classes)} classes, and a landscape over (a, b) is for "
-                "two; sweep.diagnose takes several"
+                "two; use sweep.diagnose for several"
             )
         best = optimum(predictions.sample)
         metrics = [*PAIR] if metric is None else [*PAIR, _full_name(metric)]
@@ -165,60 +171,94 @@ class LandscapeDisplay:
     def plot(
         self, ax: Any = None, *, metric: str | None = None, colorbar: bool = True, **kwargs: Any
     ) -> LandscapeDisplay:
-        """Draws it.
+        """Draws the display.
 
         Args:
             ax: axes to draw on, or a sequence of two for cross-entropy and accuracy; None makes a
-                figure by pyplot, with both unless a metric is named.
-            metric: the one to draw; None is cross-entropy on single axes.
-            colorbar: whether to put a colour bar beside each.
-            **kwargs: what else matplotlib's `pcolormesh` is to be given.
+                figure with pyplot, with both metrics unless one is named.
+            metric: the metric to draw; None draws cross-entropy on single axes.
+            colorbar: whether to put a colour bar beside each landscape.
+            **kwargs: further arguments of matplotlib's `pcolormesh`.
 
         Returns:
             This display, with `ax_`, `axes_` and `figure_`.
 
         Raises:
-            InputError: there is no such metric, or it cannot be drawn on these axes.
+            InputError: the metric is unknown, or cannot be drawn on these axes.
         """
-        own = ax is None
-        axes = None if own else np.asarray(ax, dtype=object).ravel()
+        axes = None if ax is None else np.asarray(ax, dtype=object).ravel()
         names = self._names(metric, axes)
-        from sweep.figures import user_axes  # which loads matplotlib
-
-        self.axes_ = user_axes.canvas(len(names)) if axes is None else axes
+        self.axes_ = _pyplot_axes(len(names)) if axes is None else axes
         self.ax_ = self.axes_[0]
         self.figure_ = self.ax_.figure
         metrics = [self.dataset[name] for name in names]
-        user_axes.draw(self.axes_, metrics, self.best, colorbar=colorbar, own=own, **kwargs)
+        with matplotlib.rc_context(STYLE if axes is None else {}):
+            _draw(self.axes_, metrics, self.best, colorbar=colorbar, **kwargs)
+            if axes is None:
+                legend = {"as it is, (1, 0)": Line2D([], [], **AS_IT_IS)}
+                legend |= optimum_legend([(self.ax_, self.best)])
+                legend_above(self.figure_, legend, columns=1 if len(names) == 1 else 3)
         return self
 
     def _names(self, metric: str | None, axes: np.ndarray | None) -> tuple[str, ...]:
         """The metrics to draw, one for each of the axes."""
         if min(self.dataset.sizes["a"], self.dataset.sizes["b"]) < 2:
-            raise InputError("a landscape of one slope or one intercept is a line; give more of it")
-        wanted = None if metric is None else _full_name(metric)
-        if wanted is not None and wanted not in self.dataset:
-            there = ", ".join(map(str, self.dataset.data_vars))
-            raise InputError(f"there is no {wanted} in this display, but {there}")
-        most = len(PAIR) if wanted is None else 1
+            raise InputError(
+                "a landscape of one slope or one intercept is a line; give two or more of each"
+            )
+        name = None if metric is None else _full_name(metric)
+        if name is not None and name not in self.dataset:
+            available = ", ".join(map(str, self.dataset.data_vars))
+            raise InputError(f"there is no {name} in this display; it has {available}")
+        most = len(PAIR) if name is None else 1
         if axes is None:
-            return PAIR if wanted is None else (wanted,)
+            return PAIR if name is None else (name,)
         if not 1 <= len(axes) <= most:
             raise InputError(
-                f"ax holds {len(axes)} axes; give one for one metric, or two, and no metric, for "
+                f"ax holds {len(axes)} axes; give one for one metric, or two and no metric for "
                 "cross_entropy and accuracy"
             )
-        return PAIR if len(axes) == len(PAIR) else (wanted or PAIR[0],)
+        return PAIR if len(axes) == len(PAIR) else (name or PAIR[0],)
 
     def frame(self) -> pd.DataFrame:
-        """The landscape in long form: columns a, b and a column for each metric, a row a cell."""
+        """The landscape in long form: columns a, b and the metrics, one row for each cell."""
         names = [name for name in self.dataset.data_vars if name != "correct"]
         return self.dataset[names].to_dataframe(dim_order=["a", "b"]).reset_index()
 
 
 def _full_name(metric: str) -> str:
-    """As a landscape calls it: focal(3) is focal(gamma=3)."""
-    return known(metric).name
+    """The name of a metric in a landscape: focal(3) becomes focal(gamma=3)."""
+    return metric_of(metric).name
+
+
+def _pyplot_axes(count: int) -> np.ndarray:
+    """Axes beside each other, shape (count,), of a new figure that pyplot knows and shows."""
+    from matplotlib import pyplot  # loads slowly, and users of their own axes do not need it
+
+    with matplotlib.rc_context(STYLE):
+        _, axes = pyplot.subplots(1, count, figsize=(3.5 * count, 3.3), squeeze=False)
+    return axes[0]
+
+
+def _draw(
+    axes: Sequence[Axes] | np.ndarray,
+    metrics: Sequence[xr.DataArray],
+    best: Optimum,
+    *,
+    colorbar: bool,
+    **colours: Any,
+) -> None:
+    """A landscape on each of the axes, with both optima and the classifier."""
+    for ax, metric in zip(axes, metrics, strict=True):
+        metric = metric.sortby(["a", "b"])
+        image = draw_recalibrations(ax, metric, best, **colours)
+        if colorbar:
+            colour_bar(ax.figure, ax, image, axis_label(metric), location="right")
+        else:
+            ax.set_title(axis_label(metric), loc="left")
+
+
+# --- the predictions of an estimator ------------------------------------------------------------
 
 
 def _predicted(
@@ -229,6 +269,7 @@ def _predicted(
     pos_label: Any,
     response_method: str,
 ) -> Predictions:
+    """What an estimator predicts, as validated predictions."""
     classes = _two_classes(estimator)
     positive = classes[1] if pos_label is None else pos_label
     if positive not in classes:
@@ -237,7 +278,7 @@ def _predicted(
             f"{classes[0]!r} and {classes[1]!r}"
         )
     name = _response_method(estimator, response_method)
-    with np.errstate(divide="ignore"):  # the logarithm of a probability of 0 is meant
+    with np.errstate(divide="ignore"):  # log(0) is a valid logit
         response = np.asarray(getattr(estimator, name)(X))
     names = classes if response.ndim == 2 and response.shape[1] == 2 else None
     if names is None and positive == classes[0]:
@@ -257,28 +298,26 @@ def _two_classes(estimator: Any) -> list[Any]:
     """The labels that the estimator knows, as Python values."""
     kind = type(estimator).__name__
     if not hasattr(estimator, "classes_"):
-        raise InputError(
-            f"{kind} has no classes_: a classifier that was fitted is needed, no regressor"
-        )
+        raise InputError(f"{kind} has no classes_; give a fitted classifier, not a regressor")
     classes = [
-        one.item() if isinstance(one, np.generic) else one for one in list(estimator.classes_)
+        label.item() if isinstance(label, np.generic) else label
+        for label in list(estimator.classes_)
     ]
-    if any(np.ndim(one) for one in classes):
-        raise InputError(f"{kind} has {len(classes)} outputs; take one of its estimators")
+    if any(np.ndim(label) for label in classes):
+        raise InputError(f"{kind} has {len(classes)} outputs; use one of its estimators")
     if len(classes) != 2:
         raise InputError(
-            f"{kind} tells {len(classes)} classes apart, and a landscape over (a, b) is for two; "
-            "give its logits to sweep.diagnose"
+            f"{kind} has {len(classes)} classes, and a landscape over (a, b) is for two; give its "
+            "logits to sweep.diagnose"
         )
     return classes
 
 
-def _response_method(estimator: Any, asked: str) -> str:
-    names: Sequence[str] = RESPONSES if asked == "auto" else (asked,)
+def _response_method(estimator: Any, method: str) -> str:
+    """The name of the method to call for logits or probabilities."""
+    names: Sequence[str] = RESPONSES if method == "auto" else (method,)
     if not set(names) <= set(RESPONSES):
-        raise InputError(
-            f"response_method is {asked!r}; the known ones are auto, {', '.join(RESPONSES)}"
-        )
+        raise InputError(f"response_method is {method!r}; use auto, {', '.join(RESPONSES)}")
     for name in names:
         if hasattr(estimator, name):
             return name

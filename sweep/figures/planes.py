@@ -26,22 +26,19 @@ from sweep.figures.style import (
 )
 from sweep.optima.records import Optimum
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-PANELS = 3
-"""Landscapes beside each other before a new row begins."""
-
-LETTERS = 19
-"""Letters of a label that an inch holds."""
+PANELS = 3  # landscapes in a row
+LETTERS = 19  # letters of a label that fit into an inch
 
 
 def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
     """The landscapes of a dataset, PANELS in a row, with both optima drawn on each.
 
     Args:
-        dataset: a landscape; its float variables are drawn, one a panel. A grid with one point on
-            an axis is drawn as lines.
+        dataset: a landscape; each of its float variables gets a panel. A grid with one point on an
+            axis is drawn as lines.
         best: the cross-entropy optimum is marked, the accuracy-optimal region outlined.
     """
     dataset = dataset.sortby(["a", "b"])
@@ -66,11 +63,13 @@ def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
 
 
 def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figure:
-    """The landscapes of several samples: a column a sample, a row a metric, one colour scale a row.
+    """The landscapes of several samples: one column for each sample, one row for each metric.
+
+    The panels of a row share their colour scale.
 
     Args:
-        columns: (title, landscape, optimum) of each sample, each landscape of the same metrics. Up
-            to five or six fit the 7 in of a page; more make the figure wider.
+        columns: (title, landscape, optimum) of each sample; all landscapes have the same metrics.
+            Five or six fit the 7 in of a page; more make the figure wider.
     """
     first = columns[0][1]
     names = [str(name) for name in first.data_vars if first[name].dtype.kind == "f"]
@@ -95,19 +94,20 @@ def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figur
         for ax in rows.flat:
             _few_ticks(ax)
         _label_outside(rows)
-        drawn = [(ax, best) for ax, (_, _, best) in zip(rows[0], columns, strict=True)]
-        legend_above(figure, optimum_legend(drawn), columns=3)
+        panels = [(ax, best) for ax, (_, _, best) in zip(rows[0], columns, strict=True)]
+        legend_above(figure, optimum_legend(panels), columns=3)
     return figure
 
 
 def _few_ticks(ax: Axes) -> None:
+    """At most four intervals between the ticks of linear axes."""
     for scale in (ax.xaxis, ax.yaxis):
         if scale.get_scale() == "linear":
             scale.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
 def _label_outside(rows: np.ndarray) -> None:
-    """Labels at the left and below only; numbers too where they are those of a neighbour."""
+    """Labels on the left and below only; numbers too where neighbours share their limits."""
     for ax in rows[:-1].flat:
         ax.set_xlabel("")
     for ax in rows[:, 1:].flat:
@@ -132,7 +132,7 @@ def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
         figure = Figure(figsize=(3.5, 2.8))
         ax = figure.add_subplot()
         ce, accuracy = dataset.cross_entropy.values.ravel(), dataset.accuracy.values.ravel()
-        # As an image even in a vector format: ten thousand marks are too many to print.
+        # Rasterized even in a vector format: ten thousand marks are too many to print.
         ax.plot(ce, accuracy, ".", color=BLUE, markersize=2, alpha=0.3, mew=0, rasterized=True)
         ax.set(xlabel="cross-entropy (nats)", ylabel="accuracy", xscale="log")
         label_decades(ax.xaxis)
@@ -142,14 +142,15 @@ def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
             "highest accuracy": Line2D([], [], color=ACCURACY_COLOUR, linestyle=":"),
         }
         if np.isfinite(best.cross_entropy.a):
-            at = best.accuracy.value - best.regret
-            ax.plot(best.cross_entropy.value, at, **STAR)
+            accuracy_at_optimum = best.accuracy.value - best.regret
+            ax.plot(best.cross_entropy.value, accuracy_at_optimum, **STAR)
             legend["least cross-entropy"] = Line2D([], [], **STAR)
         legend_above(figure, legend, columns=2)
     return figure
 
 
 def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
+    """One metric along the axis that has more than one point."""
     along = "a" if metric.sizes["a"] > 1 else "b"
     line = metric.squeeze("b" if along == "a" else "a")
     if _is_geometric(line[along].values):
@@ -166,34 +167,34 @@ def draw_landscape(
     """One landscape with both optima, on axes that get its limits.
 
     Args:
-        ax: where it is drawn.
-        metric: its values, with dims a and b.
+        ax: axes to draw on.
+        metric: the values, with dims a and b.
         best: the cross-entropy optimum is marked, the accuracy-optimal region outlined.
-        norm: of the colours.
-        colours: what else `pcolormesh` is to be given.
+        norm: normalization of the colours.
+        colours: further arguments of `pcolormesh`.
     """
     values = metric.transpose("b", "a")
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "shading": "nearest",
         "cmap": "cividis" if _counts(metric) else "viridis",
         "norm": norm,
         "rasterized": True,
     }
     if {"vmin", "vmax"} & set(colours):
-        del usual["norm"]  # matplotlib takes the one or the other
-    image = ax.pcolormesh(values.a, values.b, values, **usual | colours)
+        del defaults["norm"]  # matplotlib accepts either limits or a norm
+    image = ax.pcolormesh(values.a, values.b, values, **defaults | colours)
     for coordinate, scale in ((values.a.values, ax.set_xscale), (values.b.values, ax.set_yscale)):
         if _is_geometric(coordinate):
             scale("log")
     limits = ax.get_xlim(), ax.get_ylim()
-    outline(ax, best.accuracy, reach=max(abs(v) for v in (*limits[0], *limits[1])))
+    outline(ax, best.accuracy, largest=max(abs(v) for v in (*limits[0], *limits[1])))
     ax.set(xlim=limits[0], ylim=limits[1], xlabel=axis_label(metric.a), ylabel=axis_label(metric.b))
     mark(ax, best.cross_entropy)
     return image
 
 
 def _is_geometric(points: np.ndarray) -> bool:
-    """Whether an ascending axis is one of positive points in geometric progression."""
+    """Whether an ascending axis has positive points in geometric progression."""
     if len(points) < 3 or points[0] <= 0:
         return False
     ratios = points[1:] / points[:-1]
@@ -201,14 +202,15 @@ def _is_geometric(points: np.ndarray) -> bool:
 
 
 def _counts(metric: xr.DataArray) -> bool:
-    """Whether a metric is a function of counts, hence a staircase."""
+    """Whether a metric is a function of counts, hence piecewise constant."""
     return metric.attrs["kind"] == "counting"
 
 
 def norm_of(metric: xr.DataArray, values: np.ndarray) -> Normalize:
-    """Linear for counting metrics; for losses logarithmic over at most three decades.
+    """Normalization of colours: linear for counting metrics, logarithmic for losses.
 
-    The valley of a loss is flat beside its walls.
+    The valley of a loss is flat compared with its walls, so the logarithmic scale covers at most
+    three decades.
     """
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0]
@@ -221,7 +223,7 @@ def norm_of(metric: xr.DataArray, values: np.ndarray) -> Normalize:
 def colour_bar(
     figure: FigureBase, axes: Axes | list[Axes], image: ScalarMappable, label: str, location: str
 ) -> None:
-    """A colour bar beside axes, at one of their sides, whose labels are plain numbers."""
+    """A colour bar at one side of axes, labelled with plain numbers."""
     bar = figure.colorbar(image, ax=axes, location=location, aspect=30, pad=0.02)
     bar.set_label(label)
     if isinstance(image.norm, LogNorm):

@@ -15,7 +15,7 @@ from sweep.figures.planes import draw_landscape, norm_of
 from sweep.figures.style import ACCURACY_COLOUR, BLUE, CE_COLOUR, axis_label, label_decades
 from sweep.optima.records import Optimum
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
 AS_IT_IS: dict[str, Any] = {
@@ -34,15 +34,14 @@ FIT: dict[str, Any] = AS_IT_IS | {
     "markersize": 5,
     "markeredgecolor": "black",
     "markeredgewidth": 1.2,
-    "label": "the fit that was given",
+    "label": "the given fit",
 }
 
 UNCHANGED: dict[str, Any] = {"color": BLUE, "linewidth": 1, "linestyle": "-", "alpha": 0.6}
 LEAST_LOSS: dict[str, Any] = {"color": CE_COLOUR, "linewidth": 1, "linestyle": "--"}
 MOST_ACCURATE: dict[str, Any] = {"color": ACCURACY_COLOUR, "linewidth": 1.2, "linestyle": ":"}
 
-DECADES = 30.0
-"""Times its least value from which on a loss is drawn on a logarithmic scale."""
+LOG_FROM = 30.0  # a loss has a logarithmic axis if its ends have at least this ratio
 
 
 def draw_recalibrations(
@@ -52,14 +51,14 @@ def draw_recalibrations(
     fit: tuple[float, float] | None = None,
     **colours: Any,
 ) -> ScalarMappable:
-    """The landscape of one metric, with both optima, the classifier and a fit of it.
+    """The landscape of one metric, with both optima, the classifier and another fit.
 
     Args:
-        ax: where it is drawn.
-        metric: its values, with dims a and b.
-        best: its optima.
+        ax: axes to draw on.
+        metric: the values, with dims a and b.
+        best: the optimum of the data.
         fit: (a, b) of a recalibration that was fitted elsewhere.
-        colours: what else `pcolormesh` is to be given.
+        colours: further arguments of `pcolormesh`.
     """
     image = draw_landscape(ax, metric, best, norm_of(metric, metric.values), **colours)
     ax.plot(1.0, 0.0, **AS_IT_IS)
@@ -69,49 +68,53 @@ def draw_recalibrations(
 
 
 def draw_line(
-    ax: Axes, at: np.ndarray, line: xr.Dataset, marks: Mapping[float, Mapping[str, Any]]
+    ax: Axes,
+    position: np.ndarray,
+    line: xr.Dataset,
+    marks: Mapping[float, Mapping[str, Any]],
 ) -> Axes:
-    """Cross-entropy and accuracy against one of a and b, on axes of their own at either side.
+    """Cross-entropy and accuracy against one of a and b, each with its own vertical axis.
 
     Args:
-        ax: gets the cross-entropy; over it are axes for the accuracy.
-        at: where along the axis, shape (m,).
-        line: both, of one dimension of length m.
-        marks: the look of vertical lines, by their place; those that are not finite or beyond the
-            axes are left out.
+        ax: axes for the cross-entropy; axes for the accuracy are added to them.
+        position: positions along the horizontal axis, shape (m,).
+        line: both metrics, of one dimension of length m.
+        marks: position -> look of vertical lines; those that are not finite or beyond the axes are
+            left out.
 
     Returns:
         The axes of the accuracy.
     """
     ce, accuracy = line.cross_entropy.values, line.accuracy.values
-    ax.plot(at, ce, color=CE_COLOUR, zorder=3)
+    ax.plot(position, ce, color=CE_COLOUR, zorder=3)
     ax.set_ylabel(axis_label(line.cross_entropy), color=CE_COLOUR)
-    ax.set_xlim(float(at.min()), float(at.max()))
-    if ce.min() > 0 and ce.max() > DECADES * ce.min():
+    ax.set_xlim(float(position.min()), float(position.max()))
+    if ce.min() > 0 and ce.max() > LOG_FROM * ce.min():
         ax.set_yscale("log")
         label_decades(ax.yaxis)
-    for place, look in marks.items():
-        if math.isfinite(place) and at.min() <= place <= at.max():
-            ax.axvline(place, zorder=1, **look)
-    other = ax.twinx()
-    other.spines["right"].set_visible(True)
-    other.plot(at, accuracy, color=ACCURACY_COLOUR, linewidth=1, drawstyle="steps-mid")
-    other.set_ylabel(axis_label(line.accuracy), color=ACCURACY_COLOUR)
-    return other
+    for value, look in marks.items():
+        if math.isfinite(value) and position.min() <= value <= position.max():
+            ax.axvline(value, zorder=1, **look)
+    right = ax.twinx()
+    right.spines["right"].set_visible(True)
+    right.plot(position, accuracy, color=ACCURACY_COLOUR, linewidth=1, drawstyle="steps-mid")
+    right.set_ylabel(axis_label(line.accuracy), color=ACCURACY_COLOUR)
+    return right
 
 
-def label_probabilities(ax: Axes, reach: float) -> None:
-    """Ticks of a logit as probabilities, from -reach to reach: 0.01, 0.1, 0.5, ..."""
-    step = max(1, math.floor(reach / math.log(10)) // 2)
-    below = [(d * math.log(10) + math.log1p(-(10.0**-d)), d) for d in (step, 2 * step)]
+def label_probabilities(ax: Axes, largest: float) -> None:
+    """Labels logits from -largest to largest as probabilities: 0.01, 0.1, 0.5, ..."""
+    step = max(1, math.floor(largest / math.log(10)) // 2)
+    # The logit of 1 - 10^-d is log(10^d - 1) = d log(10) + log(1 - 10^-d).
+    logits = [(d * math.log(10) + math.log1p(-(10.0**-d)), d) for d in (step, 2 * step)]
     ticks = [(0.0, "0.5")]
-    ticks += [(-at, f"{10.0**-d:g}" if d <= 3 else f"$10^{{-{d}}}$") for at, d in below]
-    ticks += [(at, f"{1 - 10.0**-d:g}" if d <= 3 else f"$1-10^{{-{d}}}$") for at, d in below]
+    ticks += [(-z, f"{10.0**-d:g}" if d <= 3 else f"$10^{{-{d}}}$") for z, d in logits]
+    ticks += [(z, f"{1 - 10.0**-d:g}" if d <= 3 else f"$1-10^{{-{d}}}$") for z, d in logits]
     ax.set_xticks(*zip(*ticks, strict=True))
 
 
 def line_legend(*, threshold: bool) -> dict[str, Line2D]:
-    """Handles of what `draw_line` draws, by their text; of the best threshold if that is shown."""
+    """Legend handles of `draw_line` by their text, with the best threshold if it is shown."""
     legend = {
         "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
         "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR, linewidth=1),

@@ -1,4 +1,4 @@
-"""A sample with what is best for it, and slices through its landscape at the optimum."""
+"""A sample with its fitted sigmoid and best cuts, and slices through its landscape."""
 
 from __future__ import annotations
 
@@ -14,29 +14,26 @@ from matplotlib.patches import Patch
 from sweep.data.sample import Sample
 from sweep.figures.style import (
     ACCURACY_COLOUR,
-    BLUE,
     CE_COLOUR,
-    ORANGE,
+    CLASS_COLOURS,
     STYLE,
     axis_label,
     legend_above,
 )
 from sweep.optima.records import Optimum
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-CLASS_COLOURS = {0: ORANGE, 1: BLUE}
-DODGE_BEYOND = 200
-"""Points are drawn one by one up to so many, beyond that as histograms."""
+MOST_POINTS = 200  # larger samples are drawn as histograms
 
 
 def sample(data: Sample, best: Optimum) -> Figure:
     """The sample, the fitted sigmoid, the cut of the cross-entropy optimum and the best cuts.
 
     Args:
-        data: the points.
-        best: their optimum.
+        data: the sample.
+        best: its optimum.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.5, 2.6))
@@ -51,7 +48,7 @@ def sample(data: Sample, best: Optimum) -> Figure:
         if np.isfinite(ce.cut):
             ax.axvline(ce.cut, color=CE_COLOUR, linestyle="--")
         for start, stop, _ in best.accuracy.cuts:
-            # A line of its own, for an interval may be thinner than a pixel.
+            # A line too: the interval may be thinner than a pixel.
             ax.axvspan(start, stop, color=ACCURACY_COLOUR, alpha=0.25, linewidth=0)
             ax.axvline((start + stop) / 2, color=ACCURACY_COLOUR, linestyle=":", linewidth=1)
         spans = (
@@ -96,7 +93,8 @@ def slices(along_b: xr.Dataset, along_a: xr.Dataset, best: Optimum) -> Figure:
 
 
 def _draw_points(ax: Axes, data: Sample) -> None:
-    if len(data) <= DODGE_BEYOND:
+    """The points at y = 0 and 1, or histograms of their mass if there are many."""
+    if len(data) <= MOST_POINTS:
         colours = [CLASS_COLOURS[int(label > 0.5)] for label in data.y]
         ax.scatter(data.x, data.y, s=16, c=colours, alpha=0.7, linewidths=0, zorder=4)
         return
@@ -106,20 +104,21 @@ def _draw_points(ax: Axes, data: Sample) -> None:
     heights = {label: np.histogram(data.x, bins, weights=mass[label])[0] for label in (0, 1)}
     tallest = max(height.max() for height in heights.values())
     for label, upward in ((0, 1), (1, -1)):
-        share = 0.25 * upward * heights[label] / tallest
+        bar_heights = 0.25 * upward * heights[label] / tallest
         ax.bar(
-            bins[:-1], share, np.diff(bins), bottom=label, align="edge",
+            bins[:-1], bar_heights, np.diff(bins), bottom=label, align="edge",
             color=CLASS_COLOURS[label], alpha=0.5, linewidth=0,
         )  # fmt: skip
 
 
 def _window(x: np.ndarray, margin: float = 0.08) -> tuple[float, float]:
-    """The span of x with a margin; of some width where x is constant."""
+    """The range of x with a margin; of positive width where x is constant."""
     wider = margin * float(np.ptp(x)) if np.ptp(x) > 0 else max(1.0, 0.1 * abs(float(x[0])))
     return float(x.min()) - wider, float(x.max()) + wider
 
 
 def _draw_slice(ax: Axes, line: xr.Dataset, along: str) -> None:
+    """Cross-entropy on the left axis, accuracy on the right."""
     ax.plot(line[along], line.cross_entropy, color=CE_COLOUR)
     ax.set(xlabel=axis_label(line[along]), ylabel=axis_label(line.cross_entropy))
     ax.yaxis.label.set_color(CE_COLOUR)

@@ -1,4 +1,4 @@
-"""What figures have in common: colours, labels, legends, and how one becomes a file."""
+"""What the figures share: colours, labels, legends, bands, and writing a figure to a file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sweep.base.errors import InputError
-from sweep.base.storage import staged
+from sweep.base.files import staged
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
 BLUE, ORANGE, GREEN, VERMILION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
 PURPLE, GREY, BROWN = "#CC79A7", "#808080", "#7F4F24"
 CE_COLOUR, ACCURACY_COLOUR = VERMILION, GREEN
+CLASS_COLOURS = {0: ORANGE, 1: BLUE}
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -34,19 +37,23 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 200,
 }
 
-FORMATS = (".png", ".pdf", ".svg")
-"""Suffixes of the formats that `write` writes."""
+FORMATS = (".png", ".pdf", ".svg")  # suffixes of the formats that `write` writes
 
 
 def write(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Writes a figure in the format of the path's suffix: PNG, PDF or SVG.
 
+    Args:
+        figure: the figure.
+        path: path of the file.
+        force: whether to overwrite an existing file.
+
     Raises:
-        InputError: there is no such format, or the destination cannot be written.
+        InputError: the format is unknown, or the destination cannot be written.
     """
     require_format(path)
     with staged(path, force=force) as partial, matplotlib.rc_context(STYLE):
-        # No version in the metadata: the same figure is the same file.
+        # No version in the metadata: the same figure gives the same file.
         kind = Path(path).suffix.lower().removeprefix(".")
         image = BytesIO()
         figure.savefig(image, format=kind, metadata={"Software": None} if kind == "png" else None)
@@ -54,10 +61,10 @@ def write(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) 
 
 
 def require_format(path: str | os.PathLike[str]) -> None:
-    """Refuses a path that no figure can be written to.
+    """Rejects a path whose suffix is not one of FORMATS.
 
     Raises:
-        InputError: its suffix is not one of FORMATS.
+        InputError: the suffix is another one.
     """
     if Path(path).suffix.lower() not in FORMATS:
         raise InputError(f"{path}: no such figure format; use .png, .pdf or .svg")
@@ -70,7 +77,7 @@ def log_log(ax: Axes) -> None:
 
 
 def label_decades(scale: Axis) -> None:
-    """Plain numbers on a logarithmic scale that spans a decade or less as often as several."""
+    """Plain numbers on a logarithmic scale, whether it spans several decades or less than one."""
     low, high = scale.get_view_interval()
     subs = (1, 1.5, 2, 3, 4, 5, 7) if high < 20 * low else (1, 3)
     scale.set_major_locator(LogLocator(subs=subs))
@@ -81,7 +88,7 @@ def label_decades(scale: Axis) -> None:
 def legend_above(
     figure: FigureBase, legend: Mapping[str, Artist | tuple[Artist, ...]], columns: int
 ) -> None:
-    """One legend over all panels, from handles by their text."""
+    """One legend above all panels, from texts and their handles."""
     figure.legend(
         handles=list(legend.values()),
         labels=list(legend),
@@ -92,6 +99,28 @@ def legend_above(
 
 
 def axis_label(array: xr.DataArray) -> str:
-    """What an axis of this quantity is called, with the unit where there is one."""
+    """The label of an axis for this quantity, with its unit where it has one."""
     name, units = array.attrs["long_name"], array.attrs["units"]
     return name if units == "1" or "/" in units else f"{name} ({units})"
+
+
+def draw_bands(ax: Axes, bands: xr.DataArray, along: str, colour: str) -> None:
+    """Curves of many networks: their median, and bands between the outer and inner quantiles.
+
+    Args:
+        ax: axes to draw on.
+        bands: quantiles, dims (level, along), levels from low to high, the median in the middle.
+        along: dimension of the horizontal axis.
+        colour: of the line and the bands.
+    """
+    middle = len(bands.level) // 2
+    x = bands[along].values
+    for depth, alpha in zip(range(middle), (0.15, 0.25), strict=False):
+        low, high = bands.isel(level=depth), bands.isel(level=-1 - depth)
+        ax.fill_between(x, low.values, high.values, color=colour, alpha=alpha, linewidth=0)
+    ax.plot(x, bands.isel(level=middle).values, color=colour, linewidth=1.3)
+
+
+def bands_handle() -> tuple[Patch, Line2D]:
+    """The legend handle of bands and their median."""
+    return Patch(color="black", alpha=0.15, linewidth=0), Line2D([], [], color="black")

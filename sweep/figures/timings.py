@@ -1,4 +1,4 @@
-"""A benchmark: time against the size of the problem, error against the tolerance."""
+"""A benchmark: time against the size of the problem, and error against the tolerance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sweep.figures.style import (
 _CURVES = ("against_n", "against_cells")
 _THIN: dict[str, Any] = {"linewidth": 0.9, "markersize": 3.5}
 _THICK: dict[str, Any] = {"linewidth": 1.8, "markersize": 5}
-_PEER: dict[str, dict[str, Any]] = {
+_PEER: dict[str, dict[str, Any]] = {  # a colour and a mark each: none needs colour alone
     "sweep": {"color": VERMILION, "marker": "o", "zorder": 4, **_THICK},
     "sweep-direct": {"color": BLUE, "marker": "s", "zorder": 3, **_THICK},
     "numpy": {"color": "black", "marker": "^", **_THIN},
@@ -40,15 +40,14 @@ _PEER: dict[str, dict[str, Any]] = {
     "jax-grid-search": {"color": GREY, "marker": "<", **_THIN},
     "r": {"color": BROWN, "marker": ">", **_THIN},
 }
-"""A colour and a mark for each, so that none rests on colour alone."""
 
 
 def bench(document: Mapping[str, Any]) -> Figure:
     """A benchmark's three curves: time against n, time against cells, error against tolerance.
 
     Args:
-        document: what `Bench.to_dict()` returns, or the same read from JSON. Extrapolated times
-            are drawn hollow, and dashed.
+        document: result of `Bench.to_dict()`, or the same read from JSON. Extrapolated times are
+            hollow and dashed.
     """
     names = [peer["peer"] for peer in document["peers"] if "skipped" not in peer]
     plan = document["plan"]
@@ -56,15 +55,18 @@ def bench(document: Mapping[str, Any]) -> Figure:
         figure = Figure(figsize=(7, 3.2))
         axes = figure.subplots(1, 3)
         for name in names:
-            own = [[t for t in document[k] if t["peer"] == name] for k in _CURVES]
-            _draw_times(axes[0], name, own[0], lambda t: t["size"]["n"])
-            _draw_times(axes[1], name, own[1], lambda t: math.prod(t["size"]["cells"]))
+            against_n, against_cells = (
+                [timing for timing in document[curve] if timing["peer"] == name]
+                for curve in _CURVES
+            )
+            _draw_times(axes[0], name, against_n, lambda t: t["size"]["n"])
+            _draw_times(axes[1], name, against_cells, lambda t: math.prod(t["size"]["cells"]))
         _draw_errors(axes[2], document["against_tolerance"])
         edge = plan["edge"]
         axes[0].set(xlabel="points n", ylabel="time (s)", title=f"{edge} x {edge} cells")
         axes[1].set(xlabel="cells", ylabel="time (s)", title=f"n = {plan['points']} points")
         axes[2].set(
-            xlabel="tolerance asked for", ylabel="error / max(1, value)", title="cross-entropy"
+            xlabel="requested tolerance", ylabel="error / max(1, value)", title="cross-entropy"
         )
         legend: dict[str, Artist] = {name: Line2D([], [], **_PEER[name]) for name in names}
         legend["extrapolated"] = Line2D(
@@ -80,29 +82,30 @@ def _draw_times(
     timings: Sequence[Mapping[str, Any]],
     along: Callable[[Mapping[str, Any]], float],
 ) -> None:
-    """A line whose measured part is solid and filled, whose rest is dashed and hollow."""
+    """A line that is solid and filled where measured, dashed and hollow where extrapolated."""
     style: dict[str, Any] = {"label": name, **_PEER[name]}
     hollow: dict[str, Any] = style | {
         "linestyle": "--",
         "linewidth": 0.7,
         "markerfacecolor": "white",
     }
-    at, seconds = [along(t) for t in timings], [t["seconds"] for t in timings]
-    ax.plot(at, seconds, **hollow)
+    sizes, seconds = [along(t) for t in timings], [t["seconds"] for t in timings]
+    ax.plot(sizes, seconds, **hollow)
     measured = [math.nan if t["extrapolated"] else t["seconds"] for t in timings]
-    ax.plot(at, measured, **style)
+    ax.plot(sizes, measured, **style)
     log_log(ax)
 
 
 def _draw_errors(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    asked = [row["tolerance"] for row in rows]
-    ax.plot(asked, asked, color=GREY, linestyle=":", linewidth=1, label="asked for")
+    """The stated bound and the true error, beside the requested tolerance."""
+    tolerances = [row["tolerance"] for row in rows]
+    ax.plot(tolerances, tolerances, color=GREY, linestyle=":", linewidth=1, label="requested")
     for key, label, style in (
         ("error_bound", "stated bound", {"color": BLUE, "marker": "v", **_THIN}),
         ("error", "true error", {"color": VERMILION, "marker": "o", **_THIN}),
     ):
-        # An error of 0 has no place on a logarithmic scale.
-        ax.plot(asked, [max(row[key], 1e-17) for row in rows], label=label, **style)
+        # A logarithmic scale cannot show an error of 0.
+        ax.plot(tolerances, [max(row[key], 1e-17) for row in rows], label=label, **style)
     log_log(ax)
     ax.invert_xaxis()
     ax.legend(frameon=False)

@@ -28,29 +28,21 @@ from sweep.figures.style import (
     legend_above,
 )
 from sweep.optima.records import Optimum
+from sweep.training.paths.run import Paths
 from sweep.training.paths.summary import OPTIMIZER_NAMES
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-    from sweep.training.paths.run import Paths
+COLOURS = (SKY, ORANGE, PURPLE, VERMILION)  # of optimisers on landscapes, in their order
+DARK = (BLUE, ORANGE, PURPLE, VERMILION)  # the same on white
 
-COLOURS = (SKY, ORANGE, PURPLE, VERMILION)
-"""Of optimisers on landscapes, in their order."""
-
-DARK = (BLUE, ORANGE, PURPLE, VERMILION)
-"""The same on white."""
-
-MANY_DECADES = 1e3
-"""Ratio of the ends of a logarithmic axis from which on decades are labelled as powers of 10."""
-
-LARGEST = 1e9
-"""Slopes of paths that diverge are drawn up to it."""
+MANY_DECADES = 1e3  # a log axis with this ratio of its ends or more labels powers of 10
+LARGEST = 1e9  # slopes of diverging paths are drawn up to here
 
 METRICS = ("cross_entropy", "accuracy")
 
-TARGET: dict[str, Any] = STAR | {"marker": "D", "markersize": 5.5}
-"""The optimum with a penalty."""
+TARGET: dict[str, Any] = STAR | {"marker": "D", "markersize": 5.5}  # the optimum with a penalty
 
 START: dict[str, Any] = {
     "marker": "o",
@@ -67,11 +59,12 @@ OPTIMUM: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1}
 
 
 def paths(result: Paths, *, validation: bool = False) -> Figure:
-    """Paths on the landscapes of both metrics: a row a metric, a column a penalty.
+    """Paths on the landscapes of both metrics: one row for each metric, one column a penalty.
 
     Args:
-        result: of several learning rates the first is drawn.
-        validation: on the landscapes of the validation data, in place of those descended on.
+        result: the paths; of several learning rates the first is drawn.
+        validation: whether to draw on the landscapes of the validation data instead of those of the
+            training data.
 
     Raises:
         InputError: there are no validation data.
@@ -81,49 +74,49 @@ def paths(result: Paths, *, validation: bool = False) -> Figure:
         figure = Figure(figsize=(max(3.5, 0.4 + 3.3 * len(planes)), 6.2))
         rows = figure.subplots(2, len(planes), squeeze=False)
         for row, name in zip(rows, METRICS, strict=True):
-            for place, (ax, plane) in enumerate(zip(row, planes, strict=True)):
+            for i, (ax, plane) in enumerate(zip(row, planes, strict=True)):
                 metric = plane[name]
                 image = draw_landscape(ax, metric, best, norm_of(metric, metric.values))
                 colour_bar(figure, ax, image, axis_label(metric), location="bottom")
-                _draw_paths(ax, of_first_rate(result).isel(l2=place))
-                target = result.targets[place]
+                _draw_paths(ax, first_rate(result).isel(l2=i))
+                target = result.targets[i]
                 if target.l2 > 0 and math.isfinite(target.a):
                     ax.plot(target.a, target.b, **TARGET)
                     if not (validation or math.isfinite(best.cross_entropy.a)):
-                        for words in list(ax.texts):  # "no finite optimum": the paths have one
-                            words.remove()
+                        for text in list(ax.texts):  # "no finite optimum": with a penalty there is
+                            text.remove()
         for ax, target in zip(rows[0], result.targets, strict=True):
             ax.set_title(_title(target.l2))
-        drawn = optimum_legend([(ax, best) for ax in rows[0]])
+        optima = optimum_legend([(ax, best) for ax in rows[0]])
         legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, COLOURS)}
-        legend |= {"start": Line2D([], [], **START), "end": Line2D([], [], **END)} | drawn
-        if any(one.l2 > 0 and math.isfinite(one.a) for one in result.targets):
+        legend |= {"start": Line2D([], [], **START), "end": Line2D([], [], **END)} | optima
+        if any(target.l2 > 0 and math.isfinite(target.a) for target in result.targets):
             legend["least with the penalty"] = Line2D([], [], **TARGET)
         legend_above(figure, legend, columns=4 if len(planes) > 1 else 2)
     return figure
 
 
 def path_curves(result: Paths) -> Figure:
-    """Cross-entropy, accuracy and the slope a against the steps: a row a penalty.
+    """Cross-entropy, accuracy and the slope a against the steps: one row for each penalty.
 
     Args:
-        result: of several learning rates the first is drawn; of several starts all, but with
-            validation data, which double the lines, the first.
+        result: the paths; of several learning rates the first is drawn. All starts are drawn, but
+            only the first with validation data, which double the lines.
     """
-    dataset = of_first_rate(result)
-    judged = "validation_accuracy" in dataset
-    if judged:
+    dataset = first_rate(result)
+    validated = "validation_accuracy" in dataset
+    if validated:
         dataset = dataset.isel(start=[0])
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 0.6 + 2.0 * len(result.targets)))
         rows = figure.subplots(len(result.targets), 3, squeeze=False, sharex=True)
-        for place, (row, target) in enumerate(zip(rows, result.targets, strict=True)):
-            of = dataset.isel(l2=place)
+        for i, (row, target) in enumerate(zip(rows, result.targets, strict=True)):
+            of_penalty = dataset.isel(l2=i)
             for ax, name in zip(row, (*METRICS, "a"), strict=True):
-                _draw_curves(ax, of, name)
-            a, b = of.start_a.item(0), of.start_b.item(0)
-            words = f", from ({a:g}, {b:g})".replace("-", "\u2212") if judged else ""
-            row[0].set_title(_title(target.l2) + words, loc="left")
+                _draw_curves(ax, of_penalty, name)
+            a, b = of_penalty.start_a.item(0), of_penalty.start_b.item(0)
+            start = f", from ({a:g}, {b:g})".replace("-", "\u2212") if validated else ""
+            row[0].set_title(_title(target.l2) + start, loc="left")
             row[0].set_yscale("log")
             low, high = row[0].get_ylim()
             if high < MANY_DECADES * low:
@@ -131,27 +124,27 @@ def path_curves(result: Paths) -> Figure:
             if math.isfinite(target.a):
                 row[2].axhline(target.a, **OPTIMUM)
             if target.l2 == 0 and result.growth is not None:
-                _draw_theory(row[2], of, result.growth.a)
+                _draw_theory(row[2], of_penalty, result.growth.a)
         for ax in rows[-1]:
             ax.set_xlabel("steps")
-        legend_above(figure, _curves_legend(result, judged), columns=5)
+        legend_above(figure, _curves_legend(result, validated), columns=5)
     return figure
 
 
-def _curves_legend(result: Paths, judged: bool) -> dict[str, Artist | tuple[Artist, ...]]:
+def _curves_legend(result: Paths, validated: bool) -> dict[str, Artist | tuple[Artist, ...]]:
     legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, DARK)}
-    if judged:
-        legend["of validation data"] = Line2D([], [], color="black", linestyle="-.")
-    if any(math.isfinite(one.a) for one in result.targets):
+    if validated:
+        legend["validation data"] = Line2D([], [], color="black", linestyle="-.")
+    if any(math.isfinite(target.a) for target in result.targets):
         legend["exact optimum"] = Line2D([], [], **OPTIMUM)
-    if result.growth is not None and any(one.l2 == 0 for one in result.targets):
+    if result.growth is not None and any(target.l2 == 0 for target in result.targets):
         growth = f"{result.growth.a:.3g}".replace("-", "\u2212")
         legend[f"theory: a grows by {growth} log t"] = Line2D([], [], **THEORY)
     return legend
 
 
 def landscapes(result: Paths, *, validation: bool) -> tuple[Optimum, tuple[xr.Dataset, ...]]:
-    """The optimum and, for each penalty, the landscape that paths are drawn on.
+    """The optimum, and for each penalty the landscape to draw paths on.
 
     Raises:
         InputError: there are no validation data.
@@ -159,11 +152,11 @@ def landscapes(result: Paths, *, validation: bool) -> tuple[Optimum, tuple[xr.Da
     if not validation:
         return result.optimum, result.planes
     if result.validation is None:
-        raise InputError("these paths have no validation data; draw those on their own")
+        raise InputError("these paths have no validation data; draw them on the training data")
     return result.validation, result.validation_planes
 
 
-def of_first_rate(result: Paths) -> xr.Dataset:
+def first_rate(result: Paths) -> xr.Dataset:
     """The dataset of the first learning rate."""
     dataset = result.dataset
     return dataset.isel(learning_rate=0) if "learning_rate" in dataset.dims else dataset
@@ -174,46 +167,46 @@ def _title(l2: float) -> str:
 
 
 def path_handles(result: Paths, colours: tuple[str, ...]) -> dict[str, Line2D]:
-    """Lines of a legend, by what the optimisers are called."""
+    """Legend handles of the optimisers, by their names."""
     names = [str(name) for name in result.dataset.optimizer.values]
     return {
-        OPTIMIZER_NAMES.get(name, name): Line2D([], [], color=colours[place % len(colours)])
-        for place, name in enumerate(names)
+        OPTIMIZER_NAMES.get(name, name): Line2D([], [], color=colours[i % len(colours)])
+        for i, name in enumerate(names)
     }
 
 
-def _draw_paths(ax: Axes, of: xr.Dataset) -> None:
-    """All paths of one penalty, on axes that keep their limits."""
+def _draw_paths(ax: Axes, dataset: xr.Dataset) -> None:
+    """All paths with one penalty, on axes that keep their limits."""
     limits = ax.get_xlim(), ax.get_ylim()
     outlined = [Stroke(linewidth=2.4, foreground="black"), Normal()]
-    for place in reversed(range(of.sizes["optimizer"])):  # the first on top of the others
-        colour = COLOURS[place % len(COLOURS)]
-        for start in range(of.sizes["start"]):
-            one = of.isel(optimizer=place, start=start)
-            ax.plot(one.a, one.b, color=colour, linewidth=1.3, path_effects=outlined, zorder=3)
-        end = of.isel(optimizer=place, step=-1)
+    for i in reversed(range(dataset.sizes["optimizer"])):  # the first optimiser is on top
+        colour = COLOURS[i % len(COLOURS)]
+        for start in range(dataset.sizes["start"]):
+            path = dataset.isel(optimizer=i, start=start)
+            ax.plot(path.a, path.b, color=colour, linewidth=1.3, path_effects=outlined, zorder=3)
+        end = dataset.isel(optimizer=i, step=-1)
         look: dict[str, Any] = END | {"markerfacecolor": colour}
         ax.plot(end.a, end.b, **look)
-    ax.plot(of.start_a, of.start_b, **START)
+    ax.plot(dataset.start_a, dataset.start_b, **START)
     ax.set(xlim=limits[0], ylim=limits[1])
 
 
-def _draw_curves(ax: Axes, of: xr.Dataset, name: str) -> None:
-    """One quantity of all paths of one penalty, against the steps after the first."""
-    after = of.isel(step=slice(1, None))
-    for place in range(of.sizes["optimizer"]):
-        look: dict[str, Any] = {"color": DARK[place % len(DARK)], "linewidth": 1, "alpha": 0.8}
-        for start in range(of.sizes["start"]):
-            one = after.isel(optimizer=place, start=start)
-            one = one.where(abs(one.a) < LARGEST)
-            ax.plot(one.step, one[name], **look)
-            if f"validation_{name}" in one:
-                ax.plot(one.step, one[f"validation_{name}"], linestyle="-.", **look)
-    ax.set(xscale="log", ylabel=axis_label(of[name]))
+def _draw_curves(ax: Axes, dataset: xr.Dataset, name: str) -> None:
+    """One quantity of all paths with one penalty, against the steps after the first."""
+    after = dataset.isel(step=slice(1, None))
+    for i in range(dataset.sizes["optimizer"]):
+        look: dict[str, Any] = {"color": DARK[i % len(DARK)], "linewidth": 1, "alpha": 0.8}
+        for start in range(dataset.sizes["start"]):
+            path = after.isel(optimizer=i, start=start)
+            path = path.where(abs(path.a) < LARGEST)
+            ax.plot(path.step, path[name], **look)
+            if f"validation_{name}" in path:
+                ax.plot(path.step, path[f"validation_{name}"], linestyle="-.", **look)
+    ax.set(xscale="log", ylabel=axis_label(dataset[name]))
 
 
-def _draw_theory(ax: Axes, of: xr.Dataset, growth: float) -> None:
+def _draw_theory(ax: Axes, dataset: xr.Dataset, growth: float) -> None:
     """The line of theory through the end of the first path, over the last two decades of steps."""
-    last = of.isel(optimizer=0, start=0, step=-1)
+    last = dataset.isel(optimizer=0, start=0, step=-1)
     steps = np.geomspace(last.step.item() / 100, last.step.item(), 20)
     ax.plot(steps, last.a.item() + growth * np.log(steps / last.step.item()), zorder=5, **THEORY)

@@ -149,12 +149,12 @@ def test_from_estimator_draws_what_the_estimator_predicts(task, estimator, pos_l
     display = LandscapeDisplay.from_estimator(
         estimator, validation, truth, pos_label=pos_label, a="0.5,1", b="0,0.5"
     )
-    found = display.dataset.cross_entropy.sel(a=1.0, b=0.0).item()
+    value = display.dataset.cross_entropy.sel(a=1.0, b=0.0).item()
     if isinstance(estimator, SVC):
         p = 1 / (1 + np.exp(-estimator.decision_function(validation)))
     else:
         p = estimator.predict_proba(validation)[:, 1]
-    assert found == pytest.approx(log_loss(truth, p), rel=1e-7)
+    assert value == pytest.approx(log_loss(truth, p), rel=1e-7)
 
 
 @pytest.mark.parametrize("method", ["decision_function", "predict_log_proba", "predict_proba"])
@@ -178,8 +178,8 @@ def test_probabilities_of_exactly_zero_are_drawn_as_scikit_learn_scores_them(tas
     p = forest.predict_proba(validation)
     assert (p == 0).any()
     display = LandscapeDisplay.from_estimator(forest, validation, truth, a="0.5,1", b="0,1")
-    found = display.dataset.cross_entropy.sel(a=1.0, b=0.0).item()
-    assert found == pytest.approx(log_loss(truth, p), rel=1e-7)
+    value = display.dataset.cross_entropy.sel(a=1.0, b=0.0).item()
+    assert value == pytest.approx(log_loss(truth, p), rel=1e-7)
 
 
 class _Odd:
@@ -200,7 +200,7 @@ class _Odd:
         ("has no classes_", lambda X, y: (make_pipeline(LogisticRegression()), X, y, {})),
         ("_Odd has 2 outputs", lambda X, y: (_Odd([[0, 1], [0, 1]], y), X, y, {})),
         (
-            "tells 3 classes apart",
+            "has 3 classes, and a landscape",
             lambda X, y: (LogisticRegression().fit(X, np.arange(len(y)) % 3), X, y, {}),
         ),
         (
@@ -208,7 +208,7 @@ class _Odd:
             lambda X, y: (LogisticRegression().fit(X, y), X, y, {"pos_label": 7}),
         ),
         (
-            "response_method is 'predict'; the known ones",
+            "response_method is 'predict'; use auto, decision_function",
             lambda X, y: (LogisticRegression().fit(X, y), X, y, {"response_method": "predict"}),
         ),
         (
@@ -227,7 +227,7 @@ def test_estimators_that_are_not_for_this_are_refused_in_one_sentence(task, word
 
 def test_classifiers_need_no_scikit_learn():
     z, y = calibrated(40)
-    one = LandscapeDisplay.from_estimator(_Odd([0, 1], z), None, y, **SMALL).frame()
+    plain = LandscapeDisplay.from_estimator(_Odd([0, 1], z), None, y, **SMALL).frame()
     two = LandscapeDisplay.from_estimator(
         _Odd([0, 1], np.stack([0 * z, z], axis=1)), None, y, pos_label=0, **SMALL
     )
@@ -240,7 +240,7 @@ def test_classifiers_need_no_scikit_learn():
         shares, X, y, pos_label=0, response_method="predict_proba", **SMALL
     )
     np.testing.assert_allclose(third.frame(), flipped, rtol=1e-6)
-    here, there = (frame[(frame.a == 1.0) & (frame.b == 0)] for frame in (one, flipped))
+    here, there = (frame[(frame.a == 1.0) & (frame.b == 0)] for frame in (plain, flipped))
     assert here.cross_entropy.item() == pytest.approx(there.cross_entropy.item(), rel=1e-9)
 
 
@@ -266,11 +266,11 @@ def test_axes_that_do_not_fit_the_metrics_are_refused():
         display.plot(axes)
     with pytest.raises(InputError, match="ax holds 2 axes"):
         display.plot(axes[:2], metric="accuracy")
-    with pytest.raises(InputError, match="no brier in this display, but"):
+    with pytest.raises(InputError, match="no brier in this display; it has"):
         display.plot(metric="brier")
 
 
 def test_several_classes_are_refused_and_sent_elsewhere():
     z = np.random.default_rng(0).normal(size=(40, 3))
-    with pytest.raises(InputError, match=r"3 classes, .* sweep\.diagnose takes several"):
+    with pytest.raises(InputError, match=r"3 classes, .* use sweep\.diagnose for several"):
         LandscapeDisplay.from_predictions(np.arange(40) % 3, z)

@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from sweep import figures
 from sweep.diagnosis import curves
 from sweep.diagnosis.report import Estimate, Finding, JudgedFit
+from sweep.figures.recalibrations import label_probabilities
 from tests.support.predicted import calibrated, diagnosed, predictions
 
 
@@ -71,7 +73,7 @@ def test_a_foreign_fit_is_marked_and_named():
         if line.get_marker() == "D"
     ]
     assert diamonds == [[0.8, 0.5]] * 2
-    assert "the fit that was given" in _all_legend_texts(figure)
+    assert "the given fit" in _all_legend_texts(figure)
 
 
 def test_thresholds_run_upwards_and_mark_the_best(binary):
@@ -92,17 +94,18 @@ def test_thresholds_run_upwards_and_mark_the_best(binary):
 
 
 def test_probabilities_label_a_logit_of_any_reach():
-    from matplotlib.figure import Figure
-
-    from sweep.figures.recalibrations import label_probabilities
-
-    for reach, words in ((5.0, "0.99"), (8.0, "0.99"), (60.0, "$1-10^{-13}$"), (900, "10^{-195}")):
+    for largest, words in (
+        (5.0, "0.99"),
+        (8.0, "0.99"),
+        (60.0, "$1-10^{-13}$"),
+        (900, "10^{-195}"),
+    ):
         ax = Figure().add_subplot()
-        label_probabilities(ax, reach)
+        label_probabilities(ax, largest)
         texts = [text.get_text() for text in ax.get_xticklabels()]
         assert any(words in text for text in texts), texts
         assert len(texts) == 5
-        assert np.abs(ax.get_xticks()).max() <= reach + 0.01
+        assert np.abs(ax.get_xticks()).max() <= largest + 0.01
 
 
 def test_losses_are_counted_by_class_with_the_worst_marked(binary):
@@ -113,13 +116,13 @@ def test_losses_are_counted_by_class_with_the_worst_marked(binary):
     counts = curves.loss_histogram(diagnosis).counts
     assert [values.tolist() for values in drawn] == [counts[k].tolist() for k in (0, 0, 1, 1)]
     marks = next(line for line in ax.lines if line.get_marker() == "v")
-    assert marks.get_xdata().tolist() == [one.loss for one in diagnosis.worst[:5]]
+    assert marks.get_xdata().tolist() == [sample.loss for sample in diagnosis.worst[:5]]
     assert f"row {diagnosis.worst[0].row}" in [text.get_text() for text in ax.texts]
 
 
 def test_samples_that_dominate_are_the_ones_marked():
     diagnosis = _overconfident()
-    rows = [one.row for one in diagnosis.worst[:2]]
+    rows = [sample.row for sample in diagnosis.worst[:2]]
     finding = Finding("few_samples_dominate", "critical", "s", "a", {"rows": rows})
     (ax,) = _axes(figures.diagnosis(replace(diagnosis, findings=(finding,))), "loss (nats)")
     marks = next(line for line in ax.lines if line.get_marker() == "v")
@@ -139,8 +142,8 @@ def test_shares_and_reliability_are_drawn_before_and_after(binary):
         curves.reliability(diagnosis, *curves.optimal(diagnosis)),
     )
     lines = [line for line in ax.lines if line.get_marker() in ("o", "*")]
-    for line, found in zip(lines, (before, after), strict=True):
-        np.testing.assert_array_equal(line.get_xydata().T, [found.predicted, found.observed])
+    for line, curve in zip(lines, (before, after), strict=True):
+        np.testing.assert_array_equal(line.get_xydata().T, [curve.predicted, curve.observed])
 
 
 def test_several_classes_have_a_landscape_over_the_slope(tmp_path):
@@ -148,8 +151,8 @@ def test_several_classes_have_a_landscape_over_the_slope(tmp_path):
     assert not _axes(figure, "threshold")
     (ax,) = _axes(figure, "slope a of softmax(a z)")
     line = next(line for line in ax.lines if len(line.get_xdata()) > 2)
-    found = curves.along_slope(_several())
-    np.testing.assert_array_equal(line.get_ydata(), found.cross_entropy)
+    expected = curves.along_slope(_several())
+    np.testing.assert_array_equal(line.get_ydata(), expected.cross_entropy)
     assert _axes(figure, "largest probability")
     assert "all classes" in _all_legend_texts(figure)
     figures.write(figure, tmp_path / "f.png")

@@ -1,11 +1,13 @@
-"""Records of studies as figures and the command line take them, made up: no engine behind them."""
-
-from types import SimpleNamespace
+"""Invented records of studies, as figures take them: no sample is drawn or solved."""
 
 import numpy as np
 import xarray as xr
 
 from sweep.asymptotics.limits import Limit, Limits
+from sweep.asymptotics.rates import Rate
+from sweep.asymptotics.study import Study
+from sweep.asymptotics.verdict import Verdict
+from tests.support import tables
 
 SIZES = (100, 316, 1000, 3162, 10_000, 31_623)
 
@@ -49,7 +51,7 @@ def _means(limit, rng):
 
 
 def summary(limits, rng):
-    """As `sweep.asymptotics.rates.summary` returns it."""
+    """Like a result of `sweep.asymptotics.rates.summary`."""
     columns = [_means(limit, rng) for limit in limits]
     mean, error = (np.stack([column[k] for column in columns], axis=1) for k in (0, 1))
     return xr.Dataset(
@@ -59,10 +61,11 @@ def summary(limits, rng):
 
 
 def rate(limit, constant=0.8):
-    """As `sweep.asymptotics.rates.rates` returns one for each quantity."""
+    """Like a rate of `sweep.asymptotics.rates.rates`."""
     slope = limit.exponent
-    return SimpleNamespace(
+    return Rate(
         quantity=limit.quantity,
+        sizes=(SIZES[0], SIZES[-1]),
         slope=slope,
         slope_error=None if slope is None else 0.004,
         exponent=limit.exponent,
@@ -74,29 +77,46 @@ def rate(limit, constant=0.8):
 
 
 def study(
-    limits=SHARED, name="share", law="uniform_logit(a=1,b=0,low=-1,high=1)", law_id="W1", **given
+    limits=SHARED,
+    name="share",
+    law="uniform_logit(a=1,b=0,low=-1,high=1)",
+    law_id="W1",
+    regret=0.0,
+    regret_interval=(1e-5, 3e-5),
+    delta_interval=(-2e-5, 2e-5),
+    **optimum,
 ):
-    """A study of what the limits say, with a verdict."""
+    """A study in agreement with the limits, with a verdict of this name."""
     rng = np.random.default_rng(0)
-    regret = given.pop("regret", 0.0)
-    low, high = given.pop("regret_interval", (1e-5, 3e-5))
-    verdict = SimpleNamespace(
+    means = summary(limits, rng)
+    nan = float("nan")
+    verdict = Verdict(
         name=name,
         sentence="They share it.",
-        epsilon=given.pop("epsilon", 1e-3),
+        epsilon=1e-3,
         sizes=SIZES,
         replicates=100,
-        regret=(low + high) / 2,
-        regret_interval=(low, high),
-        delta_interval=given.pop("delta_interval", (low - high, high - low)),
+        without_optimum=(0,) * len(SIZES),
+        regret=sum(regret_interval) / 2,
+        regret_interval=regret_interval,
+        delta_interval=delta_interval,
+        drop=0.1,
+        falling=True,
+        flat=False,
+        fits=(),
     )
-    nan = float("nan")
-    return SimpleNamespace(
+    return Study(
         population=law,
         id=law_id,
-        summary=summary(limits, rng),
+        sizes=SIZES,
+        replicates=100,
+        seed=0,
+        epsilon=1e-3,
+        table=xr.Dataset(),
+        summary=means,
+        optimum=tables.optimum(**({"shared": regret == 0.0, "regret": regret} | optimum)),
         limits=Limits(nan, nan, nan, None, None, None, None, limits),
         rates=tuple(rate(limit) for limit in limits if limit.quantity != "shared"),
-        optimum=SimpleNamespace(shared=given.pop("shared", regret == 0.0), regret=regret),
+        gap_fit=None,
         verdict=verdict,
     )

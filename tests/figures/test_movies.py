@@ -1,4 +1,4 @@
-"""What moves: landscapes as n grows, paths, and the files they become."""
+"""Movies: landscapes as n grows, moving paths, and their files."""
 
 import os
 from dataclasses import replace
@@ -10,7 +10,7 @@ from PIL import Image
 import sweep
 from sweep import InputError, figures
 from sweep.base.ranges import size_title
-from sweep.figures import animation, movies
+from sweep.figures import movies
 from sweep.figures.movies import Movie
 from sweep.training.paths.run import paths
 
@@ -19,12 +19,12 @@ SIZES = (20, 200, float("inf"))
 
 @pytest.fixture(scope="module")
 def columns():
-    found = []
+    columns = []
     for n in SIZES:
         data = sweep.sample("W1", n, 0)
         landscape = sweep.landscape(data, "-5:5:11", "-4:4:9", progress=False)
-        found.append((size_title(n), landscape, sweep.optimum(data)))
-    return found
+        columns.append((size_title(n), landscape, sweep.optimum(data)))
+    return columns
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def _panels(movie, count):
 def test_each_frame_shows_the_landscape_of_its_size_in_the_same_colours(columns):
     movie = figures.growing(columns)
     assert movie.frames == 3
-    scales, places = [], []
+    scales, positions = [], []
     for frame, (title, dataset, best) in enumerate(columns):
         movie.draw(frame)
         ce, accuracy = _panels(movie, 2)
@@ -53,9 +53,9 @@ def test_each_frame_shows_the_landscape_of_its_size_in_the_same_colours(columns)
             expected = dataset[name].transpose("b", "a").values
             np.testing.assert_array_equal(mesh.get_array().reshape(expected.shape), expected)
         scales.append([ax.collections[0].norm for ax in (ce, accuracy)])
-        places.append([ax.get_position().bounds for ax in (ce, accuracy)])
+        positions.append([ax.get_position().bounds for ax in (ce, accuracy)])
     assert all(scale == scales[0] for scale in scales)
-    assert all(place == places[0] for place in places)
+    assert all(position == positions[0] for position in positions)
 
 
 def test_the_optimum_leaves_a_trail(columns):
@@ -65,10 +65,12 @@ def test_the_optimum_leaves_a_trail(columns):
         ax = movie.figure.axes[0]
         trails = [line for line in ax.lines if line.get_marker() == "o"]
         optima = [best.cross_entropy for _, _, best in columns[: frame + 1]]
-        at = [(one.a, one.b) for one in optima]
-        assert [line.get_xydata().tolist() for line in trails] == ([[*map(list, at)]] * (frame > 0))
+        expected = [(optimum.a, optimum.b) for optimum in optima]
+        assert [line.get_xydata().tolist() for line in trails] == (
+            [[*map(list, expected)]] * (frame > 0)
+        )
         stars = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "*"]
-        np.testing.assert_array_equal(stars[-1], at[-1])
+        np.testing.assert_array_equal(stars[-1], expected[-1])
         assert ax.get_xlim() == (-5.5, 5.5)
 
 
@@ -86,8 +88,8 @@ def test_one_size_or_a_line_is_no_animation(columns):
 @pytest.mark.parametrize("validation", [False, True])
 def test_paths_are_drawn_as_far_as_they_have_come(result, validation):
     movie = figures.moving(result, validation=validation)
-    of = result.dataset.sel(l2=0)
-    last = of.sizes["step"] - 1
+    paths = result.dataset.sel(l2=0)
+    last = paths.sizes["step"] - 1
     assert movie.frames == min(60, last + 1)
     for frame, step in ((movie.frames - 1, last), (0, 0)):
         movie.draw(frame)
@@ -96,18 +98,18 @@ def test_paths_are_drawn_as_far_as_they_have_come(result, validation):
             drawn = [line.get_xydata() for line in moving if line.get_linestyle() == "-"]
             heads = [line.get_xydata() for line in moving if line.get_marker() == "s"]
             expected = [
-                one.isel(step=slice(0, step + 1))[["a", "b"]].to_array().values.T
-                for _, optimizer in of.groupby("optimizer")
-                for _, one in optimizer.squeeze("optimizer").groupby("start")
+                path.isel(step=slice(0, step + 1))[["a", "b"]].to_array().values.T
+                for _, optimizer in paths.groupby("optimizer")
+                for _, path in optimizer.squeeze("optimizer").groupby("start")
             ]
-            own = [xy for xy in drawn if any(_same(xy, one.squeeze()) for one in expected)]
-            assert len(own) == len(heads) == len(expected)
+            matched = [xy for xy in drawn if any(_same(xy, path.squeeze()) for path in expected)]
+            assert len(matched) == len(heads) == len(expected)
     words = movie.figure.axes[0].get_title("left")
     assert words == "after 0 steps"
 
 
-def _same(found, expected):
-    return np.array_equal(found, expected.reshape(-1, 2))
+def _same(drawn, expected):
+    return np.array_equal(drawn, expected.reshape(-1, 2))
 
 
 def test_what_is_not_there_is_not_animated(result):
@@ -135,7 +137,7 @@ def movie():
 def test_a_gif_has_all_frames_the_last_one_longest_and_true_colours(movie, tmp_path):
     path = tmp_path / "m.gif"
     figures.write_movie(movie, path)
-    assert [one.name for one in tmp_path.iterdir()] == ["m.gif"]
+    assert [file.name for file in tmp_path.iterdir()] == ["m.gif"]
     with Image.open(path) as image:
         assert (image.n_frames, image.info["loop"]) == (4, 0)
         width, height = (movie.figure.get_size_inches() * movies.DPI).astype(int)
@@ -202,7 +204,7 @@ def test_an_ffmpeg_that_fails_or_is_missing_is_told_of(movie, tmp_path, monkeypa
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="the program ffmpeg, which is not found"):
         figures.write_movie(movie, path)
-    assert [one.name for one in tmp_path.iterdir()] == ["bin"]
+    assert [file.name for file in tmp_path.iterdir()] == ["bin"]
 
 
 # The command line
@@ -218,7 +220,7 @@ def test_a_landscape_is_animated_over_its_sizes(run, tmp_path):
 
 
 def test_paths_are_animated(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(animation, "MOST", 3)
+    monkeypatch.setattr(movies, "MOST_FRAMES", 3)
     options = ("--illustration=1", "--steps=100", "--l2=0", "--optimizer=sgd", "--quiet")
     code, out, _ = run("train", "paths", *options, "--animation", "p.gif")
     assert code == 0

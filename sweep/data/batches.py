@@ -1,4 +1,7 @@
-"""Columns of files batch by batch, in constant memory, by the rules of `tables`."""
+"""Columns of files in batches of rows, in constant memory.
+
+Files and messages are those of `sweep.data.tables`, which reads all rows at once.
+"""
 
 from __future__ import annotations
 
@@ -26,27 +29,25 @@ from sweep.data.tables import (
     require_single,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an optional dependency
     from pyarrow import Array, DataType
     from pyarrow.parquet import ParquetFile, RowGroupMetaData
 
-FIRST = 100
-"""Rows of a CSV file that are looked at to see what it is."""
-
-BUFFER = 2**20
-"""Bytes of a column of a Parquet file that are read at once, however large its row groups are."""
+FIRST = 100  # rows of a CSV file that are read to check its columns
+BUFFER = 2**20  # bytes read at once from a column of a Parquet file with row groups of any size
 
 
 def header(path: Path, choice: Choice) -> Header:
-    """What a file says of itself.
+    """Reads what a file declares about its columns.
 
     Args:
-        path: of a kind that `tables.read` reads.
-        choice: which columns, all of which must be there.
+        path: a file that `tables.read` reads.
+        choice: chooses among the columns that the file has.
 
     Raises:
-        InputError: the file is missing or not of its kind, a pipe, a column is not of real
-            numbers, or the choice raises it; the sentence begins with the path.
+        InputError: the file is missing, a pipe, or does not have the format of its suffix, a
+            column does not hold real numbers, or the choice raises it; the message begins with
+            the path.
     """
     with read_errors(path):
         if path.exists() and not (path.is_file() or path.is_dir()):
@@ -55,32 +56,32 @@ def header(path: Path, choice: Choice) -> Header:
 
 
 def batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
-    """The chosen columns of a file, from its first row to its last.
+    """Reads the chosen columns of a file, from the first row to the last.
 
     Args:
-        path: of a kind that `tables.read` reads.
-        choice: which columns, all of which must be there.
-        rows: of a batch at most.
+        path: a file that `tables.read` reads.
+        choice: chooses among the columns that the file has.
+        rows: largest number of rows in a batch.
 
     Yields:
-        Columns of real numbers, none of them null, of one length.
+        Columns of real numbers, without nulls, of equal length.
 
     Raises:
-        InputError: as `header`, or a value is not a number; the sentence begins with the path.
+        InputError: as `header`, or a value is not a number; the message begins with the path.
     """
     with read_errors(path):
         yield from _reader(path).batches(path, choice, rows)
 
 
 def ends(path: Path, column: str) -> tuple[float, float] | None:
-    """(lowest, highest) value of a column by the statistics of a Parquet file.
+    """The statistics of a Parquet file for the lowest and the highest value of a column.
 
     Returns:
-        (inf, -inf) if there are no rows; None if the file is of another kind, or if statistics
-        are missing or not finite for any part of it.
+        (lowest, highest); (inf, -inf) if the file has no rows; None if the file has another
+        format, or if the statistics of any row group are missing or not finite.
 
     Raises:
-        InputError: the file is missing or damaged; the sentence begins with the path.
+        InputError: the file is missing or damaged; the message begins with the path.
     """
     if _reader(path).batches is not _parquet_batches:
         return None
@@ -88,10 +89,10 @@ def ends(path: Path, column: str) -> tuple[float, float] | None:
         low, high = math.inf, -math.inf
         for i in range(content.num_row_groups):
             group = content.metadata.row_group(i)
-            found = _group_ends(group, column) if group.num_rows else (low, high)
-            if found is None:
+            group_ends = _group_ends(group, column) if group.num_rows else (low, high)
+            if group_ends is None:
                 return None
-            low, high = min(low, found[0]), max(high, found[1])
+            low, high = min(low, group_ends[0]), max(high, group_ends[1])
         return low, high
 
 
@@ -110,13 +111,13 @@ def _csv_header(path: Path, choice: Choice) -> Header:
 
 
 def _csv_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
-    head = _csv_header(path, choice)
-    if head.rows == 0:
+    declared = _csv_header(path, choice)
+    if declared.rows == 0:
         return
     with csv_errors():
         read = csv_reader(path)
-        width = 8 * len(read(nrows=0).columns)
-        frames = read(chunksize=max(1, min(rows, AT_ONCE // width)))
+        row_bytes = 8 * len(read(nrows=0).columns)
+        frames = read(chunksize=max(1, min(rows, AT_ONCE // row_bytes)))
     first = 0
     with frames:
         while True:
@@ -124,7 +125,7 @@ def _csv_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
                 frame = next(frames, None)
             if frame is None:
                 return
-            table: Table = {name: frame[name].to_numpy() for name in head.columns}
+            table: Table = {name: frame[name].to_numpy() for name in declared.columns}
             for name, values in table.items():
                 _require_numbers(name, values, first)
             yield table
@@ -137,7 +138,7 @@ def _require_numbers(name: str, values: Shaped[np.ndarray, " m"], first: int) ->
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[ParquetFile]:
-    """A Parquet file, of which no more is in memory than what is being read."""
+    """Opens a Parquet file without reading ahead, so that memory holds one batch."""
     with path.open("rb", buffering=0) as file, parquet_errors():
         yield parquet_module().ParquetFile(
             file, pre_buffer=False, buffer_size=BUFFER, page_checksum_verification=True
@@ -146,10 +147,10 @@ def _parquet(path: Path) -> Iterator[ParquetFile]:
 
 def _parquet_header(path: Path, choice: Choice) -> Header:
     with _parquet(path) as content:
-        return _described(content, choice)
+        return _declared(content, choice)
 
 
-def _described(content: ParquetFile, choice: Choice) -> Header:
+def _declared(content: ParquetFile, choice: Choice) -> Header:
     schema, rows = content.schema_arrow, content.metadata.num_rows
     chosen = tuple(choice(schema.names))
     require_single(chosen, schema.names)
@@ -158,12 +159,8 @@ def _described(content: ParquetFile, choice: Choice) -> Header:
 
 
 def _type(name: str, kind: DataType) -> str:
-    """What NumPy calls a type of Arrow's.
-
-    Raises:
-        InputError: it is not one of real numbers.
-    """
-    from pyarrow import types
+    """NumPy's name of an Arrow type; InputError if the type does not hold real numbers."""
+    from pyarrow import types  # an optional dependency
 
     if types.is_dictionary(kind):
         return _type(name, kind.value_type)
@@ -176,20 +173,16 @@ def _type(name: str, kind: DataType) -> str:
 
 def _parquet_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
     with _parquet(path) as content:
-        names = _described(content, choice).columns
+        names = _declared(content, choice).columns
         first = 0
-        for part in content.iter_batches(rows, columns=list(names), use_threads=False):
-            yield {name: _numbers(name, part.column(name), first) for name in names}
-            first += part.num_rows
+        for batch in content.iter_batches(rows, columns=list(names), use_threads=False):
+            yield {name: _numbers(name, batch.column(name), first) for name in names}
+            first += batch.num_rows
 
 
 def _numbers(name: str, values: Array, first: int) -> Shaped[np.ndarray, " m"]:
-    """What Arrow holds, without a copy unless it is of bits or looked up.
-
-    Raises:
-        InputError: a value is null.
-    """
-    from pyarrow import types
+    """An Arrow array as NumPy, copied only if it holds bits or a dictionary; nulls are errors."""
+    from pyarrow import types  # an optional dependency
 
     if hasattr(values, "dictionary_decode"):
         values = values.dictionary_decode()
@@ -198,30 +191,30 @@ def _numbers(name: str, values: Array, first: int) -> Shaped[np.ndarray, " m"]:
         raise InputError(f"{name!r} in row {row} is null, which is not a number")
     if types.is_boolean(values.type):
         return values.to_numpy(zero_copy_only=False)
-    return np.from_dlpack(values)  # to_numpy loads pandas, which takes a third of a second
+    return np.from_dlpack(values)  # to_numpy would load pandas, which takes a third of a second
 
 
 def _group_ends(group: RowGroupMetaData, column: str) -> tuple[float, float] | None:
     for i in range(group.num_columns):
-        part = group.column(i)
-        if part.path_in_schema == column:
-            known = part.statistics
-            if known is None or not known.has_min_max:
+        chunk = group.column(i)
+        if chunk.path_in_schema == column:
+            statistics = chunk.statistics
+            if statistics is None or not statistics.has_min_max:
                 return None
-            low, high = known.min, known.max
+            low, high = statistics.min, statistics.max
             numbers = isinstance(low, (int, float)) and isinstance(high, (int, float))
-            # Writers leave out what is nan, and the reader of the rows refuses it.
+            # Writers leave nan out of the statistics; reading the rows rejects it.
             sound = numbers and math.isfinite(low) and math.isfinite(high) and low <= high
             return (float(low), float(high)) if sound else None
     return None
 
 
 class Reader(NamedTuple):
-    """How files of one kind are read.
+    """How to read files of one format.
 
     Attributes:
-        header: as `header`.
-        batches: as `batches`.
+        header: function like `header`.
+        batches: function like `batches`.
     """
 
     header: Callable[[Path, Choice], Header]
@@ -236,7 +229,7 @@ READERS = {
     ".parquet": PARQUET,
     ".pq": PARQUET,
 }
-"""By suffix in lower case; anything else is CSV."""
+"""By suffix in lower case; any other suffix is CSV."""
 
 
 def _reader(path: Path) -> Reader:

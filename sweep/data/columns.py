@@ -1,4 +1,4 @@
-"""Columns of numbers: what they must be, and what is wrong with them in one sentence."""
+"""Columns of numbers: requirements on their values, and the messages for values that break them."""
 
 from __future__ import annotations
 
@@ -13,47 +13,57 @@ from numpy.typing import ArrayLike
 from sweep.base.errors import InputError
 
 Where = Callable[[str, int], str]
-"""Says where a value stands: (column, 0-based row) -> words for an error message."""
+"""Locates a value in an error message: (column, 0-based row) -> words."""
 
 
 def element(column: str, row: int) -> str:
-    """Where a value of an array stands."""
+    """Location of a value in an array, such as "y[3]"."""
     return f"{column}[{row}]"
 
 
 def array(name: str, values: ArrayLike, needed: str) -> Shaped[np.ndarray, " *shape"]:
-    """Whatever NumPy makes of the values.
+    """The values as NumPy converts them.
+
+    Args:
+        name: what error messages call the values.
+        values: values from the user.
+        needed: the kind of array that is needed, for the error message.
 
     Raises:
-        InputError: they are ragged, where `needed` is needed, or masked.
+        InputError: the values are ragged or masked.
     """
     try:
-        made = np.asarray(values)
+        converted = np.asarray(values)
     except ValueError:
         raise InputError(f"{name} is ragged; {needed} is needed") from None
     if np.ma.is_masked(values):
         raise InputError(f"{name} has masked values; leave these points out, or give them weight 0")
-    return made
+    return converted
 
 
 def column(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]:
-    """The values as float64 that cannot be written; where they are float64 nothing is copied.
+    """The values as a read-only float64 array, without a copy if they are float64 already.
+
+    Args:
+        name: what error messages call the column.
+        values: shape (n,).
+        where: locates a value in an error message.
 
     Raises:
-        InputError: they are not one-dimensional, or not real numbers.
+        InputError: the values are not one-dimensional, or not real numbers.
     """
-    made = array(name, values, "a one-dimensional array")
-    if made.ndim != 1:
-        raise InputError(f"{name} has shape {made.shape}; a one-dimensional array is needed")
-    require_numbers(name, made, where)
-    return read_only(made.astype(np.float64, copy=False))
+    converted = array(name, values, "a one-dimensional array")
+    if converted.ndim != 1:
+        raise InputError(f"{name} has shape {converted.shape}; a one-dimensional array is needed")
+    require_numbers(name, converted, where)
+    return read_only(converted.astype(np.float64, copy=False))
 
 
 def require_numbers(name: str, values: Shaped[np.ndarray, "n ..."], where: Where) -> None:
-    """Refuses a column of anything but real numbers.
+    """Rejects values that are not real numbers.
 
     Raises:
-        InputError: names the first cell that is not a number, or the kind of all.
+        InputError: names the first cell that is not a number, or the dtype.
     """
     if values.dtype.kind in "OUST":
         _refuse_objects(name, values, where)
@@ -61,7 +71,7 @@ def require_numbers(name: str, values: Shaped[np.ndarray, "n ..."], where: Where
 
 
 def require_kind(name: str, values: Shaped[np.ndarray, " *shape"]) -> None:
-    """Refuses an array whose dtype is not one of real numbers.
+    """Rejects an array whose dtype does not hold real numbers.
 
     Raises:
         InputError: names the dtype.
@@ -71,7 +81,7 @@ def require_kind(name: str, values: Shaped[np.ndarray, " *shape"]) -> None:
 
 
 def require_finite(name: str, values: Shaped[np.ndarray, "n ..."], where: Where) -> None:
-    """Refuses nan and the infinities.
+    """Rejects nan and the infinities.
 
     Raises:
         InputError: names the first of them.
@@ -80,10 +90,10 @@ def require_finite(name: str, values: Shaped[np.ndarray, "n ..."], where: Where)
 
 
 def require_weights(name: str, values: Float[np.ndarray, " n"], where: Where) -> None:
-    """Refuses weights that are negative, all zero, or too large to be added up.
+    """Rejects weights that are negative, all zero, or have an infinite sum.
 
     Raises:
-        InputError: names the first negative one, or says what is the matter with all.
+        InputError: names the first negative weight, or describes all weights.
     """
     refuse(values < 0, name, values, "is negative", where)
     if len(values) and not values.any():
@@ -95,7 +105,7 @@ def require_weights(name: str, values: Float[np.ndarray, " n"], where: Where) ->
 
 
 def read_only(values: Shaped[np.ndarray, "n ..."]) -> Shaped[np.ndarray, "n ..."]:
-    """A view: nothing is copied, and nobody changes data under their fingerprint by it."""
+    """A read-only view, so that nobody changes data after their fingerprint was computed."""
     view = values.view()
     view.flags.writeable = False
     return view
@@ -108,10 +118,17 @@ def refuse(
     why: str,
     where: Where,
 ) -> None:
-    """Refuses values where any is bad.
+    """Rejects values of which any is bad.
+
+    Args:
+        bad: marks the bad values, shape (n, ...).
+        name: what error messages call the column.
+        values: shape (n, ...).
+        why: what is wrong with a bad value, after "which".
+        where: locates a value in an error message.
 
     Raises:
-        InputError: names the first of them, and says why.
+        InputError: names the first bad value.
     """
     if bad.any():
         row, *inner = (int(i) for i in np.unravel_index(np.argmax(bad), bad.shape))
@@ -121,7 +138,7 @@ def refuse(
 
 
 def _refuse_objects(name: str, values: Shaped[np.ndarray, " n"], where: Where) -> NoReturn:
-    """Names the first cell that is not a number, or the first one if all are."""
+    """Names the first cell that is not a number, or the first cell if all are numbers."""
     cells = values.tolist()
     row = next((i for i, cell in enumerate(cells) if not _is_number(cell)), None)
     if row is not None:
@@ -132,9 +149,9 @@ def _refuse_objects(name: str, values: Shaped[np.ndarray, " n"], where: Where) -
 
 def _is_number(cell: object) -> bool:
     if not isinstance(cell, str):
-        return isinstance(cell, Real) and cell == cell  # nan is what an empty cell becomes
+        return isinstance(cell, Real) and cell == cell  # an empty cell of a file becomes nan
     try:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # which Python reads, and nobody means
+    return "_" not in cell  # Python reads 1_000; a user rarely means it

@@ -1,4 +1,4 @@
-"""Training histories: loss and accuracy by epoch, as Keras keeps them or as a file has them."""
+"""Training histories: loss and accuracy by epoch, from Keras, other Python objects or files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from sweep.base.errors import InputError
 from sweep.data import tables
 from sweep.data.columns import column, element, read_only, refuse, require_finite
 
-FEWEST = 3
-"""Epochs that are needed."""
+FEWEST = 3  # epochs that a history needs
 
 NAMES = {
     "epochs": ("epoch", "epochs"),
@@ -27,18 +26,18 @@ NAMES = {
     "acc": ("acc", "accuracy", "train_acc", "train_accuracy", "training_accuracy"),
     "val_acc": ("val_acc", "val_accuracy", "valid_acc", "valid_accuracy", "validation_accuracy"),
 }
-"""What each part is called; the first name that is there counts."""
+"""Names of each series, by field of `History`; the first name that exists counts."""
 
 SUFFIXES = (".json", ".csv", ".tsv", ".gz", ".parquet", ".pq", ".npz")
-"""Kinds of files that histories are read from."""
+"""Suffixes of the files that `load` reads."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class History:
-    """What happened in m epochs, one after the other.
+    """Losses and accuracies of m consecutive epochs.
 
     Attributes:
-        epochs: their numbers, shape (m,), ascending by one.
+        epochs: numbers of the epochs, shape (m,), ascending by one.
         loss: training loss, shape (m,), in nats if it is cross-entropy.
         val_loss: validation loss, shape (m,), in the same unit.
         acc: training accuracy, shape (m,), fractions.
@@ -53,25 +52,26 @@ class History:
 
     @classmethod
     def of(cls, history: Any) -> History:
-        """A history as Python has it.
+        """Makes a history from a Python object.
 
         Args:
-            history: a mapping of names to values by epoch, such as a data frame, the `history` of
-                what Keras's `fit` returns, or that object; or a sequence of mappings, one for
-                each epoch. Names are those of `NAMES`; epochs count from 1 if they have no numbers.
+            history: a mapping of names to values by epoch, such as a data frame or the `history`
+                of the object that Keras's `fit` returns, or that object itself; or a sequence
+                with one mapping for each epoch. `NAMES` lists the names. Epochs without numbers
+                count from 1.
 
         Raises:
-            InputError: it is of another kind, has no training loss, too few epochs or epochs that
-                are missing or there twice, parts of unequal lengths, or a value that is not
-                finite or, of accuracies, not in [0, 1].
+            InputError: the object has another type, there is no training loss, there are too few
+                epochs, an epoch is missing or appears twice, series differ in length, a value is
+                not finite, or an accuracy is outside [0, 1].
         """
         content = getattr(history, "history", history)
         if isinstance(content, cls):
             return content
         if isinstance(content, Mapping) or hasattr(content, "columns"):  # a data frame
-            return _made({str(name): content[name] for name in content.keys()})  # noqa: SIM118
+            return _from_series({str(name): content[name] for name in content.keys()})  # noqa: SIM118
         if isinstance(content, Sequence) and not isinstance(content, str):
-            return _made(_turned(content))
+            return _from_series(_transposed(content))
         raise InputError(
             f"the history is a {type(history).__name__}; a mapping of names such as loss and "
             "val_loss to values by epoch is needed (sweep.data.history.load reads files)"
@@ -85,17 +85,17 @@ def load(path: str | os.PathLike[str]) -> History:
     """Reads a history from a file.
 
     Args:
-        path: `.json`, as `History.of` takes it, or a table with a column for each part, `.csv`,
-            `.tsv`, `.parquet` or `.npz`.
+        path: `.json` with an object that `History.of` takes, or a table with a column for each
+            series: `.csv`, `.tsv`, `.parquet` or `.npz`.
 
     Raises:
-        InputError: the file is missing or of no such kind, or `History.of` refuses its content.
+        InputError: the file is missing or has another format, or `History.of` rejects its content.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: a history is read from .json, .csv or .tsv; use such a name")
     is_json = path.suffix.lower() == ".json"
-    content = _json(path) if is_json else tables.read(path, _parts_there)
+    content = _json(path) if is_json else tables.read(path, _series_columns)
     if isinstance(content, Mapping) and isinstance(content.get("history"), Mapping):
         content = content["history"]
     try:
@@ -121,97 +121,95 @@ def _json(path: Path) -> Any:
         raise InputError(f"{path}: is nested too deeply to be a history") from None
 
 
-def _parts_there(names: list[str]) -> list[str]:
-    """The columns of a table that are parts of a history."""
-    return [*_parts(names).values()]
+def _series_columns(names: list[str]) -> list[str]:
+    """The columns of a table that are series of a history."""
+    return [*_series_names(names).values()]
 
 
-def _parts(names: Iterable[str]) -> dict[str, str]:
-    """The names of the parts that are there, by part.
-
-    Raises:
-        InputError: there is no training loss.
-    """
-    there = list(names)
-    found = {
-        part: next(name for name in called if name in there)
-        for part, called in NAMES.items()
-        if any(name in there for name in called)
+def _series_names(names: Iterable[str]) -> dict[str, str]:
+    """The name of each series that exists, by field; InputError if there is no training loss."""
+    names = list(names)
+    by_field = {
+        field: next(name for name in candidates if name in names)
+        for field, candidates in NAMES.items()
+        if any(name in names for name in candidates)
     }
-    if "loss" not in found:
+    if "loss" not in by_field:
         raise InputError(
-            f"has no training loss, which is called loss or train_loss; "
-            f"there are: {tables.listed(there)}"
+            "has no training loss under the name loss or train_loss; "
+            f"there are: {tables.listed(names)}"
         )
-    return found
+    return by_field
 
 
-def _turned(rows: Sequence[Any]) -> dict[str, list[Any]]:
-    """Mappings, one for each epoch, as one mapping."""
-    for place, row in enumerate(rows):
+def _transposed(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Turns one mapping per epoch into one mapping of series."""
+    for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise InputError(f"entry {place + 1} of the history is {row!r}, not a mapping of names")
+            raise InputError(f"entry {index + 1} of the history is {row!r}, not a mapping of names")
     if not rows:
         raise InputError(f"the history has no epochs; at least {FEWEST} are needed")
     names = dict.fromkeys(name for row in rows for name in row)
-    parts = _parts(map(str, names)).values()
-    for place, row in enumerate(rows):
-        for name in parts:
+    chosen = _series_names(map(str, names)).values()
+    for index, row in enumerate(rows):
+        for name in chosen:
             if name not in row:
-                raise InputError(f"entry {place + 1} of the history has no {name!r}")
-    return {name: [row[name] for row in rows] for name in parts}
+                raise InputError(f"entry {index + 1} of the history has no {name!r}")
+    return {name: [row[name] for row in rows] for name in chosen}
 
 
-def _made(content: Mapping[str, ArrayLike]) -> History:
-    called = _parts(content)
-    given = {name: column(name, content[name], element) for name in called.values()}
-    loss = called["loss"]
-    for name, values in given.items():
-        if len(values) != len(given[loss]):
+def _from_series(content: Mapping[str, ArrayLike]) -> History:
+    names = _series_names(content)
+    series = {name: column(name, content[name], element) for name in names.values()}
+    loss = names["loss"]
+    m = len(series[loss])
+    for name, values in series.items():
+        if len(values) != m:
             raise InputError(
-                f"{loss!r} has {len(given[loss])} epochs but {name!r} has {len(values)}; "
+                f"{loss!r} has {m} epochs but {name!r} has {len(values)}; "
                 "give each of them for every epoch"
             )
-    if len(given[loss]) < FEWEST:
-        raise InputError(f"{len(given[loss])} epochs are no history; at least {FEWEST} are needed")
-    counted = given.pop(called["epochs"]) if "epochs" in called else None
-    epochs = _epochs(len(given[loss]), counted)
-    _require_values(given, called, epochs)
-    parts = {part: given[name] for part, name in called.items() if part != "epochs"}
-    return History(epochs, **parts)
+    if m < FEWEST:
+        raise InputError(f"the history has {m} epochs; at least {FEWEST} are needed")
+    epochs = _epochs(m, series.pop(names["epochs"]) if "epochs" in names else None)
+    _require_values(series, names, epochs)
+    by_field = {field: series[name] for field, name in names.items() if field != "epochs"}
+    return History(epochs, **by_field)
 
 
-def _epochs(m: int, given: Float[np.ndarray, " m"] | None) -> Int[np.ndarray, " m"]:
-    if given is None:
+def _epochs(m: int, numbers: Float[np.ndarray, " m"] | None) -> Int[np.ndarray, " m"]:
+    if numbers is None:
         return read_only(np.arange(1, m + 1))
-    whole = np.isfinite(given) & (given == np.floor(given))
-    refuse(~whole, "epoch", given, "is no whole number", element)
-    epochs = given.astype(np.int64)
-    steps = np.diff(epochs)
-    if not (steps != 1).any():
+    integral = np.isfinite(numbers) & (numbers == np.floor(numbers))
+    refuse(~integral, "epoch", numbers, "is not a whole number", element)
+    epochs = numbers.astype(np.int64)
+    jumps = np.diff(epochs) != 1
+    if not jumps.any():
         return read_only(epochs)
-    wrong = int(np.argmax(steps != 1))
-    before, after = int(epochs[wrong]), int(epochs[wrong + 1])
+    first = int(np.argmax(jumps))
+    before, after = int(epochs[first]), int(epochs[first + 1])
     if after == before:
-        raise InputError(f"epoch {before} is there twice; give each epoch once")
+        raise InputError(f"epoch {before} appears twice; give each epoch once")
     if after < before:
         raise InputError(f"epoch {after} comes after epoch {before}; sort the epochs, each once")
-    raise InputError(f"epoch {before + 1} is missing: after {before} comes {after}; give every one")
+    raise InputError(
+        f"epoch {before + 1} is missing: after {before} comes {after}; give all epochs"
+    )
 
 
 def _require_values(
-    given: Mapping[str, Float[np.ndarray, " m"]],
-    called: Mapping[str, str],
+    series: Mapping[str, Float[np.ndarray, " m"]],
+    names: Mapping[str, str],
     epochs: Int[np.ndarray, " m"],
 ) -> None:
     def where(name: str, row: int) -> str:
         return f"{name!r} at epoch {epochs[row]}"
 
-    for part, name in called.items():
-        if part == "epochs":
+    for field, name in names.items():
+        if field == "epochs":
             continue
-        values = given[name]
+        values = series[name]
         require_finite(name, values, where)
-        if part.endswith("acc"):
+        if field.endswith("acc"):
             why = "is outside [0, 1]; accuracies are fractions, so divide percentages by 100"
             refuse((values < 0) | (values > 1), name, values, why, where)

@@ -1,8 +1,8 @@
-"""Labels of any kind become class numbers: 0 and 1 as they are, others by name.
+"""Converts labels of any kind to class numbers.
 
-Two classes whose labels are not 0 and 1 do not say which of them a logit speaks for, so that must
-be said; k columns of logits say it by their order, which is that of the names of the classes, or
-of the sorted labels, as in scikit-learn.
+For two classes with labels other than 0 and 1, the user must say which class the logit favours. For
+k columns of logits, the order of the columns says it: the order of the class names or, as in
+scikit-learn, of the sorted labels.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from numpy.typing import ArrayLike
 from sweep.base.errors import InputError
 from sweep.data.columns import Where, array, refuse, require_finite, require_kind
 
-SHOWN = 6
-"""Labels that a sentence lists."""
+SHOWN = 6  # labels that an error message lists
 
 
 class Labels(NamedTuple):
     """The labels of n samples.
 
     Attributes:
-        name: of the column that they are from.
-        codes: the place of each in `distinct`, shape (n,).
-        distinct: the labels that there are, ascending: numbers, or else texts.
-        where: says where one stands.
+        name: name of their column.
+        codes: index of each label in `distinct`, shape (n,).
+        distinct: different labels, ascending: all numbers, or all texts.
+        where: locates a label in an error message.
     """
 
     name: str
@@ -37,18 +36,18 @@ class Labels(NamedTuple):
     distinct: tuple[Any, ...]
     where: Where
 
-    def renumbered(self, places: Sequence[int]) -> Int[np.ndarray, " n"]:
-        """The class numbers, given that of each distinct label."""
-        return np.asarray(places, np.int64)[self.codes]
+    def renumbered(self, numbers: Sequence[int]) -> Int[np.ndarray, " n"]:
+        """Class numbers of the samples, given the number of each distinct label."""
+        return np.asarray(numbers, np.int64)[self.codes]
 
 
 class Classes(NamedTuple):
-    """Samples by class.
+    """Classes of n samples.
 
     Attributes:
         y: class numbers, shape (n,).
-        names: of the classes.
-        order: the columns that they are in; (1, 0) if class 1 is in column 0.
+        names: names of the classes.
+        order: column of logits of each class; (1, 0) if class 1 is in column 0.
     """
 
     y: Int[np.ndarray, " n"]
@@ -57,48 +56,53 @@ class Classes(NamedTuple):
 
 
 def labels(name: str, values: ArrayLike, where: Where) -> Labels:
-    """Labels as they were given, of shape (n,) or (n, 1).
+    """Reads the labels of a column.
+
+    Args:
+        name: what error messages call the column.
+        values: shape (n,) or (n, 1).
+        where: locates a label in an error message.
 
     Raises:
-        InputError: one is missing, infinite or between two classes; or they are no column, or of a
-            kind that cannot be told apart.
+        InputError: a label is missing, infinite or fractional, the values are not a column, or
+            their dtype does not hold labels.
     """
-    made = array(name, values, "one label for each sample")
-    if made.ndim == 2 and made.shape[1] == 1:
-        made = made[:, 0]
-    if made.ndim != 1:
-        raise InputError(f"{name} has shape {made.shape}; one label for each sample is needed")
-    if made.dtype.kind in "OUST":
-        return _of_cells(name, made.tolist(), where)
-    require_kind(name, made)
-    return _of_numbers(name, made, where)
+    column = array(name, values, "one label for each sample")
+    if column.ndim == 2 and column.shape[1] == 1:
+        column = column[:, 0]
+    if column.ndim != 1:
+        raise InputError(f"{name} has shape {column.shape}; one label for each sample is needed")
+    if column.dtype.kind in "OUST":
+        return _of_cells(name, column.tolist(), where)
+    require_kind(name, column)
+    return _of_numbers(name, column, where)
 
 
 def classes(
-    found: Labels, columns: int, names: Sequence[Any] | None, positive: Any | None
+    labels: Labels, columns: int, names: Sequence[Any] | None, positive: Any | None
 ) -> Classes:
     """Class numbers and names.
 
     Args:
-        found: the labels.
-        columns: columns of logits, k; 1 is two classes.
-        names: of the classes, in the order of the columns; None takes the labels.
-        positive: of two classes, the label of class 1.
+        labels: the labels.
+        columns: number of columns of logits; 1 column means two classes.
+        names: names of the classes, in the order of the columns; None takes the labels.
+        positive: label of class 1, for two classes only.
 
     Raises:
-        InputError: the labels are all the same, or do not go with the columns or the names.
+        InputError: all labels are the same, or they do not match the columns or the names.
     """
     k = max(2, columns)
-    if len(found.distinct) == 1:
+    if len(labels.distinct) == 1:
         raise InputError(
-            f"{found.name} holds one class only ({_said(found.distinct[0])}); "
+            f"{labels.name} holds one class only ({_quoted(labels.distinct[0])}); "
             "samples of each class are needed"
         )
     if positive is not None and k > 2:
-        raise InputError(f"pos_label is of two classes, and there are {k} columns; leave it out")
+        raise InputError(f"pos_label is for two classes, but there are {k} columns; leave it out")
     if columns == 1 and names is None:
-        return _two(found, positive)
-    numbered = _several(found, k, names)
+        return _from_one_column(labels, positive)
+    numbered = _from_columns(labels, k, names)
     if positive is None:
         return numbered
     if not _same(positive, numbered.names[0]):
@@ -115,7 +119,7 @@ def _of_numbers(name: str, values: Shaped[np.ndarray, " n"], where: Where) -> La
             values != np.floor(values),
             name,
             values,
-            "is no class; each sample needs one, and no soft label",
+            "is not a class; each sample needs a class, not a soft label",
             where,
         )
     ones = values == 1
@@ -136,104 +140,100 @@ def _of_cells(name: str, cells: list[Any], where: Where) -> Labels:
         return _of_numbers(name, np.asarray(cells, bool if flags else np.float64), where)
     texts = [cell.decode() if isinstance(cell, bytes) else str(cell) for cell in cells]
     distinct = sorted(set(texts))
-    code = {text: place for place, text in enumerate(distinct)}
+    code = {text: index for index, text in enumerate(distinct)}
     codes = np.fromiter(map(code.__getitem__, texts), np.int64, len(texts))
     return Labels(name, codes, tuple(distinct), where)
 
 
 def _missing(cell: Any) -> bool:
-    """None, nan, or what pandas has for them, which is not even unequal to itself."""
+    """Whether a cell is None, nan or pandas.NA, whose comparison has no truth value."""
     try:
         return cell is None or bool(cell != cell)
     except TypeError:
         return True
 
 
-def _two(found: Labels, positive: Any | None) -> Classes:
-    """Of one column of logits, which speak for class 1."""
-    if len(found.distinct) > 2:
-        rarest = int(np.argmin(np.bincount(found.codes)))
-        row = int(np.argmax(found.codes == rarest))
+def _from_one_column(labels: Labels, positive: Any | None) -> Classes:
+    """The two classes of one column of logits, which are the log-odds of class 1."""
+    if len(labels.distinct) > 2:
+        rarest = int(np.argmin(np.bincount(labels.codes)))
+        row = int(np.argmax(labels.codes == rarest))
         raise InputError(
-            f"{found.name} holds {len(found.distinct)} labels ({_listed(found.distinct)}), but one "
-            "column of logits is of two classes; give a column for each class, or correct "
-            f"{found.where(found.name, row)}, which is {_said(found.distinct[rarest])}"
+            f"{labels.name} holds {len(labels.distinct)} labels ({_listed(labels.distinct)}), but "
+            "one column of logits has two classes; give a column for each class, or correct "
+            f"{labels.where(labels.name, row)}, which is {_quoted(labels.distinct[rarest])}"
         )
-    first, second = list(found.distinct)
+    first, second = list(labels.distinct)
     if positive is None:
         if (first, second) != (0, 1):
             raise InputError(
-                f"the labels are {_said(first)} and {_said(second)}; "
+                f"the labels are {_quoted(first)} and {_quoted(second)}; "
                 "say which of them is class 1 by pos_label= (--pos-label)"
             )
-        return Classes(found.codes, (str(first), str(second)), (0, 1))
+        return Classes(labels.codes, (str(first), str(second)), (0, 1))
     if _same(positive, second):
-        return Classes(found.codes, (str(first), str(second)), (0, 1))
-    _require_among(positive, found.distinct)
-    return Classes(1 - found.codes, (str(second), str(first)), (0, 1))
+        return Classes(labels.codes, (str(first), str(second)), (0, 1))
+    _require_among(positive, labels.distinct)
+    return Classes(1 - labels.codes, (str(second), str(first)), (0, 1))
 
 
-def _several(found: Labels, k: int, names: Sequence[Any] | None) -> Classes:
-    """Of a column for each class, in the order of the classes."""
+def _from_columns(labels: Labels, k: int, names: Sequence[Any] | None) -> Classes:
+    """The k classes of k columns of logits, in the order of the columns."""
     if names is not None and len(set(map(str, names))) != k:
         raise InputError(
             f"there are {len(set(map(str, names)))} different names of classes, "
             f"and {k} columns of logits; give each column a name of its own"
         )
-    given = tuple(range(k)) if names is None else tuple(names)
-    called = tuple(map(str, given))
-    places = [_place(label, given) for label in found.distinct]
-    numbered = all(type(label) is int and 0 <= label < k for label in found.distinct)
-    if None not in places:
-        return Classes(found.renumbered([p for p in places if p is not None]), called, _up_to(k))
-    if numbered:
-        return Classes(found.renumbered(found.distinct), called, _up_to(k))
-    if names is None and len(found.distinct) == k:
-        return Classes(found.codes, tuple(map(str, found.distinct)), _up_to(k))
+    order = tuple(range(k))
+    keys = order if names is None else tuple(names)
+    texts = tuple(map(str, keys))
+    numbers = [_index(label, keys) for label in labels.distinct]
+    if None not in numbers:
+        return Classes(labels.renumbered([i for i in numbers if i is not None]), texts, order)
+    if all(type(label) is int and 0 <= label < k for label in labels.distinct):
+        return Classes(labels.renumbered(labels.distinct), texts, order)
+    if names is None and len(labels.distinct) == k:
+        return Classes(labels.codes, tuple(map(str, labels.distinct)), order)
     if names is None:
         raise InputError(
-            f"{found.name} holds {len(found.distinct)} classes ({_listed(found.distinct)}), "
+            f"{labels.name} holds {len(labels.distinct)} classes ({_listed(labels.distinct)}), "
             f"but there are {k} columns; give the names of the columns as classes="
         )
-    stranger = places.index(None)
-    row = int(np.argmax(found.codes == stranger))
+    unknown = numbers.index(None)
+    row = int(np.argmax(labels.codes == unknown))
     raise InputError(
-        f"{found.where(found.name, row)} is {_said(found.distinct[stranger])}, "
-        f"which is none of the classes {_listed(called)}"
+        f"{labels.where(labels.name, row)} is {_quoted(labels.distinct[unknown])}, "
+        f"which is none of the classes {_listed(texts)}"
     )
 
 
-def _up_to(k: int) -> tuple[int, ...]:
-    return tuple(range(k))
-
-
-def _place(label: Any, names: Sequence[Any]) -> int | None:
-    return next((place for place, name in enumerate(names) if _same(name, label)), None)
+def _index(label: Any, names: Sequence[Any]) -> int | None:
+    return next((index for index, name in enumerate(names) if _same(name, label)), None)
 
 
 def _require_among(positive: Any, distinct: Sequence[Any]) -> None:
     if not any(_same(positive, label) for label in distinct):
         raise InputError(
-            f"pos_label {_said(positive)} is none of the labels, which are {_listed(distinct)}"
+            f"pos_label {_quoted(positive)} is none of the labels, which are {_listed(distinct)}"
         )
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether both name one label, of which the command line and a file's header make texts."""
-    if one == other or str(one) == str(other):
+def _same(label: Any, other: Any) -> bool:
+    """Whether both are the same label; the command line and file headers turn labels into texts."""
+    if label == other or str(label) == str(other):
         return True
-    if isinstance(one, str) == isinstance(other, str):
+    if isinstance(label, str) == isinstance(other, str):
         return False
     try:
-        return float(one) == float(other)
+        return float(label) == float(other)
     except (TypeError, ValueError):
         return False
 
 
 def _listed(distinct: Sequence[Any]) -> str:
-    shown = ", ".join(map(_said, distinct[:SHOWN]))
+    shown = ", ".join(map(_quoted, distinct[:SHOWN]))
     return f"{shown}, ..." if len(distinct) > SHOWN else shown
 
 
-def _said(label: Any) -> str:
+def _quoted(label: Any) -> str:
     return repr(label.item() if isinstance(label, np.generic) else label)

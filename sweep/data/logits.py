@@ -1,7 +1,7 @@
-"""Logits or probabilities, as classifiers give them, become finite logits.
+"""Converts the logits or probabilities of a classifier to finite logits.
 
-A probability of exactly 0 or 1, or an infinite logit, is taken for one within the rounding unit of
-the numbers that were given, and is remembered.
+A probability of exactly 0 or 1, or an infinite logit, is replaced by one within the rounding unit
+of the user's numbers, and marked as exact.
 """
 
 from __future__ import annotations
@@ -15,21 +15,18 @@ from numpy.typing import ArrayLike
 from sweep.base.errors import InputError
 from sweep.data.columns import Where, array, refuse, require_numbers
 
-SUM_ERROR = 1e-3
-"""Farthest from 1 that the probabilities of a sample may add up to."""
-
-SPREAD = 0.5
-"""Logits that all lie in [0, 1] are taken for probabilities if they differ by this much."""
+SUM_ERROR = 1e-3  # largest distance from 1 of the sum of a sample's probabilities
+PROBABILITY_RANGE = 0.5  # logits in [0, 1] that differ by this much look like probabilities
 
 
 class Logits(NamedTuple):
-    """Logits, all of them finite.
+    """Finite logits.
 
     Attributes:
         logits: shape (n,), or (n, k) for k > 2 classes.
-        columns: columns that they were given in.
+        columns: number of columns of the user's array.
         exact: whether a probability was exactly 0 or 1, shape (n,).
-        taken_for: what 0 was taken for; nan if there was none.
+        taken_for: replacement of a probability of 0; nan if there was none.
     """
 
     logits: Float[np.ndarray, "n ..."]
@@ -39,131 +36,145 @@ class Logits(NamedTuple):
 
 
 def of_logits(name: str, values: ArrayLike, where: Where) -> Logits:
-    """Logits: one for each sample, or one for each of its classes, up to a constant.
+    """Makes logits finite.
+
+    Args:
+        name: what error messages call the logits.
+        values: one logit per sample, shape (n,) or (n, 1), or one per class, shape (n, k), each
+            row up to a constant.
+        where: locates a value in an error message.
 
     Raises:
-        InputError: they are not, or look like probabilities, or a sample has infinite ones from
-            which no probability follows.
+        InputError: the values are not logits or look like probabilities, or the infinite logits of
+            a sample determine no probability.
     """
-    given = scores(name, values, where, probable=False)
-    unit, given = _unit(given), given.astype(np.float64, copy=False)
-    _require_logits(name, given)
-    if given.ndim == 1:
-        return _of_two(given, 1, unit)
-    if given.shape[1] == 2:
+    numbers = scores(name, values, where, probable=False)
+    unit, numbers = _unit(numbers), numbers.astype(np.float64, copy=False)
+    _require_logits(name, numbers)
+    if numbers.ndim == 1:
+        return _binary(numbers, 1, unit)
+    if numbers.shape[1] == 2:
         with np.errstate(invalid="ignore", over="ignore"):
-            odds = given[:, 1] - given[:, 0]
-        _refuse_rows(np.isnan(odds), name, where)
-        return _of_two(odds, 2, unit)
-    sure = (given == np.inf).sum(axis=1)
-    _refuse_rows((sure > 1) | (given == -np.inf).all(axis=1), name, where)
-    return _of_several(given, unit)
+            logits = numbers[:, 1] - numbers[:, 0]
+        _refuse_rows(np.isnan(logits), name, where)
+        return _binary(logits, 2, unit)
+    certain = (numbers == np.inf).sum(axis=1)
+    _refuse_rows((certain > 1) | (numbers == -np.inf).all(axis=1), name, where)
+    return _multiclass(numbers, unit)
 
 
 def of_probabilities(name: str, values: ArrayLike, where: Where, clip: float | None) -> Logits:
-    """Logits of probabilities: of class 1, or one for each class.
+    """Logits of probabilities.
 
-    Where both classes have one, 1 - 1e-20 is not 1: the other says by how much it is less.
+    Two columns keep more digits than one: 1e-20 in one column shows by how much the rounded 1 in
+    the other column is less than 1.
+
+    Args:
+        name: what error messages call the probabilities.
+        values: probabilities of class 1, shape (n,) or (n, 1), or of each class, shape (n, k).
+        where: locates a value in an error message.
+        clip: clips probabilities to [clip, 1 - clip]; None clips none.
 
     Raises:
-        InputError: they are not, or those of a sample do not add up to 1.
+        InputError: the values are not probabilities, or those of a sample do not add up to 1.
     """
-    given = scores(name, values, where, probable=True)
-    unit, given = _unit(given), given.astype(np.float64, copy=False)
+    numbers = scores(name, values, where, probable=True)
+    unit, numbers = _unit(numbers), numbers.astype(np.float64, copy=False)
     with np.errstate(divide="ignore"):
-        if given.ndim == 1:
-            return _clipped(_of_two(np.log(given) - np.log1p(-given), 1, unit), clip)
-        _require_sums(name, given, where)
-        logs = np.log(given)
-    if given.shape[1] == 2:
-        return _clipped(_of_two(logs[:, 1] - logs[:, 0], 2, unit), clip)
-    odds = _of_several(logs, unit)
+        if numbers.ndim == 1:
+            return _clipped(_binary(np.log(numbers) - np.log1p(-numbers), 1, unit), clip)
+        _require_sums(name, numbers, where)
+        logs = np.log(numbers)
+    if numbers.shape[1] == 2:
+        return _clipped(_binary(logs[:, 1] - logs[:, 0], 2, unit), clip)
+    finite = _multiclass(logs, unit)
     if clip is None:
-        return odds
-    return odds._replace(logits=np.log(np.clip(given, clip, 1 - clip)), taken_for=float(clip))
+        return finite
+    return finite._replace(logits=np.log(np.clip(numbers, clip, 1 - clip)), taken_for=float(clip))
 
 
 def scores(
     name: str, values: ArrayLike, where: Where, *, probable: bool
 ) -> Shaped[np.ndarray, "n ..."]:
-    """Logits or probabilities as they were given, of shape (n,), or (n, k) with k > 1.
+    """Logits or probabilities as an array of shape (n,), or (n, k) with k > 1.
 
     Args:
-        name: what they are called.
-        values: of shape (n,), (n, 1) or (n, k).
-        where: says where one of them stands.
-        probable: whether they must be probabilities.
+        name: what error messages call the values.
+        values: shape (n,), (n, 1) or (n, k).
+        where: locates a value in an error message.
+        probable: whether the values must be probabilities.
 
     Raises:
-        InputError: they are no numbers, or nan, or outside [0, 1] where they are probabilities.
+        InputError: a value is not a number, or is nan, or is a probability outside [0, 1].
     """
-    given = array(name, values, "a number, or one for each class, for each sample")
-    if given.ndim == 2 and given.shape[1] == 1:
-        given = given[:, 0]
-    if given.ndim not in (1, 2) or 0 in given.shape[1:]:
+    numbers = array(name, values, "a number, or one for each class, for each sample")
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
+        numbers = numbers[:, 0]
+    if numbers.ndim not in (1, 2) or 0 in numbers.shape[1:]:
         raise InputError(
-            f"{name} has shape {given.shape}; shape (n,), or (n, k) for k classes, is needed"
+            f"{name} has shape {numbers.shape}; shape (n,), or (n, k) for k classes, is needed"
         )
-    require_numbers(name, given, where)
-    refuse(np.isnan(given), name, given, "is not a number", where)
+    require_numbers(name, numbers, where)
+    refuse(np.isnan(numbers), name, numbers, "is not a number", where)
     if probable:
         why = "is outside [0, 1]; if these are logits, give them as logits= (column `logit`)"
-        refuse((given < 0) | (given > 1), name, given, why, where)
-    return given
+        refuse((numbers < 0) | (numbers > 1), name, numbers, why, where)
+    return numbers
 
 
 def _unit(values: Shaped[np.ndarray, "n ..."]) -> float:
-    """The rounding unit of the numbers that were given."""
+    """Spacing of floats above 1 in the dtype of the user's numbers."""
     floats = values.dtype.kind == "f" and values.dtype.itemsize <= 8
     return float(np.finfo(values.dtype if floats else np.float64).eps)
 
 
-def _farthest(unit: float) -> float:
-    """The logit of 1 less the unit."""
+def _logit_of_1_less(unit: float) -> float:
+    """The logit of 1 - unit."""
     return float(np.log1p(-unit) - np.log(unit))
 
 
-def _of_two(logits: Float[np.ndarray, " n"], columns: int, unit: float) -> Logits:
+def _binary(logits: Float[np.ndarray, " n"], columns: int, unit: float) -> Logits:
+    """Replaces infinite log-odds by those of the probabilities unit and 1 - unit."""
     exact = np.isinf(logits)
     if not exact.any():
         return Logits(logits, columns, exact, np.nan)
-    settled = np.where(exact, np.copysign(_farthest(unit), logits), logits)
-    return Logits(settled, columns, exact, unit)
+    finite = np.where(exact, np.copysign(_logit_of_1_less(unit), logits), logits)
+    return Logits(finite, columns, exact, unit)
 
 
-def _clipped(odds: Logits, clip: float | None) -> Logits:
+def _clipped(finite: Logits, clip: float | None) -> Logits:
     if clip is None:
-        return odds
-    most = _farthest(clip)
-    # Of exact ones only the sign is sure, for they may have been taken for less than the clip.
-    far = np.where(odds.exact, np.copysign(most, odds.logits), odds.logits)
-    return odds._replace(logits=np.clip(far, -most, most), taken_for=float(clip))
+        return finite
+    largest = _logit_of_1_less(clip)
+    # An exact probability keeps only its sign: its replacement may lie inside the clipped range.
+    logits = np.where(finite.exact, np.copysign(largest, finite.logits), finite.logits)
+    return finite._replace(logits=np.clip(logits, -largest, largest), taken_for=float(clip))
 
 
-def _of_several(logits: Float[np.ndarray, "n k"], unit: float) -> Logits:
+def _multiclass(logits: Float[np.ndarray, "n k"], unit: float) -> Logits:
+    """Replaces infinite logits in rows, so that a probability of 0 becomes the unit."""
     exact = np.asarray(np.isinf(logits).any(axis=1))
     if not exact.any():
         return Logits(logits, logits.shape[1], exact, np.nan)
     rows = logits[exact]
-    sure = (rows == np.inf).any(axis=1, keepdims=True)
-    rows = np.where(sure, np.where(rows == np.inf, 0.0, -np.inf), rows)
+    certain = (rows == np.inf).any(axis=1, keepdims=True)
+    rows = np.where(certain, np.where(rows == np.inf, 0.0, -np.inf), rows)
     largest = rows.max(axis=1, keepdims=True)
     total = largest + np.log(np.exp(rows - largest).sum(axis=1, keepdims=True))
-    settled = logits.copy()
-    settled[exact] = np.where(rows == -np.inf, total + np.log(unit), rows)
-    return Logits(settled, logits.shape[1], exact, unit)
+    finite = logits.copy()
+    finite[exact] = np.where(rows == -np.inf, total + np.log(unit), rows)
+    return Logits(finite, logits.shape[1], exact, unit)
 
 
 def _require_logits(name: str, values: Float[np.ndarray, "n ..."]) -> None:
-    """Refuses what is more likely to be probabilities."""
+    """Rejects values that look like probabilities."""
     low, high = np.min(values, initial=np.inf), np.max(values, initial=-np.inf)
-    if low < 0 or high > 1 or not high - low >= SPREAD:
+    if low < 0 or high > 1 or not high - low >= PROBABILITY_RANGE:
         return
-    remedy = "1/(1+exp(-logit)) as probabilities" if values.ndim == 1 else "each of them less 1"
+    remedy = "1/(1+exp(-logit)) as probabilities" if values.ndim == 1 else "each logit minus 1"
     raise InputError(
         f"{name} lies between {low:.3g} and {high:.3g}, which look like probabilities; give them "
-        "as probabilities= (column `probability`), or if they are logits all the same, "
-        f"give {remedy}"
+        f"as probabilities= (column `probability`), or if they are really logits, give {remedy}"
     )
 
 

@@ -1,7 +1,7 @@
-"""Arrays in NPY and NPZ files, block by block of rows.
+"""Arrays in NPY and NPZ files, read in blocks of rows.
 
-Nothing is mapped into memory: a mapped file that is cut off while it is read ends the process
-rather than in a sentence, and its pages count as memory of the process.
+The files are not mapped into memory: if another process truncates a mapped file, reading it kills
+this process instead of raising an error, and its pages count as memory of this process.
 """
 
 from __future__ import annotations
@@ -32,18 +32,17 @@ from sweep.data.tables import (
     require_single,
 )
 
-AT_ONCE = 2**26
-"""Bytes of a block at most, columns that are not asked for included where they must be read."""
+AT_ONCE = 2**26  # largest number of bytes in a block, with all columns that must be read
 
 
 class ArrayLayout(NamedTuple):
-    """How an array lies in a file.
+    """Position and order of an array in a file.
 
     Attributes:
-        dtype: of its elements, which may be records.
-        shape: rows first.
-        fortran: whether columns lie one after the other, rather than rows.
-        start: bytes before it.
+        dtype: dtype of the elements, which may be records.
+        shape: shape of the array, rows first.
+        fortran: whether the file stores column after column, rather than row after row.
+        start: number of bytes before the array.
     """
 
     dtype: np.dtype
@@ -53,15 +52,16 @@ class ArrayLayout(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Bytes before whatever follows it."""
+        """Number of bytes up to the end of the array."""
         return self.start + self.dtype.itemsize * math.prod(self.shape)
 
 
 def npy_header(path: Path, choice: Choice) -> Header:
-    """What an NPY file says of the chosen columns.
+    """Reads what an NPY file declares about the chosen columns.
 
     Raises:
-        InputError: it is no NPY file, cut off, has no columns, or the choice raises it.
+        InputError: the file is not an NPY file, is cut off, has no columns, or the choice raises
+            it.
     """
     with path.open("rb") as file:
         layout = _layout(file, path.stat().st_size)
@@ -69,7 +69,7 @@ def npy_header(path: Path, choice: Choice) -> Header:
 
 
 def npy_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
-    """The chosen columns of an NPY file, at most `rows` rows at a time.
+    """Reads the chosen columns of an NPY file in batches of at most `rows` rows.
 
     Raises:
         InputError: as `npy_header`.
@@ -83,25 +83,25 @@ def npy_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
 
 
 def npz_header(path: Path, choice: Choice) -> Header:
-    """What an NPZ file says of the chosen columns, which are its arrays.
+    """Reads what an NPZ file declares about the chosen columns, which are its arrays.
 
     Raises:
-        InputError: it is no NPZ file, damaged or encrypted, an array is not one-dimensional, they
-            are not of one length, or the choice raises it.
+        InputError: the file is not an NPZ file, is damaged or encrypted, an array is not
+            one-dimensional, the arrays differ in length, or the choice raises it.
     """
     require_npz(path)
-    with _told(), ZipFile(path) as archive, ExitStack() as stack:
+    with _archive_errors(), ZipFile(path) as archive, ExitStack() as stack:
         return _npz_header(_members(archive, choice, stack))
 
 
 def npz_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
-    """The chosen columns of an NPZ file, at most `rows` rows at a time.
+    """Reads the chosen columns of an NPZ file in batches of at most `rows` rows.
 
     Raises:
         InputError: as `npz_header`.
     """
     require_npz(path)
-    with _told(), ZipFile(path) as archive, ExitStack() as stack:
+    with _archive_errors(), ZipFile(path) as archive, ExitStack() as stack:
         members = _members(archive, choice, stack)
         for block in _spans(_npz_header(members).rows or 0, rows):
             yield {name: _block(*member, len(block)) for name, member in members.items()}
@@ -112,12 +112,12 @@ def _spans(n: int, rows: int) -> Iterator[range]:
 
 
 def _rows_at_once(rows: int, layout: ArrayLayout) -> int:
-    width = layout.dtype.itemsize * math.prod(layout.shape[1:])
-    return max(1, min(rows, AT_ONCE // max(1, width)))
+    row_bytes = layout.dtype.itemsize * math.prod(layout.shape[1:])
+    return max(1, min(rows, AT_ONCE // max(1, row_bytes)))
 
 
 def _layout(file: BufferedIOBase, size: int) -> ArrayLayout:
-    """Reads the header at the beginning of a file of so many bytes."""
+    """Reads the header at the beginning of a file of `size` bytes."""
     require_npy(file.read(len(npy.MAGIC_PREFIX)))
     version = tuple(file.read(2))
     try:
@@ -140,8 +140,8 @@ def _read_header(
     elif version in ((2, 0), (3, 0)):
         shape, fortran, dtype = npy.read_array_header_2_0(file)
     else:
-        raise ValueError("no version of NPY that is known")
-    if version == (3, 0) and dtype.names is not None:  # differs from 2 in that names are UTF-8
+        raise ValueError("its NPY version is unknown")
+    if version == (3, 0) and dtype.names is not None:  # version 2 with names in UTF-8
         dtype.names = tuple(name.encode("latin-1").decode() for name in dtype.names)
     return dtype, shape, fortran
 
@@ -161,7 +161,7 @@ def _npy_header(layout: ArrayLayout, choice: Choice) -> Header:
 
 
 def _types(kinds: Mapping[str, np.dtype], rows: int) -> dict[str, str]:
-    """Names of types of real numbers, whatever the order of their bytes."""
+    """Names of real dtypes, regardless of byte order; InputError for other dtypes."""
     if rows == 0:
         return {}
     for name, dtype in kinds.items():
@@ -174,7 +174,7 @@ def _types(kinds: Mapping[str, np.dtype], rows: int) -> dict[str, str]:
 def _records(
     file: BufferedIOBase, layout: ArrayLayout, names: tuple[str, ...], block: range
 ) -> Table:
-    """Columns of an array whose rows lie one after the other; reads on from where it is."""
+    """Columns of the next rows, from an array that the file stores row after row."""
     rows = _block(file, layout, len(block))
     if layout.dtype.names is not None:
         return {name: rows[name] for name in names}
@@ -185,34 +185,30 @@ def _records(
 def _columns(
     file: BufferedIOBase, layout: ArrayLayout, names: tuple[str, ...], block: range
 ) -> Table:
-    """Columns of an array that lie one after the other."""
+    """Columns of a block of rows, from an array that the file stores column after column."""
     columns = npy_columns(layout.dtype, layout.shape)
     table: Table = {}
     for name in names:
-        before = columns.index(name) * layout.shape[0] + block.start
-        file.seek(layout.start + before * layout.dtype.itemsize)
+        element = columns.index(name) * layout.shape[0] + block.start
+        file.seek(layout.start + element * layout.dtype.itemsize)
         table[name] = _block(file, layout._replace(shape=layout.shape[:1]), len(block))
     return table
 
 
 def _block(file: BufferedIOBase, layout: ArrayLayout, rows: int) -> Shaped[np.ndarray, "m ..."]:
-    """The next rows of an array.
-
-    Raises:
-        InputError: the file ends before them.
-    """
-    made = np.empty((rows, *layout.shape[1:]), layout.dtype)
-    left = made.reshape(-1).view(np.uint8).data
-    while left:
-        got = file.readinto(left)
-        if not got:
+    """The next rows of an array; InputError if the file ends before them."""
+    values = np.empty((rows, *layout.shape[1:]), layout.dtype)
+    unread = values.reshape(-1).view(np.uint8).data
+    while unread:
+        count = file.readinto(unread)
+        if not count:
             raise _cut_off(layout)
-        left = left[got:]
-    return made
+        unread = unread[count:]
+    return values
 
 
 Members = dict[str, tuple[BufferedIOBase, ArrayLayout]]
-"""Arrays of an archive, open behind their headers, by column."""
+"""Open arrays of an archive, positioned after their headers, by column."""
 
 
 def _members(archive: ZipFile, choice: Choice, stack: ExitStack) -> Members:
@@ -247,12 +243,12 @@ def _npz_header(members: Members) -> Header:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What an archive cannot give becomes a sentence."""
+def _archive_errors() -> Iterator[None]:
+    """Turns what `zipfile` cannot read in the block into an `InputError`."""
     try:
         with npz_errors():
             yield
     except (EOFError, lzma.LZMAError):
         raise InputError("is a damaged NPZ file") from None
-    except (NotImplementedError, RuntimeError) as error:  # another compression, or encrypted
+    except (NotImplementedError, RuntimeError) as error:  # unknown compression, or encrypted
         raise InputError(f"is an NPZ file that cannot be read ({error})") from None

@@ -1,7 +1,7 @@
-"""Which columns of a file are the labels, the logits or probabilities, and the weights.
+"""Which columns of a file hold the labels, the logits or probabilities, and the weights.
 
-They are found by their usual names, or by those that were asked for; logits of several classes are
-columns whose names begin alike and end with the name of the class.
+The columns have their usual names, or names that the user chooses. The logits of several classes
+are columns with a common prefix, an underscore and the name of the class.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ NAMES = {
     "probability": ("probability", "probabilities"),
     "weight": ("weight",),
 }
-"""What columns of a file are called unless they are named, by option."""
+"""Usual names of the columns, by option; the first one that a file has counts."""
 
 
 class Selection(NamedTuple):
     """The columns of a file that make predictions.
 
     Attributes:
-        y: that of the labels.
-        name: what those of the scores are called together.
-        scores: those of the logits or probabilities: one, or one for each class.
-        probable: whether these are probabilities.
-        classes: names of the classes; None where the columns do not say them.
-        weight: that of the weights, if there is one.
+        y: column of the labels.
+        name: name of all score columns together, for error messages.
+        scores: columns of the logits or probabilities: one, or one for each class.
+        probable: whether the scores are probabilities.
+        classes: names of the classes; None if the columns do not contain them.
+        weight: column of the weights, if there is one.
     """
 
     y: str
@@ -41,61 +41,62 @@ class Selection(NamedTuple):
     weight: str | None
 
 
-def columns(asked: Mapping[str, str | None], names: list[str]) -> list[str]:
-    """The columns to read, of those that a file has.
-
-    Raises:
-        InputError: as `selection`.
-    """
-    chosen = selection(asked, names)
+def columns(options: Mapping[str, str | None], names: list[str]) -> list[str]:
+    """The columns to read, of those that a file has; arguments and errors as in `selection`."""
+    chosen = selection(options, names)
     return [chosen.y, *chosen.scores, *([] if chosen.weight is None else [chosen.weight])]
 
 
-def selection(asked: Mapping[str, str | None], names: list[str]) -> Selection:
-    """What is what in a file, by the names that were asked for, None where none was.
+def selection(options: Mapping[str, str | None], names: list[str]) -> Selection:
+    """The role of each column of a file.
+
+    Args:
+        options: the user's name of a column by option, as in `NAMES`; None takes the usual names.
+        names: all columns of the file.
 
     Raises:
-        InputError: something that is needed is not there, or both logits and probabilities are.
+        InputError: a required column is missing, or the file has both logits and probabilities.
     """
-    y = _single(asked, "y", names)
+    y = _single(options, "y", names)
     if y is None:
-        raise _none(asked, ("y",), names)
-    kinds = [kind for kind in ("logit", "probability") if asked[kind] is not None]
+        raise _missing(options, ("y",), names)
+    kinds = [kind for kind in ("logit", "probability") if options[kind] is not None]
     if len(kinds) > 1:
         raise InputError("both logits and probabilities are asked for; name one of them")
     kinds = kinds or ["logit", "probability"]
-    found = {kind: at for kind in kinds if (at := _scores(asked, kind, names))}
-    if not found:
-        raise _none(asked, kinds, names)
-    if len(found) > 1:
-        both = " and ".join(repr(scores[0]) for scores in found.values())
-        raise InputError(f"has columns {both}; say which by --logit or --probability")
-    ((kind, scores),) = found.items()
-    weight = _single(asked, "weight", names)
-    if weight is None and asked["weight"] is not None:
-        raise _none(asked, ("weight",), names)
+    by_kind = {kind: scores for kind in kinds if (scores := _scores(options, kind, names))}
+    if not by_kind:
+        raise _missing(options, kinds, names)
+    if len(by_kind) > 1:
+        both = " and ".join(repr(scores[0]) for scores in by_kind.values())
+        raise InputError(f"has columns {both}; choose one with --logit or --probability")
+    ((kind, scores),) = by_kind.items()
+    weight = _single(options, "weight", names)
+    if weight is None and options["weight"] is not None:
+        raise _missing(options, ("weight",), names)
     if len(scores) == 1:
         return Selection(y, scores[0], scores, kind == "probability", None, weight)
-    prefix = f"{_called(asked, kind)[0]}_"
+    prefix = f"{_candidates(options, kind)[0]}_"
     classes = tuple(name.removeprefix(prefix) for name in scores)
     return Selection(y, f"{prefix}*", scores, kind == "probability", classes, weight)
 
 
-def _called(asked: Mapping[str, str | None], option: str) -> tuple[str, ...]:
-    named = asked[option]
-    return NAMES[option] if named is None else (named,)
+def _candidates(options: Mapping[str, str | None], option: str) -> tuple[str, ...]:
+    """Names that the column of an option may have."""
+    chosen = options[option]
+    return NAMES[option] if chosen is None else (chosen,)
 
 
-def _single(asked: Mapping[str, str | None], option: str, names: list[str]) -> str | None:
-    return next((name for name in _called(asked, option) if name in names), None)
+def _single(options: Mapping[str, str | None], option: str, names: list[str]) -> str | None:
+    return next((name for name in _candidates(options, option) if name in names), None)
 
 
-def _scores(asked: Mapping[str, str | None], kind: str, names: list[str]) -> tuple[str, ...]:
-    """The column of that kind, or else those of the classes, in the order of the file."""
-    single = _single(asked, kind, names)
+def _scores(options: Mapping[str, str | None], kind: str, names: list[str]) -> tuple[str, ...]:
+    """The single column of that kind, or else one column per class in the order of the file."""
+    single = _single(options, kind, names)
     if single is not None:
         return (single,)
-    prefix = f"{_called(asked, kind)[0]}_"
+    prefix = f"{_candidates(options, kind)[0]}_"
     columns = tuple(name for name in names if name.startswith(prefix))
     if len(columns) == 1:
         raise InputError(
@@ -105,10 +106,12 @@ def _scores(asked: Mapping[str, str | None], kind: str, names: list[str]) -> tup
     return columns
 
 
-def _none(asked: Mapping[str, str | None], options: Sequence[str], names: list[str]) -> InputError:
-    wanted = " or ".join(repr(_called(asked, option)[0]) for option in options)
-    by = " or ".join(f"--{option}" for option in options)
+def _missing(
+    options: Mapping[str, str | None], missing: Sequence[str], names: list[str]
+) -> InputError:
+    columns = " or ".join(repr(_candidates(options, option)[0]) for option in missing)
+    flags = " or ".join(f"--{option}" for option in missing)
     return InputError(
-        f"has no column {wanted}; its columns are {tables.listed(names)} "
-        f"(other names are given with {by}, and commas separate columns)"
+        f"has no column {columns}; its columns are {tables.listed(names)} "
+        f"(give another name with {flags}, and separate columns by commas)"
     )

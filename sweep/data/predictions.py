@@ -1,7 +1,7 @@
-"""Predictions: the validation logits of a classifier, with the labels that came true.
+"""Predictions: the logits of a classifier on validation data, with the true labels.
 
-Probabilities become logits here, exact zeros and ones are set right in the open, and labels of any
-kind become class numbers.
+This module turns probabilities into logits (`sweep.data.logits`) and labels of any kind into class
+numbers (`sweep.data.labels`), and reads both from files.
 """
 
 from __future__ import annotations
@@ -35,18 +35,17 @@ from sweep.data.logits import Logits, of_logits, of_probabilities, scores
 from sweep.data.prediction_columns import Selection, columns, selection
 from sweep.data.sample import Sample
 
-FEWEST = 10
-"""Samples that are needed."""
+FEWEST = 10  # samples that predictions need
 
 
 class Naming(NamedTuple):
-    """What the columns are called in sentences.
+    """Names of the columns in error messages.
 
     Attributes:
-        y: that of the labels.
-        scores: that of the logits or probabilities.
-        weight: that of the weights.
-        where: says where a value of one of them stands.
+        y: column of the labels.
+        scores: column or columns of the logits or probabilities.
+        weight: column of the weights.
+        where: locates a value.
     """
 
     y: str
@@ -61,16 +60,15 @@ class Predictions:
 
     Attributes:
         y: class numbers, shape (n,), 0 to k - 1.
-        logits: finite, shape (n,) for two classes, the log-odds of class 1; else (n, k), each row
-            up to a constant of its own.
+        logits: finite; for two classes the log-odds of class 1, shape (n,); for k > 2 classes
+            shape (n, k), each row up to a constant.
         weight: weights >= 0, shape (n,); None means that each sample counts once.
-        classes: their k names.
+        classes: the k names of the classes.
         exact: whether a probability was exactly 0 or 1, shape (n,).
-        taken_for: what a probability of 0 was taken for: the rounding unit eps of the numbers that
-            were given, 2.2e-16 in float64 and 1.2e-7 in float32, as scikit-learn's log_loss does.
-            A true probability that was rounded to 0 or 1 is no farther from 1/2 than that unless it
-            was smaller still, so losses of wrong samples are taken too low rather than too high.
-            Where probabilities were clipped, what they were clipped to; nan if neither.
+        taken_for: replacement of a probability of 0. It is the machine epsilon of the user's
+            numbers, 2.2e-16 for float64 and 1.2e-7 for float32, as in scikit-learn's log_loss.
+            The true probability may be smaller, so the loss of a wrong sample is rather too low
+            than too high. If probabilities were clipped, it is the clip; nan if neither applies.
     """
 
     y: Int[np.ndarray, " n"]
@@ -93,42 +91,43 @@ class Predictions:
         clip: float | None = None,
         naming: Naming | None = None,
     ) -> Predictions:
-        """Predictions as a classifier gives them.
+        """Makes predictions from the output of a classifier.
 
         Args:
-            y_true: labels, shape (n,): 0 and 1 or booleans, or any two with `pos_label`; for
-                k columns 0 to k - 1, or the names of the classes, or k labels in sorted order.
+            y_true: labels, shape (n,): 0 and 1 or booleans, or any two labels with `pos_label`;
+                for k columns 0 to k - 1, or the names of the classes, or k labels whose sorted
+                order is that of the columns.
             logits: log-odds of class 1, shape (n,) or (n, 1), or a logit or log-probability of
-                each class, shape (n, k). An infinite one is an exact probability.
+                each class, shape (n, k). An infinite logit is an exact probability.
             sample_weight: weights >= 0, shape (n,).
-            probabilities: in place of logits: of class 1, or of each class.
-            pos_label: of two classes, the label of class 1.
+            probabilities: instead of logits: probabilities of class 1, or of each class.
+            pos_label: label of class 1, for two classes only.
             classes: names of the classes, in the order of the columns.
-            clip: clips probabilities to [clip, 1 - clip], as Keras does with 1e-7; None leaves
-                them, but for those of exactly 0 and 1: see `taken_for`.
-            naming: what the columns are called in sentences; None calls them as the arguments.
+            clip: clips probabilities to [clip, 1 - clip], as Keras does with 1e-7; None changes
+                only probabilities of exactly 0 and 1: see `taken_for`.
+            naming: names of the columns in error messages; None uses the names of the arguments.
 
         Raises:
-            InputError: something is missing, of a wrong length or kind, or out of its range; the
-                sentence names the first offending value.
+            InputError: an argument is missing, has a wrong length or type, or holds a value out of
+                range; the message names the first bad value.
         """
         role = "logits" if probabilities is None else "probabilities"
         naming = naming or Naming("y_true", role, "sample_weight", element)
-        odds = _odds(logits, probabilities, clip, naming)
-        found = labels(naming.y, y_true, naming.where)
+        finite = _finite_logits(logits, probabilities, clip, naming)
+        raw_labels = labels(naming.y, y_true, naming.where)
         weight = None if sample_weight is None else _weights(sample_weight, naming)
-        _require_lengths(len(odds.exact), found.codes, weight, naming)
-        split = classes_of(found, odds.columns, classes, pos_label)
+        _require_lengths(len(finite.exact), raw_labels.codes, weight, naming)
+        numbered = classes_of(raw_labels, finite.columns, classes, pos_label)
         if weight is not None:
-            _require_counted(split.y, weight)
-        flipped = odds.columns == 2 and split.order == (1, 0)
+            _require_counted(numbered.y, weight)
+        flipped = finite.columns == 2 and numbered.order == (1, 0)
         return cls(
-            read_only(split.y),
-            read_only(-odds.logits if flipped else odds.logits),
+            read_only(numbered.y),
+            read_only(-finite.logits if flipped else finite.logits),
             weight,
-            split.names,
-            odds.exact,
-            odds.taken_for,
+            numbered.names,
+            finite.exact,
+            finite.taken_for,
         )
 
     def __len__(self) -> int:
@@ -136,22 +135,22 @@ class Predictions:
 
     @property
     def binary(self) -> bool:
-        """Whether there are two classes, and so one logit a sample."""
+        """Whether there are two classes, and so one logit per sample."""
         return self.logits.ndim == 1
 
     @property
     def mass(self) -> Float[np.ndarray, " n"]:
-        """The weight of each sample: 1 where there are no weights."""
+        """The weight of each sample, shape (n,): 1 if there are no weights."""
         return np.ones(len(self)) if self.weight is None else self.weight
 
     @property
     def with_weight(self) -> Predictions:
-        """The samples whose weight is above 0."""
+        """The samples with a weight above 0."""
         weight = self.weight
         return self if weight is None or np.all(weight > 0) else self.only(weight > 0)
 
     def only(self, kept: Bool[np.ndarray, " n"]) -> Predictions:
-        """Some of the samples; all classes keep their names."""
+        """The samples that `kept` marks; the names of the classes stay."""
         return replace(
             self,
             y=self.y[kept],
@@ -162,7 +161,7 @@ class Predictions:
 
     @cached_property
     def sample(self) -> Sample:
-        """Of two classes: the points (z, y)."""
+        """The points (z, y), for two classes only."""
         return Sample(self.logits, self.y, self.weight)
 
 
@@ -179,24 +178,25 @@ def load(
     """Reads predictions from a file.
 
     Args:
-        path: a table as for `sweep.data.load`; an array of an NPZ file may have k columns.
+        path: a file of a format that `sweep.data.load` reads; an array of an NPZ file may have k
+            columns.
         y: name of the column of labels; None takes `y` or `y_true`.
-        logit: name of the column of logits, or what those of the classes begin with, before an
-            underscore and the name of the class; None takes `logit` or `logits` if it is there.
-        probability: the same of probabilities; None takes `probability` or `probabilities`.
-        weight: name of the column of weights; None takes `weight` if it is there.
+        logit: name of the column of logits; or, for one column per class, the prefix before an
+            underscore and the name of the class; None takes `logit` or `logits` if it exists.
+        probability: the same for probabilities; None takes `probability` or `probabilities`.
+        weight: name of the column of weights; None takes `weight` if it exists.
         pos_label: as for `Predictions.of`.
         clip: as for `Predictions.of`.
 
     Raises:
-        InputError: the file is missing, not of its kind, or has no such columns, or has both
-            logits and probabilities and neither was named; or `Predictions.of` refuses its
-            content. Rows are counted from 1, without the header and empty lines.
+        InputError: the file is missing, does not have the format of its suffix, lacks a column, or
+            has both logits and probabilities without a choice; or `Predictions.of` rejects its
+            content. Row numbers start at 1, without the header and empty lines.
     """
     path = Path(path)
-    asked = {"y": y, "logit": logit, "probability": probability, "weight": weight}
-    table = tables.read(path, partial(columns, asked))
-    chosen = selection(asked, list(table))
+    options = {"y": y, "logit": logit, "probability": probability, "weight": weight}
+    table = tables.read(path, partial(columns, options))
+    chosen = selection(options, list(table))
     try:
         if len(table[chosen.y]) == 0:
             raise InputError(f"has no rows; at least {FEWEST} samples are needed")
@@ -211,15 +211,15 @@ def _of_table(
     def where(name: str, row: int) -> str:
         return f"{name} in row {row + 1}"
 
-    each = [
+    arrays = [
         scores(repr(name), table[name], where, probable=chosen.probable) for name in chosen.scores
     ]
-    given = each[0] if len(each) == 1 else np.column_stack(each)
+    values = arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
     return Predictions.of(
         table[chosen.y],
-        None if chosen.probable else given,
+        None if chosen.probable else values,
         None if chosen.weight is None else table[chosen.weight],
-        probabilities=given if chosen.probable else None,
+        probabilities=values if chosen.probable else None,
         pos_label=pos_label,
         classes=chosen.classes,
         clip=clip,
@@ -227,7 +227,7 @@ def _of_table(
     )
 
 
-def _odds(
+def _finite_logits(
     logits: ArrayLike | None, probabilities: ArrayLike | None, clip: float | None, naming: Naming
 ) -> Logits:
     if clip is not None and not (isinstance(clip, Real) and 0 < clip < 0.5):
@@ -236,7 +236,7 @@ def _odds(
         if logits is None:
             raise InputError("neither logits nor probabilities are given; give one of them")
         if clip is not None:
-            raise InputError("clip is of probabilities, and these are logits; leave it out")
+            raise InputError("clip is for probabilities, but these are logits; leave it out")
         return of_logits(naming.scores, logits, naming.where)
     if logits is not None:
         raise InputError("both logits and probabilities are given; give one of them")
@@ -244,9 +244,10 @@ def _odds(
 
 
 def _weights(values: ArrayLike, naming: Naming) -> Float[np.ndarray, " n"]:
-    given = array(naming.weight, values, "a weight for each sample")
-    flat = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
-    weight = column(naming.weight, flat, naming.where)
+    weight = array(naming.weight, values, "a weight for each sample")
+    if weight.ndim == 2 and weight.shape[1] == 1:
+        weight = weight[:, 0]
+    weight = column(naming.weight, weight, naming.where)
     require_finite(naming.weight, weight, naming.where)
     require_weights(naming.weight, weight, naming.where)
     return weight
@@ -272,4 +273,4 @@ def _require_counted(y: Int[np.ndarray, " n"], weight: Float[np.ndarray, " n"]) 
             f"{len(counted)} of {len(y)} samples have a weight above 0; at least {FEWEST} must"
         )
     if np.all(counted == counted[0]):
-        raise InputError("all samples whose weight is above 0 are of one class; both are needed")
+        raise InputError("all samples with a weight above 0 are of one class; both are needed")

@@ -1,9 +1,8 @@
-"""Samples: what a user's data must be, and how they are read from a file.
+"""Samples: the requirements on a user's data, and reading them from a file.
 
-A `Sample`, or for models of the user's own a `Batch`, is the only form in which data enter the
-engine; everything past this module may rely on it being finite, of equal lengths, with labels in
-[0, 1] and weights >= 0. Whatever is wrong with them becomes one `InputError` whose sentence names
-the file, the column, the row and the value.
+Data enter the engine only as a `Sample` or, for a user's own model, as a `Batch`. All other modules
+rely on finite values, equal lengths, labels in [0, 1] and weights >= 0. Bad data raise one
+`InputError` whose message names the file, the column, the row and the value.
 """
 
 from __future__ import annotations
@@ -34,11 +33,8 @@ from sweep.data.columns import (
     require_weights,
 )
 
-ILLUSTRATIONS = (1, 2, 3)
-"""Numbers of the samples that ship with the package."""
-
-ROWS_AT_ONCE = 2**12
-"""Rows that are copied together for a fingerprint."""
+ILLUSTRATIONS = (1, 2, 3)  # numbers of the samples that ship with the package
+ROWS_AT_ONCE = 2**12  # rows that a fingerprint copies together
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -46,13 +42,14 @@ class Sample:
     """n points (x, y) with optional weights.
 
     Attributes:
-        x: inputs, shape (n,), any finite real numbers, in the user's unit.
+        x: inputs, shape (n,), finite real numbers in any unit.
         y: labels, shape (n,), in [0, 1]; values strictly between are soft labels, P(class 1).
         weight: weights >= 0, shape (n,), not all zero; None means that each point counts once.
 
     Raises:
-        InputError: a column is not one-dimensional, not of real numbers, of another length than x,
-            not finite, or outside its range. The sentence names the first offending value.
+        InputError: a column is not one-dimensional, does not hold real numbers, differs from x in
+            length, or holds a value that is not finite or out of range. The message names the
+            first bad value.
     """
 
     x: Float[np.ndarray, " n"]
@@ -74,22 +71,22 @@ class Sample:
 
     @cached_property
     def fingerprint(self) -> str:
-        """128-bit XXH3 digest, in hex, of the columns in their order: names the data."""
+        """128-bit XXH3 digest, in hex, of the columns in order; it identifies the data."""
         return digest(self.x, self.y, self.weight)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Batch:
-    """n inputs of any one shape, with labels and optional weights, for a model of the user's own.
+    """n inputs of any shape, with labels and optional weights, for a user's own model.
 
     Attributes:
-        x: inputs, shape (n, ...), finite. Integers that int32 holds stay integers, so that they
-            may index.
+        x: inputs, shape (n, ...), finite. Integers that fit into int32 stay integers, so that a
+            model can use them as indices.
         y: labels, shape (n,), in [0, 1]; values strictly between are soft labels, P(class 1).
         weight: weights >= 0, shape (n,), not all zero; None means that each input counts once.
 
     Raises:
-        InputError: as for a `Sample`, but that x may have any trailing shape.
+        InputError: as for a `Sample`, except that x may have any trailing shape.
     """
 
     x: Shaped[np.ndarray, "n ..."]
@@ -112,22 +109,22 @@ class Batch:
 
     @property
     def counted(self) -> bool:
-        """Whether sums of masses are counts: hard labels without weights."""
+        """Whether masses are counts: the labels are 0 or 1, and there are no weights."""
         return self.weight is None and bool(np.all((self.y == 0) | (self.y == 1)))
 
     @property
     def total(self) -> int | float:
-        """Sum of the weights: an int if there are none."""
+        """Sum of the weights; the number of inputs, an int, if there are no weights."""
         return len(self) if self.weight is None else float(np.sum(self.weight))
 
     @cached_property
     def fingerprint(self) -> str:
-        """128-bit XXH3 digest, in hex: that of a `Sample` of the same columns."""
+        """128-bit XXH3 digest, in hex; a `Sample` of the same columns has the same digest."""
         return digest(self.x, self.y, self.weight)
 
 
 def digest(*columns: Shaped[np.ndarray, "n ..."] | None) -> str:
-    """128-bit XXH3 digest, in hex, of columns in their order."""
+    """128-bit XXH3 digest, in hex, of columns in order; None stands for a missing column."""
     state = xxhash.xxh3_128()
     for values in columns:
         if values is None:
@@ -142,7 +139,7 @@ def digest(*columns: Shaped[np.ndarray, "n ..."] | None) -> str:
 
 
 def illustration(k: int) -> Sample:
-    """The k-th published illustration: n = 5, 100 or 10000 points for k = 1, 2 or 3.
+    """The sample of published illustration k, with n = 5, 100 or 10000 points for k = 1, 2 or 3.
 
     Raises:
         InputError: k is not 1, 2 or 3.
@@ -161,15 +158,16 @@ def load(
 
     Args:
         path: `.npy` (a structured array, or shape (n, 2) or (n, 3) in the order x, y, weight),
-            `.npz` (one array per column), `.parquet`, or else CSV with a header: `.tsv` if tabs
-            separate its columns, `.gz` at the end if it is compressed.
+            `.npz` (one array per column), or `.parquet`; any other file is CSV with a header:
+            `.tsv` if tabs separate its columns, with `.gz` at the end if it is compressed.
         x: name of the column of inputs.
         y: name of the column of labels.
         weight: name of the column of weights; None takes a column `weight` if there is one.
 
     Raises:
-        InputError: the file is missing, not of its kind, has no such column, no rows, or a value
-            that a `Sample` refuses. Rows are counted from 1, without the header and empty lines.
+        InputError: the file is missing, does not have the format of its suffix, lacks a column,
+            has no rows, or holds a value that a `Sample` rejects. Row numbers start at 1, without
+            the header and empty lines.
     """
     path = Path(path)
     names = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
@@ -189,9 +187,9 @@ def _checked(
     where: Where,
     inputs: Shaped[np.ndarray, "n ..."] | None = None,
 ) -> dict[str, np.ndarray]:
-    """The columns as finite float64 arrays of one length, y in [0, 1], weights >= 0.
+    """The columns as finite float64 arrays of equal length, with y in [0, 1] and weights >= 0.
 
-    Inputs of more dimensions than a column has are given apart, as numbers already.
+    `inputs` takes the place of column x if x has several dimensions; it must hold numbers.
     """
     checked = {} if inputs is None else {"x": inputs}
     checked |= {name: column(name, values, where) for name, values in columns.items()}
@@ -208,12 +206,12 @@ def _checked(
 
 
 def _inputs(values: ArrayLike) -> Shaped[np.ndarray, "n ..."]:
-    made = array("x", values, "an array of shape (n, ...)")
-    if made.ndim == 0:
-        raise InputError(f"x is {made.item()!r}; an array of shape (n, ...) is needed")
-    require_kind("x", made)
-    if made.dtype.kind in "iu" and made.dtype.itemsize == 8:  # which JAX would wrap to 4 bytes
-        held = np.iinfo(np.int32)
-        fits = np.min(made, initial=0) >= held.min and np.max(made, initial=0) <= held.max
-        made = made.astype(np.int32 if fits else np.float64)
-    return read_only(made)
+    inputs = array("x", values, "an array of shape (n, ...)")
+    if inputs.ndim == 0:
+        raise InputError(f"x is {inputs.item()!r}; an array of shape (n, ...) is needed")
+    require_kind("x", inputs)
+    if inputs.dtype.kind in "iu" and inputs.dtype.itemsize == 8:  # JAX would wrap them to 4 bytes
+        limits = np.iinfo(np.int32)
+        fits = np.min(inputs, initial=0) >= limits.min and np.max(inputs, initial=0) <= limits.max
+        inputs = inputs.astype(np.int32 if fits else np.float64)
+    return read_only(inputs)

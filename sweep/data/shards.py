@@ -1,7 +1,7 @@
-"""Shards: a sample in files larger than memory, of which a batch of rows is there at a time.
+"""Shards: a sample in files larger than memory, read in batches of rows.
 
-Whatever is wrong with a shard becomes one `InputError` whose sentence names the file, the column,
-the row and the value, as for a file that `data.load` reads whole.
+A bad shard raises one `InputError` whose message names the file, the column, the row and the value,
+as for a file that `data.load` reads into memory.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ from sweep.data import batches
 from sweep.data.columns import Where, read_only, refuse, require_finite
 from sweep.data.tables import Choice, Header, Table, present, read_errors
 
-ROWS = 2**20
-"""Rows of a batch at most."""
+ROWS = 2**20  # largest number of rows in a batch
 
 File = str | os.PathLike[str]
 
-Made = TypeVar("Made")
+Checked = TypeVar("Checked")
 
 
 class ShardRows(NamedTuple):
-    """Some rows of a shard, in its order.
+    """Consecutive rows of a shard.
 
     Attributes:
-        x: inputs, shape (m,), finite; integers become the float64 nearest to them.
-        y: labels, shape (m,), in [0, 1]: float64, or integers or booleans as the file has them.
-        weight: weights, shape (m,), finite and >= 0; None where each point counts once.
-        first: how many rows of the shard stand before them.
+        x: inputs, shape (m,), finite; integers become the nearest float64.
+        y: labels, shape (m,), in [0, 1]; float64, or integers or booleans if the file has them.
+        weight: weights, shape (m,), finite and >= 0; None if each point counts once.
+        first: number of rows of the shard before these.
     """
 
     x: Float[np.ndarray, " m"]
@@ -50,12 +49,12 @@ class ShardRows(NamedTuple):
 
 @dataclass(frozen=True)
 class Shards:
-    """Files that together are one sample.
+    """Files that together hold one sample.
 
     Attributes:
-        paths: the files, in the order given.
-        columns: names of x, y and the weight; None if there is no weight.
-        weighted: whether there is one.
+        paths: the files, in the user's order.
+        columns: names of the columns of x, y and the weight; None if there is no weight.
+        weighted: whether there is a weight.
     """
 
     paths: tuple[Path, ...]
@@ -66,66 +65,70 @@ class Shards:
     def of(
         cls, paths: File | Iterable[File], x: str = "x", y: str = "y", weight: str | None = None
     ) -> Shards:
-        """Opens the files and reads no more than what they say of themselves.
+        """Opens the files and reads only what they declare about their columns.
 
         Args:
-            paths: files of the kinds that `data.load` reads; they may be of several kinds.
+            paths: files of the formats that `data.load` reads, also of different formats.
             x: name of the column of inputs.
             y: name of the column of labels.
             weight: name of the column of weights; None takes a column `weight` if there is one.
 
         Raises:
-            InputError: there is no file; one is missing, there twice, not of its kind, or has no
-                such column; columns differ between two files; or none of them has rows.
+            InputError: there is no file; a file is missing, is given twice, does not have the
+                format of its suffix, or lacks a column; columns differ between two files; or no
+                file has rows.
         """
         files = (paths,) if isinstance(paths, (str, os.PathLike)) else paths
-        found = tuple(Path(file) for file in files)
-        _require_files(found)
-        wanted = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
-        choice = _choice(wanted, ("x", "y") if weight is None else tuple(wanted))
-        headers = {path: batches.header(path, choice) for path in found}
-        weighted = [wanted["weight"] in header.columns for header in headers.values()]
-        _require_same_weights(headers, wanted["weight"], weighted)
+        files = tuple(Path(file) for file in files)
+        _require_files(files)
+        names = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
+        choice = _choice(names, ("x", "y") if weight is None else tuple(names))
+        headers = {path: batches.header(path, choice) for path in files}
+        weighted = [names["weight"] in header.columns for header in headers.values()]
+        _require_same_weights(headers, names["weight"], weighted)
         _require_same_types(headers)
         if all(header.rows == 0 for header in headers.values()):
-            others = f", nor has any other of the {len(found)} files" if found[1:] else ""
-            raise InputError(f"{found[0]}: has no rows{others}; at least one point is needed")
-        return cls(found, (x, y, wanted["weight"] if weighted[0] else None), weighted[0])
+            others = f", nor has any other of the {len(files)} files" if files[1:] else ""
+            raise InputError(f"{files[0]}: has no rows{others}; at least one point is needed")
+        return cls(files, (x, y, names["weight"] if weighted[0] else None), weighted[0])
 
     def batches(self, shard: int, rows: int = ROWS) -> Iterator[ShardRows]:
-        """The rows of one file from the first to the last, in constant memory.
+        """Reads the rows of one file from the first to the last, in constant memory.
 
         Args:
-            shard: its place in `paths`.
-            rows: of a batch at most; none is empty.
+            shard: index of the file in `paths`.
+            rows: largest number of rows in a batch.
+
+        Yields:
+            Batches with at least one row.
 
         Raises:
-            InputError: the file is gone or damaged, or holds a value that a `Sample` refuses.
-                Rows are counted from 1, without the header and empty lines of CSV.
+            InputError: the file is gone or damaged, or holds a value that a `Sample` rejects.
+                Row numbers start at 1, without the header and empty lines of CSV.
         """
-        yield from self._read(shard, self._wanted, rows, self._rows)
+        yield from self._read(shard, self._names, rows, self._rows)
 
     def ends(self) -> tuple[float, float] | None:
-        """(lowest, highest) x by the statistics that Parquet files keep.
+        """(lowest, highest) x from the statistics in Parquet files.
 
-        They are what the writers of the files say; only reading the rows confirms it.
+        The writers of the files computed them; only reading the rows confirms them.
 
         Returns:
-            None unless every file has them for all its rows, and they are finite.
+            None unless every file has finite statistics for all its rows.
         """
         low, high = math.inf, -math.inf
         for path in self.paths:
-            found = batches.ends(path, self.columns[0])
-            if found is None:
+            ends = batches.ends(path, self.columns[0])
+            if ends is None:
                 return None
-            low, high = min(low, found[0]), max(high, found[1])
+            low, high = min(low, ends[0]), max(high, ends[1])
         return _unsigned(low, high) if low <= high else None
 
     def scan(self, step: Callable[[int], None] | None = None) -> tuple[float, float]:
-        """(lowest, highest) x by a pass over every row, of which only x is read where that helps.
+        """(lowest, highest) x from a pass over all rows, which reads only column x if possible.
 
         Args:
-            step: is told how many rows were read.
+            step: receives the number of rows of each batch.
 
         Raises:
             InputError: as `batches`, of x.
@@ -139,35 +142,35 @@ class Shards:
         return _unsigned(low, high)
 
     def rows(self) -> int | None:
-        """Rows of all files; None if one of them does not say, as CSV."""
-        choice = _choice(self._wanted, self._wanted)
+        """Number of rows of all files; None if a file does not declare it, as CSV."""
+        choice = _choice(self._names, self._names)
         counts = [batches.header(path, choice).rows for path in self.paths]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        declared = [count for count in counts if count is not None]
+        return sum(declared) if len(declared) == len(counts) else None
 
     @property
-    def _wanted(self) -> dict[str, str]:
-        """Columns by what they are."""
+    def _names(self) -> dict[str, str]:
+        """Name of the column by role."""
         roles = zip(("x", "y", "weight"), self.columns, strict=True)
         return {role: name for role, name in roles if name is not None}
 
     def _read(
         self,
         shard: int,
-        wanted: Mapping[str, str],
+        names: Mapping[str, str],
         rows: int,
-        check: Callable[[Table, int], Made],
-    ) -> Iterator[Made]:
-        """What `check` makes of each batch of a file, told how many rows stand before it."""
+        check: Callable[[Table, int], Checked],
+    ) -> Iterator[Checked]:
+        """Yields `check(batch, number of rows before it)` for each batch of a file."""
         path, first = self.paths[shard], 0
         if not path.exists():
             raise InputError(f"{path}: was there at first and is gone; put it back")
-        for table in batches.batches(path, _choice(wanted, wanted), rows):
-            count = len(table[wanted["x"]])
+        for table in batches.batches(path, _choice(names, names), rows):
+            count = len(table[names["x"]])
             if count:
                 with read_errors(path):
-                    made = check(table, first)
-                yield made
+                    checked = check(table, first)
+                yield checked
                 first += count
 
     def _rows(self, table: Table, first: int) -> ShardRows:
@@ -183,18 +186,14 @@ class Shards:
         name = self.columns[0]
         x = _floats(table[name])
         with np.errstate(over="ignore", invalid="ignore"):
-            suspect = not math.isfinite(x.sum())  # also of finite values, if they are huge
+            suspect = not math.isfinite(x.sum())  # huge finite values overflow too
         if suspect:
             require_finite(name, x, partial(_where, first))
         return x
 
 
 def _require_files(paths: Sequence[Path]) -> None:
-    """Refuses what is no file, and a file that is there twice.
-
-    Raises:
-        InputError: names the first of them.
-    """
+    """Rejects a path that is not a file, and a file that is given twice."""
     if not paths:
         raise InputError("no shard is given; at least one file is needed")
     seen: dict[tuple[int, int], Path] = {}
@@ -203,30 +202,30 @@ def _require_files(paths: Sequence[Path]) -> None:
             raise InputError(f"{path}: is a directory; give the files in it, as {path}/*.parquet")
         if not path.exists() and glob.has_magic(str(path)):
             count = len(glob.glob(str(path)))
-            found = f"it matches {count} files; give these" if count else "no file matches it"
-            raise InputError(f"{path}: is a pattern, not a file; {found}")
+            matches = f"it matches {count} files; give these" if count else "no file matches it"
+            raise InputError(f"{path}: is a pattern, not a file; {matches}")
         with read_errors(path):
             status = path.stat()
         same = seen.setdefault((status.st_dev, status.st_ino), path)
         if same is not path:
             also = "" if same == path else f", also as {same}"
-            raise InputError(f"{path}: is there twice{also}; give each shard once")
+            raise InputError(f"{path}: is given twice{also}; give each shard once")
 
 
 def _require_same_weights(
     headers: Mapping[Path, Header], name: str, weighted: Sequence[bool]
 ) -> None:
-    for (one, has), (other, too) in pairwise(zip(headers, weighted, strict=True)):
-        if has != too:
-            with_it, without = (one, other) if has else (other, one)
+    for (path, has), (following, following_has) in pairwise(zip(headers, weighted, strict=True)):
+        if has != following_has:
+            with_column, without = (path, following) if has else (following, path)
             raise InputError(
-                f"{without}: has no column {name!r}, but {with_it} has; "
+                f"{without}: has no column {name!r}, but {with_column} has; "
                 "give every shard one, or none"
             )
 
 
 def _require_same_types(headers: Mapping[Path, Header]) -> None:
-    """Refuses columns whose types differ between files that say them."""
+    """Rejects columns whose types differ between files that declare them."""
     seen: dict[str, tuple[Path, str]] = {}
     for path, header in headers.items():
         for name, kind in header.types.items():
@@ -238,14 +237,14 @@ def _require_same_types(headers: Mapping[Path, Header]) -> None:
                 )
 
 
-def _choice(wanted: Mapping[str, str], required: Iterable[str]) -> Choice:
-    """The columns of a file that are wanted, each once though it be both x and y."""
-    needed = tuple(required)
-    return lambda names: dict.fromkeys(present(wanted, needed, names))
+def _choice(columns: Mapping[str, str], required: Iterable[str]) -> Choice:
+    """Chooses columns by role, each once even if it is both x and y."""
+    roles = tuple(required)
+    return lambda names: dict.fromkeys(present(columns, roles, names))
 
 
 def _unsigned(low: float, high: float) -> tuple[float, float]:
-    """Without the sign of a zero, of which statistics and rows need not say the same."""
+    """Removes the sign of zeros, in which statistics and rows may differ."""
     return low + 0.0, high + 0.0
 
 
@@ -254,8 +253,8 @@ def _where(first: int, column: str, row: int) -> str:
 
 
 def _floats(values: Shaped[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-    """The values as float64, one after the other: no copy is made where they are."""
-    with np.errstate(over="ignore"):  # of wider floats, found to be infinite afterwards
+    """The values as contiguous float64, without a copy if they are so already."""
+    with np.errstate(over="ignore"):  # wider floats may become infinite, which is rejected later
         return read_only(np.ascontiguousarray(values, np.float64))
 
 
@@ -264,7 +263,7 @@ def _labels(name: str, values: Shaped[np.ndarray, " m"], where: Where) -> Shaped
         y = _floats(values)
     else:
         y = read_only(np.ascontiguousarray(values, values.dtype.newbyteorder("=")))
-    if y.dtype.kind != "b" and not (y.min() >= 0 and y.max() <= 1):  # nor is nan
+    if y.dtype.kind != "b" and not (y.min() >= 0 and y.max() <= 1):  # true for nan
         require_finite(name, y, where)
         refuse((y < 0) | (y > 1), name, y, "is outside [0, 1]", where)
     return y

@@ -1,7 +1,8 @@
-"""Tables in files: CSV, NPY, NPZ and Parquet, of which the columns that are asked for are read.
+"""Columns of tables in files: CSV, NPY, NPZ and Parquet.
 
-CSV is read by pandas, NPY and NPZ by NumPy (never pickles), Parquet by pyarrow. Whatever is wrong
-with a file becomes one `InputError` whose sentence names it.
+pandas reads CSV, NumPy reads NPY and NPZ (never pickles), and pyarrow reads Parquet. A bad file
+raises one `InputError` whose message begins with the path. `sweep.data.batches` reads the same
+files in batches of rows.
 """
 
 from __future__ import annotations
@@ -23,20 +24,19 @@ from numpy.lib.format import MAGIC_PREFIX
 from sweep.base.errors import InputError
 
 Choice = Callable[[list[str]], Iterable[str]]
-"""The columns to read, of those that a file has."""
+"""Chooses the columns to read, given the names of all columns of a file."""
 
 Table = dict[str, Shaped[np.ndarray, "n ..."]]
 """Columns by name."""
 
 
 class Header(NamedTuple):
-    """What a file says of itself before its rows are read.
+    """What a file declares about its columns before its rows are read.
 
     Attributes:
-        columns: the chosen ones, in the order of the choice.
-        types: what numbers they are, by column, as NumPy names them; empty if the file does not
-            say, as CSV, or has no rows.
-        rows: how many there are; None if the file does not say.
+        columns: the chosen columns, in the order of the choice.
+        types: NumPy dtype name by column; empty if the file declares none, as CSV, or has no rows.
+        rows: number of rows; None if the file does not declare it.
     """
 
     columns: tuple[str, ...]
@@ -44,21 +44,21 @@ class Header(NamedTuple):
     rows: int | None
 
 
-KINDS = "what is read is .csv, .tsv, both also as .gz, .parquet, .npz and .npy"
-"""Said of a file that is no text, by whatever name."""
+KINDS = "files may be .csv, .tsv, both also as .gz, .parquet, .npz and .npy"
+"""Ends the message for a file that is not text."""
 
 
 def read(path: Path, choice: Choice) -> Table:
-    """The chosen columns of a file.
+    """Reads the chosen columns of a file.
 
     Args:
-        path: `.npy`, `.npz`, `.parquet` or `.pq`, or else CSV with a header: `.tsv` if tabs
-            separate its columns, `.gz` at the end if it is compressed.
-        choice: which columns, all of which must be there.
+        path: `.npy`, `.npz`, `.parquet` or `.pq`; any other file is CSV with a header: `.tsv` if
+            tabs separate its columns, with `.gz` at the end if it is compressed.
+        choice: chooses among the columns that the file has.
 
     Raises:
-        InputError: the file is missing or not of its kind, or the choice raises it; the sentence
-            begins with the path.
+        InputError: the file is missing or does not have the format of its suffix, or the choice
+            raises it; the message begins with the path.
     """
     with read_errors(path):
         return READERS.get(path.suffix.lower(), _csv)(path, choice)
@@ -66,10 +66,10 @@ def read(path: Path, choice: Choice) -> Table:
 
 @contextmanager
 def read_errors(path: Path) -> Iterator[None]:
-    """What goes wrong in the block becomes a sentence that begins with the path.
+    """Turns errors of reading in the block into an `InputError` that begins with the path.
 
     Raises:
-        InputError: the block raised it, or the file cannot be read.
+        InputError: the block raised one, or the file cannot be read.
     """
     try:
         yield
@@ -83,30 +83,35 @@ def read_errors(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {error}") from None
 
 
-def present(wanted: Mapping[str, str], required: Iterable[str], names: list[str]) -> list[str]:
-    """Those of the wanted columns, by the options that name them, that a file has.
+def present(columns: Mapping[str, str], required: Iterable[str], names: list[str]) -> list[str]:
+    """The columns to read that a file has.
+
+    Args:
+        columns: name of the column by role, which is also the name of its option.
+        required: roles whose columns must exist.
+        names: all columns of the file.
 
     Raises:
-        InputError: one that is required is not there; lists those that are.
+        InputError: a required column is missing; the message lists the columns of the file.
     """
     for role in required:
-        if wanted[role] not in names:
-            hint = f"other names are given with --{role}, and commas separate columns"
+        if columns[role] not in names:
+            hint = f"give another name with --{role}, and separate columns by commas"
             raise InputError(
-                f"has no column {wanted[role]!r}; its columns are {listed(names)} ({hint})"
+                f"has no column {columns[role]!r}; its columns are {listed(names)} ({hint})"
             )
-    return [name for name in wanted.values() if name in names]
+    return [name for name in columns.values() if name in names]
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in a sentence."""
+    """Names as a list in an error message."""
     return ", ".join(map(repr, names)) or "none"
 
 
 def _csv(path: Path, choice: Choice) -> Table:
     with csv_errors():
         read = csv_reader(path)
-        # A pipe can be read but once; in it, of columns of one name the first is taken.
+        # A pipe can be read only once; there the first of several columns of one name is used.
         header = read(header=None, nrows=1, dtype=str) if path.is_file() else None
         frame = read()
     chosen = list(choice([str(name) for name in frame.columns]))
@@ -116,10 +121,10 @@ def _csv(path: Path, choice: Choice) -> Table:
 
 
 def csv_reader(path: Path) -> Callable[..., Any]:
-    """`pandas.read_csv` of the file in the dialect that its name says."""
+    """`pandas.read_csv` for the file, with the dialect of its suffix."""
     import pandas as pd  # loads in a quarter of a second, and only reading needs it
 
-    # From pandas 3.1 on every decimal is read as the float64 nearest to it.
+    # pandas 3.1 and later read every decimal as the nearest float64.
     return partial(
         pd.read_csv,
         path,
@@ -133,8 +138,8 @@ def csv_reader(path: Path) -> Callable[..., Any]:
 
 @contextmanager
 def csv_errors() -> Iterator[None]:
-    """What pandas cannot read in the block becomes a sentence."""
-    import pandas as pd
+    """Turns what pandas cannot read in the block into an `InputError`."""
+    import pandas as pd  # as in `csv_reader`
 
     try:
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
@@ -152,10 +157,10 @@ def csv_errors() -> Iterator[None]:
 
 
 def require_single(chosen: Iterable[str], names: list[str]) -> None:
-    """Refuses columns of which a file has several.
+    """Rejects a chosen column that a file has more than once.
 
     Raises:
-        InputError: names the first of them.
+        InputError: names the first such column.
     """
     for name in chosen:
         count = names.count(name)
@@ -175,11 +180,7 @@ def _npy(path: Path, choice: Choice) -> Table:
 
 
 def require_npy(start: bytes) -> None:
-    """Refuses a file that does not start as NPY does.
-
-    Raises:
-        InputError: always the same sentence.
-    """
+    """Rejects a file that does not start as NPY files do."""
     if start != MAGIC_PREFIX:
         raise InputError("is not an NPY file (a pickle is never loaded)")
 
@@ -188,7 +189,7 @@ def npy_columns(dtype: np.dtype, shape: tuple[int, ...]) -> list[str]:
     """Names of the columns of an array: its fields, or else x, y and perhaps weight.
 
     Raises:
-        InputError: it has no columns.
+        InputError: the array has neither fields nor two or three columns.
     """
     if dtype.names is not None:
         return list(dtype.names)
@@ -210,11 +211,7 @@ def _npz(path: Path, choice: Choice) -> Table:
 
 
 def require_npz(path: Path) -> None:
-    """Refuses a file that is no archive.
-
-    Raises:
-        InputError: always the same sentence.
-    """
+    """Rejects a file that is not a zip archive."""
     with path.open("rb") as file:
         if not is_zipfile(file):
             raise InputError("is not an NPZ file, or a damaged one")
@@ -222,7 +219,7 @@ def require_npz(path: Path) -> None:
 
 @contextmanager
 def npz_errors() -> Iterator[None]:
-    """What an archive cannot give in the block becomes a sentence."""
+    """Turns a damaged archive in the block into an `InputError`."""
     try:
         yield
     except (BadZipFile, zlib.error):
@@ -230,7 +227,7 @@ def npz_errors() -> Iterator[None]:
 
 
 def _array(read: Callable[[], np.ndarray], name: str = "") -> np.ndarray:
-    """What `read` returns; `name` opens the message if NumPy cannot read it."""
+    """The array that `read` returns; `name` begins the message if NumPy cannot read it."""
     try:
         return read()
     except (ValueError, EOFError) as error:
@@ -250,25 +247,25 @@ def _parquet(path: Path, choice: Choice) -> Table:
 
 
 def parquet_module() -> ModuleType:
-    """`pyarrow.parquet`, which loads when it is needed.
+    """The module `pyarrow.parquet`.
 
     Raises:
-        InputError: it is not installed.
+        InputError: pyarrow is not installed.
     """
     try:
-        import pyarrow.parquet
+        import pyarrow.parquet  # an optional dependency
     except ImportError:
         raise InputError(
-            "reading Parquet needs pyarrow; install it by pip install 'sweep[parquet]'"
+            "reading Parquet needs pyarrow; install it with: pip install pyarrow"
         ) from None
     return pyarrow.parquet
 
 
 @contextmanager
 def parquet_errors() -> Iterator[None]:
-    """What pyarrow cannot read in the block becomes a sentence."""
+    """Turns what pyarrow cannot read in the block into an `InputError`."""
     parquet_module()
-    from pyarrow import ArrowException
+    from pyarrow import ArrowException  # an optional dependency
 
     try:
         yield
@@ -283,4 +280,4 @@ READERS: dict[str, Callable[[Path, Choice], Table]] = {
     ".parquet": _parquet,
     ".pq": _parquet,
 }
-"""By suffix in lower case; anything else is CSV."""
+"""By suffix in lower case; any other suffix is CSV."""

@@ -85,7 +85,7 @@ def test_the_range_is_from_statistics_or_a_pass_and_rounded_alike(run, tmp_path)
         table(seed).to_parquet(tmp_path / f"{seed}.parquet")
         for kind in ("csv", "parquet"):
             assert run("sketch", f"{seed}.{kind}", *GRID, "-o", f"{seed}{kind}.sketch")[0] == 0
-    ends = {archive.read(path).terms.ends for path in tmp_path.glob("*.sketch")}
+    ends = {archive.read(path).schema.ends for path in tmp_path.glob("*.sketch")}
     assert ends == {(-4.0, 4.0)}
 
 
@@ -244,7 +244,7 @@ def test_whoever_makes_it_the_sketch_is_the_same_file(run, shards, sketched, mon
 REFUSED = {
     "no shard": (2, (), "give at least one SHARD"),
     "a missing shard": (1, ("s0.csv", "s9.csv"), "s9.csv: no such file"),
-    "a shard twice": (1, ("s0.csv", "s0.csv"), "s0.csv: is there twice"),
+    "a shard twice": (1, ("s0.csv", "s0.csv"), "s0.csv: is given twice"),
     "a sketch as shard": (2, ("all.sketch",), "all.sketch: is a sketch, not a shard; sweep merge"),
     "a copy": (1, ("s0.csv", "copy.csv"), "copy.csv has the same rows as s0.csv"),
     "x outside": (1, ("s0.csv", "--range=-1:1"), "outside the range from -1 to 1 that the sketch"),
@@ -344,7 +344,7 @@ def test_sketches_that_cannot_be_merged_are_named(run, shards, refused):
         "e": "their metrics are 'brier' and 'cross_entropy accuracy'",
     }.items():
         said = refused(1, "merge", "a.sketch", f"{name}.sketch", "-o", "n.sketch")
-        assert f"{name}.sketch: cannot be merged with a.sketch, for {why}" in said
+        assert f"{name}.sketch: cannot be merged with a.sketch: {why}" in said
     twice = "f.sketch: has copy.csv (400 points), which a.sketch has too, there as s0.csv"
     assert twice in refused(1, "merge", "a.sketch", "f.sketch", "-o", "n.sketch")
     assert "give at least one FILE" in refused(2, "merge", "-o", "n.sketch")

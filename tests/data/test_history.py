@@ -29,7 +29,7 @@ CSV = "epoch,loss,val_loss,note\n0,0.7,0.7,a\n1,0.5,0.6,b\n2,0.4,0.65,c\n"
     "given",
     [KERAS, SimpleNamespace(history=KERAS), History.of(KERAS), pd.DataFrame(KERAS)],
 )
-def test_a_history_is_taken_as_keras_keeps_it(given):
+def test_a_history_has_the_forms_of_keras(given):
     found = History.of(given)
     assert len(found) == 3
     assert found.epochs.tolist() == [1, 2, 3]
@@ -57,8 +57,8 @@ def test_histories_are_read_from_files(tmp_path):
     (tmp_path / "f.csv.gz").write_bytes(gzip.compress(CSV.encode()))
     np.savez(tmp_path / "g.npz", **KERAS)
     found = {path.name[0]: history.load(path) for path in sorted(tmp_path.iterdir())}
-    for one in found.values():
-        assert one.loss.tolist() == [0.7, 0.5, 0.4]
+    for loaded in found.values():
+        assert loaded.loss.tolist() == [0.7, 0.5, 0.4]
     assert [found[name].epochs[0] for name in "abcdefg"] == [1, 1, 5, 0, 0, 0, 1]
     assert found["d"].val_loss.tolist() == [0.7, 0.6, 0.65]
 
@@ -78,18 +78,18 @@ BAD = {
     "a text": ("loss", "the history is a str"),
     "numbers": ([1, 2, 3], "entry 1 of the history is 1, not a mapping"),
     "nothing": ([], "the history has no epochs"),
-    "no loss": ({"val_loss": [1, 2, 3]}, "no training loss, .* there are: 'val_loss'"),
-    "no names": ({}, "no training loss, .* there are: none"),
+    "no loss": ({"val_loss": [1, 2, 3]}, "no training loss .* there are: 'val_loss'"),
+    "no names": ({}, "no training loss .* there are: none"),
     "rows without loss": ([{"acc": 1}] * 3, "no training loss"),
     "a row without loss": ([*ROWS, {"epoch": 8, "val_acc": 1}], "entry 4 .* has no 'train_loss'"),
-    "two epochs": ({"loss": [1, 2]}, "2 epochs are no history; at least 3"),
-    "no epochs": ({"loss": []}, "0 epochs are no history"),
+    "two epochs": ({"loss": [1, 2]}, "the history has 2 epochs; at least 3"),
+    "no epochs": ({"loss": []}, "the history has 0 epochs"),
     "lengths": (KERAS | {"val_loss": [1, 2]}, "'loss' has 3 epochs but 'val_loss' has 2"),
     "a missing epoch": (_counted(1, 2, 4), "epoch 3 is missing: after 2 comes 4"),
-    "an epoch twice": (_counted(1, 2, 2, 3), "epoch 2 is there twice"),
+    "an epoch twice": (_counted(1, 2, 2, 3), "epoch 2 appears twice"),
     "disorder": (_counted(1, 3, 2), "epoch 2 is missing"),
     "a step back": (_counted(2, 3, 1), "epoch 1 comes after epoch 3"),
-    "half an epoch": (_counted(1, 1.5, 2), r"epoch\[1\] is 1.5, which is no whole number"),
+    "half an epoch": (_counted(1, 1.5, 2), r"epoch\[1\] is 1.5, which is not a whole number"),
     "nan epoch": (_counted(1, np.nan, 2), r"epoch\[1\] is nan"),
     "nan": (_with("val_loss", 1, np.nan), "'val_loss' at epoch 2 is nan, which is not a finite"),
     "inf": (_with("loss", 2, np.inf), "'loss' at epoch 3 is inf"),

@@ -28,11 +28,11 @@ def test_arrays_are_neither_copied_nor_locked():
     assert x.flags.writeable
 
 
-def test_fingerprint_names_the_data():
-    one = Sample([1, 2], [0, 1])
-    assert one.fingerprint == Sample(np.array([1.0, 2.0]), [0, 1]).fingerprint
+def test_fingerprint_identifies_the_data():
+    sample = Sample([1, 2], [0, 1])
+    assert sample.fingerprint == Sample(np.array([1.0, 2.0]), [0, 1]).fingerprint
     others = [Sample([1, 2], [1, 0]), Sample([2, 1], [0, 1]), Sample([1, 2], [0, 1], [1, 1])]
-    assert len({s.fingerprint for s in (one, *others)}) == 4
+    assert len({s.fingerprint for s in (sample, *others)}) == 4
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 5), (2, 100), (3, 10000)])
@@ -76,7 +76,7 @@ def test_csv_may_have_spaces_a_byte_order_mark_or_tabs(tmp_path):
         assert (list(sample.x), list(sample.y)) == ([1, 2], [0, 1])
 
 
-def test_weight_column_is_taken_if_it_is_there(tmp_path):
+def test_weight_column_is_used_if_it_exists(tmp_path):
     path = tmp_path / "s.csv"
     path.write_text("x,y,weight\n1,0,3\n2,1,4\n")
     assert list(data.load(path).weight) == [3, 4]
@@ -84,7 +84,7 @@ def test_weight_column_is_taken_if_it_is_there(tmp_path):
     assert data.load(path).weight is None
 
 
-def test_columns_that_are_not_asked_for_do_no_harm(tmp_path):
+def test_other_columns_do_no_harm(tmp_path):
     np.savez(tmp_path / "s.npz", x=np.ones(2), y=np.ones(2), meta=np.array([None], dtype=object))
     assert len(data.load(tmp_path / "s.npz")) == 2
     _refused(tmp_path, "s.npz", None, "no column 'z'; its columns are 'x', 'y', 'meta'", x="z")
@@ -144,7 +144,7 @@ BAD_CSV = {
     "weight nan": ("x,y,weight\n1,0,\n", "'weight' in row 1 is nan"),
     "weights 0": ("x,y,weight\n1,0,0\n2,1,0\n", "every weight is 0"),
     "two of x": ("x,y,x\n1,0,5\n", "has 2 columns 'x'; each needs a name of its own"),
-    "semicolons": ("x;y\n1;0\n", "its columns are 'x;y' .*commas separate columns"),
+    "semicolons": ("x;y\n1;0\n", "its columns are 'x;y' .*separate columns by commas"),
     "ragged": ("x,y\n1,0\n1,2,3\n", "is not a CSV file"),
     "shifted": ("x,y\n0,0,1\n1,1,0\n2,0,1\n", "a row has more cells than the header"),
     "a gap among flags": ("x,y\n1,True\n2,False\n3,\n", "'y' in row 3 is nan"),

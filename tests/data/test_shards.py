@@ -22,7 +22,7 @@ N = 230
 
 
 def _joined(shards, rows=2**20):
-    """All batches of all shards as (x, y, weight), once they follow one on the other."""
+    """All batches of all shards as (x, y, weight), after a check that they are consecutive."""
     parts = []
     for shard in range(len(shards.paths)):
         before = 0
@@ -49,7 +49,7 @@ def _same(found, sample):
 
 
 def _refused(sentence, read, *paths, **names):
-    """The message of what `read` makes of the shards, which must be one sentence."""
+    """The message of the error that `read` raises for the shards, which must be one line."""
     with pytest.raises(InputError, match=sentence) as caught:
         read(Shards.of(paths, **names))
     message = str(caught.value)
@@ -86,9 +86,9 @@ def test_shards_of_any_kinds_and_sizes_are_one_sample(tmp_path_factory, sizes, k
     whole = data.Sample(*(np.concatenate([table[name] for table in tables]) for name in "xy"))
     shards = Shards.of(paths)
     _same(_joined(shards, rows), whole)
-    told = []
-    assert shards.scan(told.append) == (whole.x.min(), whole.x.max())
-    assert sum(told) == len(whole)
+    steps = []
+    assert shards.scan(steps.append) == (whole.x.min(), whole.x.max())
+    assert sum(steps) == len(whole)
 
 
 @pytest.mark.parametrize("kind", ["i1", "u8", "i8", "?", "f4", "f2", "f8"])
@@ -298,9 +298,9 @@ def test_sets_of_files_that_are_no_sample_are_refused(tmp_path, monkeypatch):
     os.symlink("a.csv", "soft.csv")
     os.mkfifo("pipe.csv")
     refused("no shard is given; at least one file is needed")
-    refused("^a.csv: is there twice; give each shard once", "a.csv", "a.csv")
+    refused("^a.csv: is given twice; give each shard once", "a.csv", "a.csv")
     for other in ("./../" + tmp_path.name + "/a.csv", a, "hard.csv", "soft.csv"):
-        refused("is there twice, also as a.csv; give each shard once", "a.csv", "a.parquet", other)
+        refused("is given twice, also as a.csv; give each shard once", "a.csv", "a.parquet", other)
     refused("none.csv: no such file", "a.csv", "none.csv")
     refused(r"^\.: is a directory; give the files in it, as \./\*\.parquet", ".")
     refused(r"^q\*: is a pattern, not a file; no file matches it", "q*")

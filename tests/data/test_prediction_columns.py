@@ -58,12 +58,12 @@ def test_columns_have_other_names(tmp_path):
     np.testing.assert_allclose(probable.logits, found.logits, rtol=1e-12)
 
 
-def test_of_logits_and_probabilities_one_is_named(tmp_path):
+def test_a_file_with_logits_and_probabilities_needs_a_choice(tmp_path):
     path = _written(tmp_path / "p.csv", TABLE.assign(probability=expit(2 * Z)))
     for options, factor in (({"logit": "logit"}, 1), ({"probability": "probability"}, 2)):
         found = predictions.load(path, **options)
         np.testing.assert_allclose(found.logits, factor * Z, rtol=1e-12)
-    with pytest.raises(InputError, match="has columns 'logit' and 'probability'; say which by"):
+    with pytest.raises(InputError, match="has columns 'logit' and 'probability'; choose one with"):
         predictions.load(path)
     with pytest.raises(InputError, match="both logits and probabilities are asked for"):
         predictions.load(path, logit="logit", probability="probability")
@@ -195,7 +195,7 @@ def test_files_that_are_no_parquet_are_refused(tmp_path):
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     path = _written(tmp_path / "p.parquet", TABLE)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match=r"needs pyarrow; .*pip install 'sweep\[parquet\]'"):
+    with pytest.raises(InputError, match=r"needs pyarrow; .*pip install pyarrow"):
         predictions.load(path)
 
 

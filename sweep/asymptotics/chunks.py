@@ -25,14 +25,14 @@ class SampleChunk(NamedTuple):
         x: positions, ascending.
         y: labels.
         inside: whether a point is one of the n points of its sample, not padding.
-        index: index of each point in its sample, from 0.
+        rank: rank of each point in its sample, from 0.
         next_chunk_x: x of the first point of the next chunk; in the last chunk, its own last x.
     """
 
     x: Float[Array, "T L"]
     y: Bool[Array, "T L"]
     inside: Bool[Array, "1 L"]
-    index: Int[Array, "1 L"]
+    rank: Int[Array, "1 L"]
     next_chunk_x: Float[Array, " T"]
 
     @property
@@ -43,10 +43,10 @@ class SampleChunk(NamedTuple):
 
 def split(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: SampleLayout) -> SampleChunk:
     """All chunks of a batch, stacked along the first axis of each field."""
-    index = jnp.arange(layout.chunks * layout.length, dtype=jnp.int32)
-    index = index.reshape(layout.chunks, 1, layout.length)
+    rank = jnp.arange(layout.chunks * layout.length, dtype=jnp.int32)
+    rank = rank.reshape(layout.chunks, 1, layout.length)
     next_chunk_x = jnp.concatenate([x[1:, :, 0], x[-1:, :, -1]])
-    return SampleChunk(x, y, index < layout.n, index, next_chunk_x)
+    return SampleChunk(x, y, rank < layout.n, rank, next_chunk_x)
 
 
 def map_chunks(function: Callable[[Any], Any], stacked: Any) -> Any:

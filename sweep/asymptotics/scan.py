@@ -100,11 +100,11 @@ def best_cuts(chunks: SampleChunk, scores: CutScores, layout: SampleLayout) -> B
         optimal &= chunk.next_x > chunk.x
         width = jnp.where(optimal, chunk.next_x - chunk.x, -1.0)
         widest = jnp.max(width, -1)
-        first_widest = jnp.min(jnp.where(width == widest[:, None], chunk.index, n), -1)
+        first_widest = jnp.min(jnp.where(width == widest[:, None], chunk.rank, n), -1)
         # A run of one class changes the score by 1 with each of its points.
         size, rest = jnp.abs(score), jnp.abs(scores.last[:, None] - score)
-        leading = size == (chunk.index + 1).astype(score.dtype)
-        trailing = rest == (n - 1 - chunk.index).astype(score.dtype)
+        leading = size == (chunk.rank + 1).astype(score.dtype)
+        trailing = rest == (n - 1 - chunk.rank).astype(score.dtype)
         counts = (jnp.sum(flags, -1, dtype=jnp.int32) for flags in (optimal, leading, trailing))
         return widest, first_widest, *counts
 

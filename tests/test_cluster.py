@@ -24,7 +24,7 @@ from sweep.cli.options import engine
 from sweep.cluster import AHEAD, GROUP, Dask
 from sweep.data.shards import Shards
 from sweep.measure.sketch import builder, parallel
-from tests.support.parts import shard_files, sketch_terms
+from tests.support.parts import shard_files, sketch_schema
 
 
 @pytest.fixture(scope="module")
@@ -114,12 +114,12 @@ def test_computes_the_same_bits_as_this_process(dask):
 
 def test_sketches_the_same_as_this_process(dask, tmp_path):
     paths = shard_files(tmp_path, [50, 0, 400, 3, 120])
-    shards, terms = Shards.of(paths), sketch_terms()
+    shards, schema = Shards.of(paths), sketch_schema()
     read = []
-    found = parallel.sketch_files(dask, shards, terms, read.append)
+    found = parallel.sketch_files(dask, shards, schema, read.append)
     assert sum(read) == len(paths)
-    assert found.equals(builder.sketch_files(shards, terms))
-    assert found.equals(parallel.sketch_files(Serial(), shards, terms))
+    assert found.equals(builder.sketch_files(shards, schema))
+    assert found.equals(parallel.sketch_files(Serial(), shards, schema))
     assert found.n == 573
 
 
@@ -129,7 +129,7 @@ def test_a_row_that_is_refused_by_a_worker_is_named(dask, tmp_path):
     x[17] = np.nan
     np.save(paths[1], np.stack([x, y], axis=1))
     with pytest.raises(InputError, match=r"shard1.npy: .*row 18"):
-        parallel.sketch_files(dask, Shards.of(paths), sketch_terms())
+        parallel.sketch_files(dask, Shards.of(paths), sketch_schema())
 
 
 @pytest.mark.parametrize("items", [1, 2, 5, 100])

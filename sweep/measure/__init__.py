@@ -1,4 +1,9 @@
-"""Every kind of data becomes a `Measure`: two weighted point sets, one for each class."""
+"""Measures: every kind of data becomes two weighted point sets, one for each class.
+
+Samples, populations (by quadrature), batches and sketches all become a `Measure`, so everything
+above this package has one code path. `compression` makes the cost of smooth metrics independent of
+the number of points, and `sketch` reads data larger than memory.
+"""
 
 import lazy_loader
 

@@ -1,4 +1,8 @@
-"""Points: the weighted points of one class, in order where that is asked for."""
+"""Points: the weighted points of one class, sorted when first needed.
+
+Both classes of a `Measure` are such points. Sums of masses of points on one side of a cut come from
+one binary search in the sorted points.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +18,17 @@ from jaxtyping import Float, Int, Shaped
 
 from sweep.base import devices
 
-AT_ONCE = 2**16
-"""Points that are told apart at once, so that what is made of them stays in a cache."""
+AT_ONCE = 2**16  # points whose labels are compared at once: their temporaries stay in a cache
 
 Columns = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None]
-"""Positions of points and their masses, or None if each has mass 1."""
+"""Positions of points, and their masses or None if each has mass 1."""
 
 Sort = Callable[[Float[np.ndarray, " m"], Float[np.ndarray, " m"] | None], Columns]
-"""Puts positions in ascending order and masses with them."""
+"""Sorts positions in ascending order, and their masses with them."""
 
 
 def sort(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
-    """Positions in ascending order and masses with them, by NumPy."""
+    """Positions in ascending order and their masses with them, by NumPy."""
     if mass is None:
         return np.sort(x), None
     order = np.argsort(x)
@@ -38,8 +41,8 @@ class Points:
 
     Attributes:
         x: positions, shape (m,), in any order.
-        mass: masses > 0, shape (m,); None means that each point has mass 1, so that sums of
-            masses are counts and are kept as integers.
+        mass: masses > 0, shape (m,); None if each point has mass 1: sums of masses are then counts
+            and stay integers.
     """
 
     x: Float[np.ndarray, " m"]
@@ -53,7 +56,7 @@ class Points:
 
     @property
     def masses(self) -> Float[np.ndarray, " m"]:
-        """Mass of each point, shape (m,), also where all are 1."""
+        """Mass of each point, shape (m,), an array even if each is 1."""
         return np.ones(len(self)) if self.mass is None else self.mass
 
     @cached_property
@@ -62,18 +65,18 @@ class Points:
         return Points(*sort(self.x, self.mass))
 
     def order(self, sort: Sort) -> None:
-        """Has `ordered` come from another sort, unless the points are in order already."""
+        """Computes `ordered` by another sort, unless the points are sorted already."""
         if not self.in_order:
             vars(self)["ordered"] = Points(*sort(self.x, self.mass))
 
     @cached_property
     def total(self) -> int | float:
-        """Mass of all points: an int if they are counted."""
+        """Mass of all points; an int if masses are counts."""
         return len(self) if self.mass is None else float(np.sum(self.mass))
 
     @cached_property
     def extremes(self) -> tuple[float, float]:
-        """(min x, max x); (inf, -inf) where there are no points."""
+        """(min x, max x); (inf, -inf) without points."""
         if len(self) == 0:
             return np.inf, -np.inf
         if self.in_order:
@@ -91,22 +94,22 @@ class Points:
 
     @property
     def in_order(self) -> bool:
-        """Whether `ordered` is at hand."""
+        """Whether `ordered` has been computed."""
         return "ordered" in vars(self)
 
     def split(
         self, edges: Float[np.ndarray, " k"]
     ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
-        """Mass of the points below each edge and of all others; fastest for ascending edges."""
+        """Mass below each edge, and of all other points; fastest for ascending edges."""
         below = np.searchsorted(self.ordered.x, edges)
         return self.mass_of_first(below), self.mass_of_last(len(self) - below)
 
     def mass_of_first(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
-        """Mass of the `count` lowest points, of count's shape: int64 if counted, else float64."""
+        """Mass of the `count` lowest points, shaped like `count`; int64 if masses are counts."""
         return count if self.mass is None else np.asarray(self._cumulative[count])
 
     def mass_of_last(self, count: Int[np.ndarray, " ..."]) -> Shaped[np.ndarray, " ..."]:
-        """Mass of the `count` highest points, likewise: precise also where little is left."""
+        """Mass of the `count` highest points, summed from above: precise where it is small, too."""
         return count if self.mass is None else np.asarray(self._cumulative_from_above[count])
 
     @cached_property
@@ -127,42 +130,46 @@ def pick(
     label: int,
     out: Float[np.ndarray, " k"],
 ) -> int:
-    """Writes `x[y == label]` to where `out` begins, and returns how many they are.
+    """Writes `x[y == label]` to the start of `out` and returns the number of points written.
 
-    Twice as fast on much data as an index of truth values.
+    On large data it is twice as fast as a boolean index.
     """
     count = 0
     for start in range(0, len(x), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        here = np.flatnonzero(y[part] == label)
-        x[part].take(here, out=out[count : count + len(here)], mode="clip")
-        count += len(here)
+        rows = slice(start, start + AT_ONCE)
+        chosen = np.flatnonzero(y[rows] == label)
+        x[rows].take(chosen, out=out[count : count + len(chosen)], mode="clip")
+        count += len(chosen)
     return count
 
 
 def gauss(
     variance: Float[np.ndarray, " k"], third: Float[np.ndarray, " k"]
 ) -> tuple[Float[np.ndarray, "2 k"], Float[np.ndarray, "2 k"]]:
-    """Two points that stand for many, by Gauss's rule: with their mean, variance and third moment.
+    """Gauss's rule of two points: they have the mean, variance and third moment of many points.
 
     Args:
-        variance: of each group of points.
-        third: third central moment of each.
+        variance: variance of each group of points, shape (k,).
+        third: third central moment of each group, shape (k,).
 
     Returns:
-        How far the two points of each group are from its mean, the lower one first, and their
-        shares of its mass. Where there is no variance, the lower one has all of it.
+        Distances of the two points from the mean of their group, the lower point first, and their
+        shares of its mass, shape (2, k) each. Without variance the lower point has all the mass.
     """
-    half = np.divide(third, 2 * variance, out=np.zeros_like(variance), where=variance > 0)
-    reach = np.sqrt(variance + half * half)
-    tilt = np.divide(half, reach, out=np.ones_like(variance), where=reach > 0)
-    return np.stack([half - reach, half + reach]), np.stack([(1 + tilt) / 2, (1 - tilt) / 2])
+    # The distances d are the roots of d^2 - 2 c d - variance = 0 with c = third / (2 variance).
+    # Shares with the mean 0 then give the variance, -d1 d2, and the third moment, (d1 + d2) times
+    # the variance.
+    middle = np.divide(third, 2 * variance, out=np.zeros_like(variance), where=variance > 0)
+    root = np.sqrt(variance + middle * middle)
+    tilt = np.divide(middle, root, out=np.ones_like(variance), where=root > 0)
+    return np.stack([middle - root, middle + root]), np.stack([(1 + tilt) / 2, (1 - tilt) / 2])
 
 
 def cumulative(mass: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m+1"]:
-    """Sums of the first 0, 1, ..., m masses, with a rounding error of about 2 sqrt(m) ulps.
+    """Sums of the first 0, 1, ..., m masses, shape (m + 1,), each of about 2 sqrt(m) roundings.
 
-    `numpy.cumsum` alone drifts by m ulps: here each of sqrt(m) blocks is summed from its start.
+    `numpy.cumsum` alone has m roundings, whose errors drift. Here sqrt(m) blocks of sqrt(m) masses
+    are summed one by one, and then the sums of the blocks.
     """
     m = len(mass)
     width = max(1, int(np.sqrt(m)))
@@ -174,17 +181,16 @@ def cumulative(mass: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m+1"]:
 
 
 def order(*classes: Points) -> None:
-    """Puts the points of each class in order, once: on the host in threads, else on a device."""
+    """Sorts the points of each class once: in threads on the host, or on the first device."""
+    chosen = sort if devices.on_host() else _sorted_on_device
     with ThreadPoolExecutor(max(1, len(classes))) as pool:
-        tuple(
-            pool.map(lambda points: points.order(sort if devices.on_host() else _sorted), classes)
-        )
+        tuple(pool.map(lambda points: points.order(chosen), classes))
 
 
-def _sorted(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
-    """The same as `sort`, by the first device."""
+def _sorted_on_device(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
+    """As `sort`, by the first device."""
     with jax.enable_x64(True):
         if mass is None:
             return np.asarray(jnp.sort(x)), None
-        ascending, carried = jax.lax.sort((jnp.asarray(x), jnp.asarray(mass)), num_keys=1)
-        return np.asarray(ascending), np.asarray(carried)
+        ascending, masses = jax.lax.sort((jnp.asarray(x), jnp.asarray(mass)), num_keys=1)
+        return np.asarray(ascending), np.asarray(masses)

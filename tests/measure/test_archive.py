@@ -1,4 +1,4 @@
-"""Sketches on disk: what comes back, and what is refused."""
+"""Sketches on disk: what is read back, and what is refused."""
 
 import json
 import os
@@ -16,17 +16,17 @@ from sweep.measure.sketch.schema import Schema
 from sweep.measure.sketch.sketch import Sketch
 
 
-def terms(
+def schema_of(
     a=(-1.0, 0.0, 2.0), b=(-0.5, 0.5), ends=(-4.0, 4.0), tolerance=1e-2, metrics=("accuracy",)
 ):
     return Schema.of(Grid(np.array(a), np.array(b)), ends, metrics, tolerance)
 
 
-def sketched(asked, **samples):
-    maker = Sketcher(asked)
+def sketched(schema, **samples):
+    sketcher = Sketcher(schema)
     for name, sample in samples.items():
-        maker.add(name, rows_of([sample]))
-    return maker.sketch()
+        sketcher.add(name, rows_of([sample]))
+    return sketcher.sketch()
 
 
 def sample(seed, n=50, kind="hard"):
@@ -37,13 +37,15 @@ def sample(seed, n=50, kind="hard"):
 
 
 SKETCHES = {
-    "counted": lambda: sketched(terms(), one=sample(1), two=sample(2)),
-    "weighted": lambda: sketched(terms(), one=sample(1, kind="weighted")),
-    "soft": lambda: sketched(terms(metrics=("cross_entropy", "brier")), one=sample(1, kind="soft")),
-    "one class": lambda: sketched(terms(), one=Sample([1.0, 2.0], [1, 1])),
-    "empty": lambda: Sketch.empty(terms()),
-    "names": lambda: sketched(terms(), **{"a b\n\udc80é": sample(1)}),
-    "octaves": lambda: sketched(terms(ends=(-4.0, 1e9), tolerance=1e-6), one=sample(1)),
+    "counted": lambda: sketched(schema_of(), one=sample(1), two=sample(2)),
+    "weighted": lambda: sketched(schema_of(), one=sample(1, kind="weighted")),
+    "soft": lambda: sketched(
+        schema_of(metrics=("cross_entropy", "brier")), one=sample(1, kind="soft")
+    ),
+    "one class": lambda: sketched(schema_of(), one=Sample([1.0, 2.0], [1, 1])),
+    "empty": lambda: Sketch.empty(schema_of()),
+    "names": lambda: sketched(schema_of(), **{"a b\n\udc80é": sample(1)}),
+    "octaves": lambda: sketched(schema_of(ends=(-4.0, 1e9), tolerance=1e-6), one=sample(1)),
 }
 
 
@@ -54,12 +56,15 @@ def test_what_is_read_is_what_was_written(tmp_path, kind):
     back = archive.read(tmp_path / "s.sketch")
     assert back.equals(sketch)
     assert (back.fingerprint, back.n, repr(back)) == (sketch.fingerprint, sketch.n, repr(sketch))
-    np.testing.assert_array_equal(back.terms.edges, sketch.terms.edges)
+    np.testing.assert_array_equal(back.schema.edges, sketch.schema.edges)
     assert [p.name for p in tmp_path.iterdir()] == ["s.sketch"]
 
 
 def test_equal_sketches_are_equal_files(tmp_path):
-    one, two = (sketched(terms(), p=sample(3)), sketched(terms(), q=sample(4, kind="weighted")))
+    one, two = (
+        sketched(schema_of(), p=sample(3)),
+        sketched(schema_of(), q=sample(4, kind="weighted")),
+    )
     archive.write(one.merge(two), tmp_path / "1.sketch")
     archive.write(two.merge(one), tmp_path / "2.sketch")
     os.utime(tmp_path / "1.sketch", (0, 0))
@@ -69,25 +74,27 @@ def test_equal_sketches_are_equal_files(tmp_path):
 
 
 def test_counts_are_short(tmp_path):
-    asked = Schema.of(Grid(np.linspace(-5, 5, 101), np.linspace(-5, 5, 101)), (-8.0, 8.0))
-    sketch = sketched(asked, one=sample(1, 10_000))
+    schema = Schema.of(Grid(np.linspace(-5, 5, 101), np.linspace(-5, 5, 101)), (-8.0, 8.0))
+    sketch = sketched(schema, one=sample(1, 10_000))
     archive.write(sketch, tmp_path / "s.sketch")
-    held = sum(sums.whole.nbytes + sums.part.nbytes for sums in (sketch.inside, sketch.moments))
+    held = sum(
+        sums.integer.nbytes + sums.fraction.nbytes for sums in (sketch.inside, sketch.moments)
+    )
     assert (tmp_path / "s.sketch").stat().st_size < held / 4
 
 
 def test_any_flipped_bit_and_any_truncation_is_found(tmp_path):
     path = tmp_path / "s.sketch"
-    archive.write(sketched(terms(a=(1.0,), b=(0.0,), tolerance=0.5), one=sample(1, 5)), path)
-    whole = path.read_bytes()
-    assert len(whole) < 4000
-    damaged = [whole[:k] for k in range(0, len(whole), 7)] + [whole + b"\n"]
-    for k in range(len(whole)):
+    archive.write(sketched(schema_of(a=(1.0,), b=(0.0,), tolerance=0.5), one=sample(1, 5)), path)
+    complete = path.read_bytes()
+    assert len(complete) < 4000
+    damaged = [complete[:k] for k in range(0, len(complete), 7)] + [complete + b"\n"]
+    for k in range(len(complete)):
         bit = 1 << (k % 8)
-        damaged.append(whole[:k] + bytes([whole[k] ^ bit]) + whole[k + 1 :])
+        damaged.append(complete[:k] + bytes([complete[k] ^ bit]) + complete[k + 1 :])
     for content in damaged:
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"is (damaged|no sketch|a sketch of version [^1])"):
+        with pytest.raises(InputError, match=r"is (damaged|not a sketch|a sketch of version [^1])"):
             archive.read(path)
 
 
@@ -97,11 +104,11 @@ def test_files_of_another_kind_or_a_newer_version_are_refused(tmp_path):
     first, rest = path.read_bytes().split(b"\n", 1)
     digest = first.split()[-1]
     path.write_bytes(b"sweep sketch 12 sha3 " + digest * 4 + b"\n" + rest)
-    with pytest.raises(InputError, match="is a sketch of version 12, and this library knows vers"):
+    with pytest.raises(InputError, match="is a sketch of version 12, but this release reads"):
         archive.read(path)
     for content in (b"", b"x,y\n1,0\n", b"\x93NUMPY", pickle.dumps({"sweep": 1}), b"sweep sketch"):
         path.write_bytes(content)
-        with pytest.raises(InputError, match="is no sketch"):
+        with pytest.raises(InputError, match="is not a sketch"):
             archive.read(path)
     with pytest.raises(InputError, match=r"missing\.sketch: cannot be read \(No such file"):
         archive.read(tmp_path / "missing.sketch")
@@ -149,15 +156,15 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
 
 
 def test_files_are_merged_in_any_order(tmp_path):
-    asked, paths = terms(), [tmp_path / f"{k}.sketch" for k in range(5)]
+    schema, paths = schema_of(), [tmp_path / f"{k}.sketch" for k in range(5)]
     parts = {f"p{k}": sample(k, 20, ("hard", "weighted")[k % 2]) for k in range(5)}
     for path, (name, part) in zip(paths, parts.items(), strict=True):
-        archive.write(sketched(asked, **{name: part}), path)
-    whole = sketched(asked, **parts)
-    assert archive.merged(paths).equals(whole)
-    assert archive.merged(paths[::-1]).equals(whole)
+        archive.write(sketched(schema, **{name: part}), path)
+    complete = sketched(schema, **parts)
+    assert archive.merged(paths).equals(complete)
+    assert archive.merged(paths[::-1]).equals(complete)
     archive.write(archive.merged(paths[1:4]), tmp_path / "m.sketch")
-    assert archive.merged([paths[4], tmp_path / "m.sketch", paths[0]]).equals(whole)
+    assert archive.merged([paths[4], tmp_path / "m.sketch", paths[0]]).equals(complete)
     assert archive.merged(paths[:1]).n == 20
 
 
@@ -171,10 +178,10 @@ DIFFERENT = {
 
 
 @pytest.mark.parametrize("why", DIFFERENT)
-def test_sketches_for_different_terms_are_refused_and_both_files_named(tmp_path, why):
+def test_sketches_of_different_schemas_are_refused_and_both_files_named(tmp_path, why):
     one, two = tmp_path / "one.sketch", tmp_path / "two.sketch"
-    archive.write(sketched(terms(), p=sample(1)), one)
-    archive.write(sketched(terms(**DIFFERENT[why]), q=sample(2)), two)
+    archive.write(sketched(schema_of(), p=sample(1)), one)
+    archive.write(sketched(schema_of(**DIFFERENT[why]), q=sample(2)), two)
     with pytest.raises(InputError, match=f"two.sketch: cannot be merged with .*one.sketch.*{why}"):
         archive.merged([one, two])
 
@@ -183,11 +190,11 @@ def test_a_part_that_is_there_twice_is_refused_under_any_name(tmp_path):
     names = ("one", "two", "three")
     paths = [tmp_path / f"{name}.sketch" for name in names]
     for path, seed, name in zip(paths, (1, 2, 1), names, strict=True):
-        archive.write(sketched(terms(), **{name: sample(seed)}), path)
-    both = r"three.sketch: has three \(50 points\), which .*one.sketch has too, there as one;"
+        archive.write(sketched(schema_of(), **{name: sample(seed)}), path)
+    both = r"three.sketch: has three \(50 points\), which is also in .*one.sketch as one;"
     with pytest.raises(InputError, match=both):
         archive.merged(paths)
     with pytest.raises(
-        InputError, match=r"one.sketch: has one \(50 points\), which .*one.sketch has"
+        InputError, match=r"one.sketch: has one \(50 points\), which is also in .*one.sketch;"
     ):
         archive.merged([paths[0], paths[1], paths[0]])

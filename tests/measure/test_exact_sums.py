@@ -1,4 +1,4 @@
-"""Sums: the same bits in whatever order, and no error that matters."""
+"""Exact sums: the same bits in any order, and an error below the resolution."""
 
 import pickle
 from fractions import Fraction
@@ -15,10 +15,10 @@ NUMBERS = st.floats(-1e15, 1e15, allow_subnormal=True)
 
 
 def exact(sums):
-    """The numbers as fractions, by what the two integers mean."""
+    """The numbers as fractions of their two integers."""
     return [
-        Fraction(int(whole)) + Fraction(int(part), 2**62)
-        for whole, part in zip(sums.whole.ravel(), sums.part.ravel(), strict=True)
+        Fraction(int(integer)) + Fraction(int(fraction), 2**62)
+        for integer, fraction in zip(sums.integer.ravel(), sums.fraction.ravel(), strict=True)
     ]
 
 
@@ -30,13 +30,13 @@ def test_a_number_is_kept_to_the_resolution(numbers):
 
 @given(st.lists(NUMBERS, min_size=2, max_size=20), st.randoms())
 def test_any_order_and_tree_gives_the_same_bits(numbers, random):
-    terms = [ExactSums.of(np.array([number])) for number in numbers]
-    whole = reduce(ExactSums.__add__, terms)
-    while len(terms) > 1:
-        random.shuffle(terms)
-        terms.append(terms.pop() + terms.pop())
-    assert terms[0].equals(whole)
-    assert exact(whole)[0] == sum(exact(ExactSums.of(np.array(numbers))), Fraction(0))
+    left = [ExactSums.of(np.array([number])) for number in numbers]
+    total = reduce(ExactSums.__add__, left)
+    while len(left) > 1:
+        random.shuffle(left)
+        left.append(left.pop() + left.pop())
+    assert left[0].equals(total)
+    assert exact(total)[0] == sum(exact(ExactSums.of(np.array(numbers))), Fraction(0))
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=20))
@@ -53,15 +53,15 @@ def test_many_parts_do_not_overflow():
 
 def test_counts_stay_counts():
     counts = ExactSums.counts(np.array([3, 5])) + ExactSums.counts(np.array([2**60, 7]))
-    assert counts.whole.tolist() == [2**60 + 3, 12]
-    assert not counts.part.any()
+    assert counts.integer.tolist() == [2**60 + 3, 12]
+    assert not counts.fraction.any()
 
 
 @pytest.mark.parametrize("numbers", [[3.0, -5.0], [0.5, -1e-9]])
 def test_sums_are_the_same_in_another_process(numbers):
     sums = ExactSums.of(np.array(numbers))
     assert pickle.loads(pickle.dumps(sums)).equals(sums)
-    assert sums.integers == all(number.is_integer() for number in numbers)
+    assert sums.is_integer == all(number.is_integer() for number in numbers)
 
 
 @pytest.mark.parametrize("number", [LARGEST, -LARGEST, np.inf, np.nan])

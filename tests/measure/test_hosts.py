@@ -1,4 +1,4 @@
-"""Processes that work on one thing together: two of this machine, by the loopback."""
+"""Processes that make one sketch together: two on this machine, over the loopback."""
 
 import socket
 import subprocess
@@ -12,13 +12,14 @@ from sweep import InputError
 from sweep.data.shards import Shards
 from sweep.measure.sketch import archive, builder, hosts
 from sweep.measure.sketch.hosts import Host
-from tests.support.parts import shard_files, sketch_terms
+from tests.support.parts import shard_files, sketch_schema
 
 SCRIPT = """
 import contextlib, os, pathlib, sys
-from sweep import InputError, archive, hosts, joint
+from sweep import InputError, archive
 from sweep.data.shards import Shards
-from tests.support.parts import sketch_terms
+from sweep.measure.sketch import hosts, parallel
+from tests.support.parts import sketch_schema
 
 @contextlib.contextmanager
 def told():
@@ -35,8 +36,8 @@ shards = Shards.of(files[1:] if what == "fewer" and host.process else files)
 with told(), hosts.together(host):
     if what == "gone" and host.process:
         os._exit(3)
-    low, high = joint.range_together(host, shards)
-    sketch = joint.sketched_together(host, shards, sketch_terms())
+    low, high = parallel.range_together(host, shards)
+    sketch = parallel.sketched_together(host, shards, sketch_schema())
     archive.write(sketch, folder + f"/{process}.sketch")
     print(low, high)
 """
@@ -68,7 +69,7 @@ def test_two_processes_make_the_sketch_of_one(tmp_path):
     shards = Shards.of(shard_files(tmp_path, [50, 400, 3, 120, 7]))
     low, high = shards.scan()
     assert _both(tmp_path) == [(0, f"{low} {high}\n", "")] * 2
-    one = builder.sketched(shards, sketch_terms())
+    one = builder.sketch_files(shards, sketch_schema())
     for process in (0, 1):
         assert archive.read(tmp_path / f"{process}.sketch").equals(one)
 
@@ -85,7 +86,7 @@ def test_what_one_process_cannot_read_all_refuse(tmp_path):
 
 @pytest.mark.parametrize(
     ("what", "said"),
-    [("fewer", "are asked for different sketches"), ("gone", "another process ended before")],
+    [("fewer", "were asked for different sketches"), ("gone", "another process ended before")],
 )
 def test_processes_that_do_not_go_together_are_told(tmp_path, what, said):
     shard_files(tmp_path, [5, 6, 7])
@@ -102,9 +103,9 @@ def test_processes_that_do_not_go_together_are_told(tmp_path, what, said):
         ("localhost:x", 2, 0, "is not the address"),
         ("localhost:0", 2, 0, "is not the address"),
         ("localhost:70000", 2, 0, "is not the address"),
-        ("localhost:9911", 2, 2, "process 2 of 2 is none"),
-        ("localhost:9911", 2, -1, "process -1 of 2 is none"),
-        ("localhost:9911", 0, 0, "process 0 of 0 is none"),
+        ("localhost:9911", 2, 2, "process 2 of 2 does not exist; give a number from 0 to 1"),
+        ("localhost:9911", 2, -1, "process -1 of 2 does not exist"),
+        ("localhost:9911", 0, 0, "process 0 of 0 does not exist"),
     ],
 )
 def test_hosts_that_are_none_are_refused(coordinator, processes, process, said):

@@ -1,8 +1,9 @@
-"""Shards of one sample, and the terms of sketches of them."""
+"""Shards of one sample, and the schema of sketches of them."""
 
 import numpy as np
 
-from sweep.base.grid import Grid, axis
+from sweep.base.grid import Grid
+from sweep.base.ranges import axis
 from sweep.measure.sketch.schema import Schema
 
 
@@ -18,6 +19,6 @@ def shard_files(folder, sizes):
     return paths
 
 
-def sketch_terms():
-    """Terms of a small grid that is not square."""
+def sketch_schema():
+    """The schema of a small grid that is not square."""
     return Schema.of(Grid(axis("-2:2:9"), axis("-1:1:7")), (-6.0, 6.0))

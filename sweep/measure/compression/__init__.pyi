@@ -1,4 +1,6 @@
+from .deposit import Deposit as Deposit
 from .deposit import deposit as deposit
+from .fold import Window as Window
 from .fold import fold as fold
 from .lattice import Lattice as Lattice
 from .plan import CompressionError as CompressionError

@@ -1,16 +1,18 @@
-"""Plan: how a grid will be evaluated on compressed data, and how wrong that can be.
+"""Plan: how a grid will be evaluated on compressed data, and how large the error can be.
 
-A plan is made before the data are touched, from the grid, the range of x, the losses and the
-tolerance alone.
+A plan needs the grid, the range of x, the losses and the tolerance, and none of the data.
 
-**Which nodes serve which slopes.** A loss of z = a*x + b is curved only near z = 0; from |z| equal
-to `far` on it is straight to within the tolerance. So at slope a only x with |a x| < max|b| + far
-need nodes; of all other x the mass and the mean suffice. The windows |x| < R, 2R, 4R, ... of the
-lattice hold all of x in the end, and a slope takes the largest one with |a| R <= `reach`, twice
-what is near. In the logit all windows look alike: panels of one half-width, with as many nodes.
+**Which nodes serve which slopes.** A loss of z = a*x + b is curved only near z = 0; beyond some |z|
+it is a straight line to within the tolerance. So at slope a only the x with |a x| < max|b| + that
+|z| need nodes; of all other x the mass and the mean suffice. The windows |x| < R, 2R, 4R, ... of
+the lattice hold all x in the end. A slope takes the largest window that stays within a fixed
+half-width in the logit, |a| R. In the logit all windows look alike: panels of one half-width, each
+with the same number of nodes.
 
-**What can be wrong** is added up in `Plan.bound`: interpolation in the bins, in the panels and from
+**What can go wrong** is added up in `Plan.bound`: interpolation in the bins, in the panels and from
 the core to the grid (`sweep.metrics.chebyshev`), the straight lines far out, and rounding.
+
+Half-widths are in the logit, |a x| at the steepest slope that meets them.
 """
 
 from __future__ import annotations
@@ -31,41 +33,28 @@ from sweep.metrics import chebyshev
 from sweep.metrics.metrics import Loss
 from sweep.metrics.profile import Profile, profile
 
-SHARE = 1 / 16
-"""Part of the tolerance that each kind of interpolation error may take."""
-
-PANEL = 4.0
-"""Half-width of a panel in the logit: wider ones need more nodes each, narrower ones are more."""
-
-WIDEST = 8.0
-"""Half-width up to which the panels of a deposit that was made for another grid are used."""
-
-MOST_BITS = 30
-"""Bits of a bin's number within an octave from which on bins are as fine as rounding."""
-
-LARGEST = 1e100
-"""Slopes, intercepts, positions and logits up to which nothing overflows on the way."""
-
-LOWEST = -400
-"""Exponent of 2 below which all x count as one: times LARGEST they are still nothing."""
-
-SMALLEST = 2.0**-60
-"""Logit below which all logits count as one."""
+SHARE = 1 / 16  # of the tolerance, for each interpolation error: bins, panels, core; lines have two
+PANEL = 4.0  # half-width of a panel: wider ones need more nodes each, narrower ones are more
+WIDEST = 8.0  # half-width up to which panels of a deposit made for another grid are used
+MOST_BITS = 30  # bits of a bin's number in an octave: with more, bins are as fine as rounding
+LARGEST = 1e100  # slopes, intercepts, positions and logits up to which no product overflows
+LOWEST = -400  # |x| < 2^-400 counts as 0: at the steepest slope, LARGEST, the logit is below 1e-20
+SMALLEST = 2.0**-60  # logits below this count as one, which keeps quotients of them finite
 
 
 class CompressionError(InputError):
-    """The compressed method cannot do what was asked for; the direct method can."""
+    """The compressed method cannot meet the request; the direct method can."""
 
 
 @dataclass(frozen=True, eq=False)
 class Interpolation:
-    """Points at which a function on part of an axis is evaluated so as to have it on all of it.
+    """Points of an axis at which a function is evaluated, to be interpolated to the whole axis.
 
     Attributes:
         points: the axis' own points or, if they are fewer, Chebyshev points, shape (r,).
         t: where the axis' own points lie in [-1, 1], shape (k,); None if `points` are these.
         error: bound on the interpolation error.
-        lebesgue: what interpolation multiplies errors by at most.
+        lebesgue: factor by which interpolation multiplies errors at most.
     """
 
     points: Float[np.ndarray, " r"]
@@ -78,16 +67,17 @@ class Interpolation:
 
     @property
     def rounding(self) -> float:
-        """Roundings that interpolation adds, in units of the largest value."""
+        """Rounding error that interpolation adds, as a multiple of the largest value."""
+        # A dot product of r terms, and 8 roundings of each barycentric weight.
         return 0.0 if self.t is None else (len(self.points) + 8) * UNIT
 
-    def matrix(self, part: slice | Int[np.ndarray, " k"]) -> Float[np.ndarray, "k r"] | None:
-        """Turns values at `points` into values on a part of the axis; None if they are those."""
-        return None if self.t is None else chebyshev.matrix(self.t[part], len(self.points))
+    def matrix(self, rows: slice | Int[np.ndarray, " k"]) -> Float[np.ndarray, "k r"] | None:
+        """The matrix from values at `points` to some rows of the axis; None for the identity."""
+        return None if self.t is None else chebyshev.matrix(self.t[rows], len(self.points))
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class SlopeGroup:
     """Slopes that share a window.
 
     Attributes:
@@ -107,13 +97,13 @@ class Plan:
 
     Attributes:
         grid: the cells.
-        profiles: what is known of the losses.
+        profiles: size, slopes and asymptotes of each loss.
         tolerance: largest error, as a multiple of max(1, value).
-        lattice: where the data are to be deposited.
+        lattice: the bins for the deposit.
         nodes: Chebyshev nodes in each panel.
-        reach: |a x| up to which there are nodes.
-        far: |z| from which on losses are straight lines; inf where no x is beyond the nodes.
-        levels: number of the smallest window that holds all of x.
+        window_half_width_logit: largest |a x| at which a slope has nodes.
+        straight_logit: |z| from which losses are straight lines; inf if no x is beyond the nodes.
+        levels: number of the smallest window that holds all x.
         groups: the slopes by window.
         intercepts: where intercepts are sampled.
     """
@@ -123,87 +113,96 @@ class Plan:
     tolerance: float
     lattice: Lattice
     nodes: int
-    reach: float
-    far: float
+    window_half_width_logit: float
+    straight_logit: float
     levels: int
-    groups: tuple[Group, ...]
+    groups: tuple[SlopeGroup, ...]
     intercepts: Interpolation
 
     @property
-    def half(self) -> float:
-        """Half-width of a panel in the logit at the steepest slope of its window."""
-        return _half(self.lattice, self.reach)
-
-    @property
     def gain(self) -> float:
-        """What the weights of nodes sum to at most, without sign, for each unit of mass."""
+        """Bound on the sum of the nodes' |weights| per unit of mass: two interpolations."""
         return chebyshev.lebesgue(MOMENTS) * chebyshev.lebesgue(self.nodes)
 
     @cached_property
     def evaluations(self) -> int:
-        """Evaluations of each loss at most."""
-        window = 4 << (self.lattice.bits - self.lattice.group)
-        nodes = self.nodes * min(window, self.lattice.panels)
+        """Bound on the evaluations of each loss."""
         slopes = sum(len(group.slopes.points) for group in self.groups)
-        return slopes * len(self.intercepts.points) * nodes
+        return slopes * len(self.intercepts.points) * self._most_nodes
 
     def bound(self, chunks: int, counted: bool, gain: float = 0.0) -> float:
         """Bound on |error| / max(1, value) in every cell, the value as defined on real numbers.
 
         Args:
-            chunks: in how many chunks the data are summed.
+            chunks: number of chunks in which the data are summed.
             counted: whether masses are counts, whose sums are exact.
-            gain: what the weights of nodes do sum to, if that turns out to be more than `gain`.
+            gain: sum of the nodes' |weights| per unit of mass in the fold, if that is larger than
+                the property `gain`.
         """
         gain = max(gain, self.gain)
-        return self._interpolation(gain) + self._rounding(chunks, counted, gain)
+        return self._interpolation_error(gain) + self._rounding_error(chunks, counted, gain)
 
-    def _interpolation(self, gain: float) -> float:
-        """Errors that would be there without rounding."""
-        bins = max(_bin_error(p, self._bin_half) for p in self.profiles)
-        panels = max(chebyshev.error(p, self.half, self.nodes) for p in self.profiles)
-        tails = 0.0 if math.isinf(self.far) else 2 * self.tolerance * SHARE
+    def _interpolation_error(self, gain: float) -> float:
+        """Error that there would be without rounding, per unit of mass."""
+        panel, nodes = self._panel_half_width_logit, self.nodes
+        bins = max(_bin_error(p, self._bin_half_width_logit) for p in self.profiles)
+        panels = max(chebyshev.error(p, panel, nodes) for p in self.profiles)
+        # Each point beyond the nodes errs by at most one share; the factor 2 is a margin.
+        lines = 0.0 if math.isinf(self.straight_logit) else 2 * self.tolerance * SHARE
+        # Interpolation over a amplifies the error of that over b; node weights sum to the gain.
         core = max(
             group.slopes.error + group.slopes.lebesgue * self.intercepts.error
             for group in self.groups
         )
-        # Panels merge into panels of half the slope each time: their errors sum to less than twice.
-        return bins + 2 * chebyshev.lebesgue(MOMENTS) * panels + tails + gain * core
+        # A bin's 4 local masses sum to lebesgue(4) per unit of mass, without sign. A panel that is
+        # merged into one of twice the width had at most half its error: all sum to less than twice.
+        return bins + 2 * chebyshev.lebesgue(MOMENTS) * panels + lines + gain * core
 
-    def _rounding(self, chunks: int, counted: bool, gain: float) -> float:
-        """Errors of float64, each as a multiple of max(1, value).
-
-        A node stands for points within a panel of it, so that its loss is at most theirs plus what
-        the loss climbs over a panel. Rounding z costs |z loss'(z)| <= loss + `bend` a time.
-        """
+    def _rounding_error(self, chunks: int, counted: bool, gain: float) -> float:
+        """Errors of float64, each as a multiple of max(1, value)."""
         climb = max(p.lipschitz for p in self.profiles)
-        nearby = 1 + 2 * climb * self.half
         bend = max(p.bend for p in self.profiles)
-        bins = (MOMENTS << self.lattice.group) + 2 * self.nodes * self.levels + 8
-        window = self.nodes * (4 << (self.lattice.bits - self.lattice.group))
-        sums = (bins + min(window, self.lattice.panels * self.nodes) + 16) * UNIT * gain * nearby
-        z = 6 * UNIT * gain * (1 + bend + climb * self.reach)
-        deposited = (0 if counted else nearby) + MOMENTS * climb * self._bin_half
+        # A node stands for points at most a panel away, so its loss is at most theirs plus this.
+        nearby = 1 + 2 * climb * self._panel_half_width_logit
+        # A weight sums 4 moments of each bin of a panel, then 2 panels' nodes at each merge; 8 for
+        # the entries of the matrices. The integral sums all nodes; 16 for a loss and its weights.
+        weights = (MOMENTS << self.lattice.group) + 2 * self.nodes * self.levels + 8
+        sums = (weights + self._most_nodes + 16) * UNIT * gain * nearby
+        # A relative error u of z costs u |z loss'(z)| <= u (loss + bend). If a x and b cancel, an
+        # error u |a x| costs at most that times the loss's slope. x, a x and the sum: 6 roundings.
+        z = 6 * UNIT * gain * (1 + bend + climb * self.window_half_width_logit)
+        # A sum of CHUNK terms has as many roundings. That of masses scales the loss; those of the
+        # MOMENTS sums scale no more than what the loss varies within a bin.
+        deposited = (0 if counted else nearby) + MOMENTS * climb * self._bin_half_width_logit
         moments = (CHUNK + chunks) * UNIT * deposited
-        largest = max(p.largest(self.reach + self._steepest_intercept) for p in self.profiles)
+        # Interpolation from the core rounds in units of the largest loss on it.
+        intercept = float(np.max(np.abs(self.grid.b)))
+        largest = max(p.largest(self.window_half_width_logit + intercept) for p in self.profiles)
         core = max(
             (group.slopes.rounding + self.intercepts.rounding)
             * group.slopes.lebesgue
             * self.intercepts.lebesgue
             for group in self.groups
         )
-        tails = 0.0
-        if not math.isinf(self.far):
-            tails = 64 * UNIT * (1 + 2 * self._steepest_intercept / self.far)
-        return sums + z + moments + largest * core + tails
+        # The pairwise sums over bins and the line have at most 64 roundings, each relative to
+        # |a x| + |b| <= |z| + 2 |b|, where |z| >= straight_logit.
+        straight = self.straight_logit
+        lines = 0.0 if math.isinf(straight) else 64 * UNIT * (1 + 2 * intercept / straight)
+        return sums + z + moments + largest * core + lines
 
     @property
-    def _steepest_intercept(self) -> float:
-        return float(np.max(np.abs(self.grid.b)))
+    def _most_nodes(self) -> int:
+        """Bound on the nodes of a window, which has 2^(bits + 1) bins on either side of 0."""
+        window = 4 << (self.lattice.bits - self.lattice.group)
+        return self.nodes * min(window, self.lattice.panels)
 
     @property
-    def _bin_half(self) -> float:
-        return self.reach / 2 ** (self.lattice.bits + 2)
+    def _panel_half_width_logit(self) -> float:
+        return _panel_half_width_logit(self.lattice, self.window_half_width_logit)
+
+    @property
+    def _bin_half_width_logit(self) -> float:
+        return _bin_half_width_logit(self.lattice, self.window_half_width_logit)
 
 
 def plan(
@@ -221,41 +220,45 @@ def plan(
         ends: (lowest, highest) x of the data.
         losses: the losses of the logit.
         tolerance: largest error, as a multiple of max(1, value).
-        most_bins: bins that a lattice may have.
-        lattice: one that the data have been deposited on already; by default the coarsest that
-            will do.
+        most_bins: largest number of bins that a lattice may have.
+        lattice: the lattice on which the data have already been deposited; by default the coarsest
+            one that is fine enough.
 
     Raises:
-        CompressionError: numbers too large, a lattice too fine, or one given that is too coarse.
+        CompressionError: a number is too large, the lattice needs too many bins, or the given
+            lattice is too coarse.
     """
-    task = _task(grid, ends, losses, tolerance)
+    needs = _needs(grid, ends, losses, tolerance)
     if lattice is None:
-        lattice = _lattice(ends, task)
+        lattice = _lattice(ends, needs)
     if lattice.bins > most_bins:
         raise CompressionError(
-            f"the data spread over {lattice.bins} bins, for which there is room for {most_bins}"
+            f"the data need {lattice.bins} bins, and there is room for {most_bins}"
         )
     window = lattice.bits + 1 + lattice.exponent  # the smallest window is |x| < 2^window
-    levels = max(1, task.top - window + 1)
-    whole = max(math.ldexp(task.steepest, window + levels - 1), SMALLEST)
-    # The steepest slope needs a window, also where the smallest one is wider than what is near.
-    reach = max(min(whole, task.near), math.ldexp(task.steepest, window))
-    _require_fine(lattice, reach, task, window)
-    share = task.share / (2 * chebyshev.lebesgue(MOMENTS))
-    nodes = max(chebyshev.count(p, _half(lattice, reach), share) for p in task.profiles)
-    sampling = _sampling(task, reach, nodes)
+    levels = max(1, needs.exponent_above_x - window + 1)
+    all_x = max(math.ldexp(needs.steepest, window + levels - 1), SMALLEST)
+    # The steepest slope needs a window, even if the smallest window is wider than necessary.
+    half_width_logit = max(
+        min(all_x, needs.window_half_width_logit), math.ldexp(needs.steepest, window)
+    )
+    _require_fine(lattice, half_width_logit, needs, window)
+    panel_half_width_logit = _panel_half_width_logit(lattice, half_width_logit)
+    share = needs.share / (2 * chebyshev.lebesgue(MOMENTS))  # as in Plan._interpolation_error
+    nodes = max(chebyshev.count(p, panel_half_width_logit, share) for p in needs.profiles)
+    sampling = _sampling(needs, half_width_logit, nodes)
     groups = tuple(
-        Group(level, rows, sampling.of(grid.a[rows], _outermost(lattice, task.size, level)))
-        for level, rows in _levels(grid.a, reach, window, levels)
+        SlopeGroup(level, rows, sampling.of(grid.a[rows], _outermost_x(lattice, needs, level)))
+        for level, rows in _levels(grid.a, half_width_logit, window, levels)
     )
     return Plan(
         grid,
-        task.profiles,
+        needs.profiles,
         tolerance,
         lattice,
         nodes,
-        reach,
-        task.far if whole > reach else math.inf,
+        half_width_logit,
+        needs.straight_logit if all_x > half_width_logit else math.inf,
         levels,
         groups,
         sampling.of(grid.b, 1.0),
@@ -263,75 +266,62 @@ def plan(
 
 
 @dataclass(frozen=True)
-class _Task:
-    """What a plan must be good for.
-
-    Attributes:
-        profiles: what is known of the losses.
-        share: what each kind of interpolation error may be.
-        steepest: largest |a|.
-        intercept: largest |b|.
-        size: largest |x|, which is below 2^top.
-        far: |z| from which on the losses are straight.
-        bin_half: half-width of the widest bins that will do, in the logit.
-    """
+class _Needs:
+    """What a plan must be good for."""
 
     profiles: tuple[Profile, ...]
-    share: float
-    steepest: float
-    intercept: float
-    size: float
-    far: float
-    bin_half: float
+    share: float  # largest value of each interpolation error
+    steepest: float  # largest |a|
+    intercept: float  # largest |b|
+    largest_x: float  # largest |x|
+    straight_logit: float  # |z| from which the losses are straight lines
+    bin_half_width_logit: float  # of the widest bins that are fine enough
 
     @property
-    def top(self) -> int:
-        """Exponent of 2 above all |x|."""
-        return max(math.frexp(self.size)[1], LOWEST)
+    def exponent_above_x(self) -> int:
+        """The k for which all |x| are below 2^k."""
+        return max(math.frexp(self.largest_x)[1], LOWEST)
 
     @property
-    def near(self) -> float:
-        """|a x| that a window takes where not all of x is near."""
-        return 2 * (self.intercept + self.far)
+    def window_half_width_logit(self) -> float:
+        """Half-width that leaves only straight lines outside: windows double, hence the 2."""
+        return 2 * (self.intercept + self.straight_logit)
 
 
-def _task(grid: Grid, ends: tuple[float, float], losses: Sequence[Loss], tolerance: float) -> _Task:
-    """The task, unless its numbers are too large or its tolerance too fine."""
+def _needs(
+    grid: Grid, ends: tuple[float, float], losses: Sequence[Loss], tolerance: float
+) -> _Needs:
+    """The needs; refuses numbers that are too large and a tolerance that is too fine."""
     steepest, intercept = float(np.max(np.abs(grid.a))), float(np.max(np.abs(grid.b)))
-    size = max(abs(end) for end in ends)
-    if max(steepest, intercept, size) > LARGEST:
+    largest_x = max(abs(end) for end in ends)
+    if max(steepest, intercept, largest_x) > LARGEST:
         raise CompressionError(f"numbers beyond {LARGEST:g} cannot be compressed")
     profiles = tuple(profile(loss) for loss in losses)
     share = min(tolerance, 1.0) * SHARE
-    far = max(p.far(share) for p in profiles)
-    if math.isinf(far):
+    straight = max(p.far(share) for p in profiles)
+    if math.isinf(straight):
         raise CompressionError(f"tolerance {tolerance:g} is finer than a compression can be")
-    bin_half = min(_finest_bin(p, share) for p in profiles)
-    return _Task(profiles, share, steepest, intercept, size, far, bin_half)
-
-
-def _sampling(task: _Task, reach: float, nodes: int) -> _Sampling:
-    """What sampling an axis may cost where panels have so many nodes."""
-    gain = chebyshev.lebesgue(MOMENTS) * chebyshev.lebesgue(nodes)
-    largest = max(p.largest(reach + task.intercept) for p in task.profiles)
-    return _Sampling(task.profiles, task.share / gain / 4, task.share / largest)
+    # `_bin_error` grows with the fourth power of the width.
+    bin_half_width_logit = min((share / _bin_error(p, 1.0)) ** (1 / MOMENTS) for p in profiles)
+    return _Needs(profiles, share, steepest, intercept, largest_x, straight, bin_half_width_logit)
 
 
 @dataclass(frozen=True)
 class _Sampling:
-    """When Chebyshev points stand in for an axis: where they are fewer and harmless."""
+    """When Chebyshev points replace an axis: where they are fewer and their errors harmless."""
 
     profiles: tuple[Profile, ...]
     tolerance: float
     rounding: float
 
-    def of(self, axis: Float[np.ndarray, " k"], size: float) -> Interpolation:
-        """Samples of an axis; `size` is the largest factor that its values meet in the logit."""
+    def of(self, axis: Float[np.ndarray, " k"], factor: float) -> Interpolation:
+        """Samples of an axis; `factor` is the largest that multiplies its values in the logit."""
         low, high = float(np.min(axis)), float(np.max(axis))
         middle, half = low / 2 + high / 2, high / 2 - low / 2
-        logit = half * size
+        logit = half * factor
         p = max(chebyshev.count(profile, logit, self.tolerance) for profile in self.profiles)
         lebesgue = chebyshev.lebesgue(p)
+        # As `Interpolation.rounding`, with the amplification by both axes.
         if p >= len(axis) or (p + 8) * UNIT * lebesgue**2 > self.rounding:
             return Interpolation(axis)
         t = np.clip((axis - middle) / half, -1, 1) if half > 0 else np.zeros(len(axis))
@@ -340,60 +330,70 @@ class _Sampling:
         return Interpolation(points, t, error, lebesgue)
 
 
-def _lattice(ends: tuple[float, float], task: _Task) -> Lattice:
-    """The coarsest lattice that will do; its first window holds all of x if all is near."""
-    whole = max(math.ldexp(task.steepest, task.top), SMALLEST)
-    reach = min(whole, task.near)
-    window = task.top if whole <= task.near else math.frexp(reach / task.steepest)[1] - 1
-    group_bits = max(0, math.ceil(math.log2(reach / PANEL)) - 2)
-    bits = max(group_bits, math.ceil(math.log2(reach / task.bin_half)) - 2)
+def _sampling(needs: _Needs, half_width_logit: float, nodes: int) -> _Sampling:
+    """The errors that sampling an axis may have, where panels have so many nodes."""
+    gain = chebyshev.lebesgue(MOMENTS) * chebyshev.lebesgue(nodes)
+    largest = max(p.largest(half_width_logit + needs.intercept) for p in needs.profiles)
+    # 4: the two axes together err by 1 + lebesgue times this, and the latter is about 3.
+    return _Sampling(needs.profiles, needs.share / gain / 4, needs.share / largest)
+
+
+def _lattice(ends: tuple[float, float], needs: _Needs) -> Lattice:
+    """The coarsest lattice that is fine enough, with one window if no x is far from the cuts."""
+    all_x = max(math.ldexp(needs.steepest, needs.exponent_above_x), SMALLEST)
+    half_width_logit = min(all_x, needs.window_half_width_logit)
+    window = needs.exponent_above_x
+    if all_x > half_width_logit:
+        window = math.frexp(half_width_logit / needs.steepest)[1] - 1
+    # Solves `_panel_half_width_logit` <= PANEL, and `_bin_half_width_logit` for the bins.
+    group_bits = max(0, math.ceil(math.log2(half_width_logit / PANEL)) - 2)
+    bits = max(group_bits, math.ceil(math.log2(half_width_logit / needs.bin_half_width_logit)) - 2)
     if bits > MOST_BITS:
         raise CompressionError(
-            f"logits reach {reach:.3g} near the cuts, which takes bins as fine as rounding"
+            f"logits reach {half_width_logit:.3g} near the cuts and need bins as fine as rounding"
         )
     return Lattice.over(*ends, window - bits - 1, bits, bits - group_bits)
 
 
-def _require_fine(lattice: Lattice, reach: float, task: _Task, window: int) -> None:
-    """Refuses a lattice that is too coarse for what is asked of it."""
-    fits = math.ldexp(task.steepest, window) <= reach * (1 + 4 * UNIT)
-    fine = reach / 2 ** (lattice.bits + 2) <= task.bin_half
-    if not fits or not fine or _half(lattice, reach) > WIDEST:
+def _require_fine(lattice: Lattice, half_width_logit: float, needs: _Needs, window: int) -> None:
+    """Refuses a lattice that is too coarse for the needs."""
+    fits = math.ldexp(needs.steepest, window) <= half_width_logit * (1 + 4 * UNIT)
+    fine = _bin_half_width_logit(lattice, half_width_logit) <= needs.bin_half_width_logit
+    if not fits or not fine or _panel_half_width_logit(lattice, half_width_logit) > WIDEST:
         raise CompressionError("the data were compressed for smaller slopes or a larger tolerance")
 
 
 def _levels(
-    slopes: Float[np.ndarray, " P"], reach: float, window: int, levels: int
+    slopes: Float[np.ndarray, " P"], half_width_logit: float, window: int, levels: int
 ) -> Iterator[tuple[int, Int[np.ndarray, " k"]]]:
-    """Slopes by the largest window that they may take, those with far x by sign, too."""
+    """Slopes by the largest window they may take; those that leave x outside also by sign."""
     left = np.arange(len(slopes))
     for level in range(levels, 0, -1):
-        within = np.abs(slopes[left]) * math.ldexp(1.0, window + level - 1) <= reach * (
-            1 + 4 * UNIT
-        )
+        logit = np.abs(slopes[left]) * math.ldexp(1.0, window + level - 1)
+        within = logit <= half_width_logit * (1 + 4 * UNIT)
         rows, left = left[within], left[~within]
-        parts = [rows] if level == levels else [rows[slopes[rows] > 0], rows[slopes[rows] < 0]]
-        yield from ((level, part) for part in parts if len(part))
+        groups = [rows] if level == levels else [rows[slopes[rows] > 0], rows[slopes[rows] < 0]]
+        yield from ((level, group) for group in groups if len(group))
 
 
-def _finest_bin(profile: Profile, share: float) -> float:
-    """Half-width of bins, in the logit, at which `_bin_error` is the share."""
-    return (share / _bin_error(profile, 1.0)) ** (1 / MOMENTS)
-
-
-def _bin_error(profile: Profile, half: float) -> float:
-    """Error of interpolation at MOMENTS Chebyshev points of a bin: the classical remainder."""
+def _bin_error(profile: Profile, half_width_logit: float) -> float:
+    """Error of interpolation at q = MOMENTS Chebyshev points: |f^(q)| h^q / (q! 2^(q-1))."""
     steepest = profile.derivatives[MOMENTS]
-    return steepest * half**MOMENTS / (math.factorial(MOMENTS) * 2 ** (MOMENTS - 1))
+    return steepest * half_width_logit**MOMENTS / (math.factorial(MOMENTS) * 2 ** (MOMENTS - 1))
 
 
-def _outermost(lattice: Lattice, size: float, level: int) -> float:
-    """Largest |x| of a node where |x| of the data is at most `size`: the end of its panel."""
+def _outermost_x(lattice: Lattice, needs: _Needs, level: int) -> float:
+    """Largest |x| of a node in a window: the outer end of the last panel that holds data."""
     width = math.ldexp(1.0, lattice.exponent + lattice.group + level - 1)
     window = math.ldexp(1.0, lattice.exponent + lattice.bits + level)
-    return min(window, width * (size // width + 1))
+    return min(window, width * (needs.largest_x // width + 1))
 
 
-def _half(lattice: Lattice, reach: float) -> float:
-    """Half-width of a panel in the logit where |a x| is at most reach in a window."""
-    return reach / (4 << (lattice.bits - lattice.group))
+def _panel_half_width_logit(lattice: Lattice, half_width_logit: float) -> float:
+    """Half-width of a panel: a window has 2 * 2^(bits + 1 - group) of them."""
+    return half_width_logit / (4 << (lattice.bits - lattice.group))
+
+
+def _bin_half_width_logit(lattice: Lattice, half_width_logit: float) -> float:
+    """Half-width of a bin: the smallest window has 2 * 2^(bits + 1) of them."""
+    return half_width_logit / 2 ** (lattice.bits + 2)

@@ -1,4 +1,8 @@
-"""Data of any size in constant memory: sketches, which add up."""
+"""Sketches: data of any size in constant memory, and sketches of parts add up exactly.
+
+A `Schema` fixes what a sketch can answer, a `Sketcher` reads rows batch by batch, and `archive`
+keeps sketches on disk.
+"""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Binned: a sketch in the place of points, for what works on the points of a class."""
+"""Binned points: the bins of a sketch as points, for code that works on the points of a class."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from sweep.base.errors import InputError
 from sweep.measure.points import Points, gauss
@@ -15,10 +15,11 @@ from sweep.measure.sketch.sketch import Sketch
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BinnedPoints(Points):
-    """One class of a sketch: two points in each bin stand for those that were there.
+    """One class of a sketch: two points in each bin represent all points that were in it.
 
-    They have the mass and the first three moments of these, by Gauss's rule, so that any smooth sum
-    over them is right to the fourth power of the width of a bin. Counts come from the sketch.
+    By Gauss's rule they have the mass and the first three moments of those points, so the error of
+    any smooth sum over them falls with the fourth power of the bin's width. Counts do not come from
+    these points but from the sketch.
 
     Attributes:
         sketch: the sketch.
@@ -30,16 +31,18 @@ class BinnedPoints(Points):
 
     @classmethod
     def of(cls, sketch: Sketch, label: int) -> BinnedPoints:
-        """A class of a sketch."""
+        """The binned points of one class of a sketch."""
         moments = sketch.deposit.moments[label]
         held = moments[:, 0] > 0
-        ends = sketch.terms.lattice.edges
-        centre, half = ((ends[1:] + ends[:-1]) / 2)[held], (np.diff(ends) / 2)[held]
+        edges = sketch.schema.lattice.edges
+        centre, half_width_x = ((edges[1:] + edges[:-1]) / 2)[held], (np.diff(edges) / 2)[held]
         mass, first, second, third = moments[held].T
         mean, second, third = first / mass, second / mass, third / mass
+        # Central moments; rounding must not make a variance negative.
         variance = np.maximum(second - mean**2, 0.0)
-        away, share = gauss(variance, third - 3 * mean * second + 2 * mean**3)
-        x = centre + half * np.clip(mean + away, -1.0, 1.0)
+        distance, share = gauss(variance, third - 3 * mean * second + 2 * mean**3)
+        # Rounding may also move a point out of its bin, or beyond the extremes of the class.
+        x = centre + half_width_x * np.clip(mean + distance, -1.0, 1.0)
         x = np.clip(x, *sketch.extremes[label]) if len(x) else x
         kept = share > 0
         return cls(x[kept], (share * mass)[kept], sketch=sketch, label=label)
@@ -51,25 +54,23 @@ class BinnedPoints(Points):
 
     @cached_property
     def total(self) -> int | float:
-        """Mass of all points: an int if they are counted."""
+        """Mass of all points; an int if masses are counts."""
         return self.sketch.total(self.label)
 
     @cached_property
     def extremes(self) -> tuple[float, float]:
-        """(min x, max x) of the points that were there; (inf, -inf) if none were."""
+        """(min x, max x) of the original points; (inf, -inf) without points."""
         low, high = self.sketch.extremes[self.label].tolist()
         return low, high
 
     def mass_at(self, x: float) -> float:
-        """Mass right at one of the extremes.
+        """Mass exactly at one of the extremes.
 
         Raises:
-            KeyError: x is none of them; no more is known.
+            KeyError: x is not an extreme, so its mass is not known.
         """
-        at = dict(
-            zip(self.extremes, self.sketch.at_extremes[self.label].values.tolist(), strict=True)
-        )
-        return at[x]
+        masses = self.sketch.at_extremes[self.label].values.tolist()
+        return dict(zip(self.extremes, masses, strict=True))[x]
 
     def split(
         self, edges: Float[np.ndarray, " k"]
@@ -77,40 +78,41 @@ class BinnedPoints(Points):
         """Mass of the points below each edge and of all others.
 
         Raises:
-            InputError: the sketch does not count at one of them.
+            InputError: the sketch does not count at one of the edges.
         """
-        first, last = self._places(edges)
-        if not np.array_equal(first, last):
+        left, right = self._neighbours(edges)
+        if not np.array_equal(left, right):
             raise InputError(
-                "this sketch counts exactly at the cuts of its own grid only; ask for that grid, "
-                "or for sweep.landscape, which tells between what counts lie elsewhere"
+                "this sketch counts exactly only at the cuts of its own grid; use that grid, or "
+                "sweep.landscape, which gives two bounds elsewhere"
             )
-        return self._masses(first)
+        return self._masses(left)
 
-    def brackets(
+    def split_bounds(
         self, edges: Float[np.ndarray, " k"]
     ) -> tuple[
         tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]],
         tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]],
     ]:
-        """What `split` would give at the known edges next below and next above each edge."""
-        first, last = self._places(edges)
-        return self._masses(first), self._masses(last)
+        """What `split` gives at the edge of the sketch next below and next above each edge."""
+        left, right = self._neighbours(edges)
+        return self._masses(left), self._masses(right)
 
-    def _places(
+    def _neighbours(
         self, edges: Float[np.ndarray, " k"]
-    ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
-        """Numbers of the known edges next to each edge; 0 is before, k + 1 after all points."""
-        known, (low, high) = self.sketch.terms.edges, self.extremes
-        last = np.searchsorted(known, edges) + 1
-        first = np.searchsorted(known, edges, side="right")
-        nothing, everything = edges <= low, edges > high
-        ends = [np.zeros_like(first), np.full_like(first, len(known) + 1)]
-        first, last = (np.select([nothing, everything], ends, place) for place in (first, last))
-        return first, last
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """Numbers of the sketch's edges next to each edge: 0 before all points, k + 1 after."""
+        counted_edges, (low, high) = self.sketch.schema.edges, self.extremes
+        right = np.searchsorted(counted_edges, edges) + 1
+        left = np.searchsorted(counted_edges, edges, side="right")
+        before_all, after_all = edges <= low, edges > high
+        ends = [np.zeros_like(left), np.full_like(left, len(counted_edges) + 1)]
+        left, right = (np.select([before_all, after_all], ends, side) for side in (left, right))
+        return left, right
 
     def _masses(
-        self, place: Shaped[np.ndarray, " k"]
+        self, number: Int[np.ndarray, " k"]
     ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
+        """Mass below and above edges of the sketch, by their numbers as in `_neighbours`."""
         below, above = self.sketch.below(self.label), self.sketch.above(self.label)
-        return np.append(below[:1] * 0, below)[place], np.append(above, above[:1] * 0)[place]
+        return np.append(below[:1] * 0, below)[number], np.append(above, above[:1] * 0)[number]

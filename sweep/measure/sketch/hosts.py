@@ -1,8 +1,7 @@
-"""Processes of several machines that work on one thing together, by `jax.distributed`.
+"""Processes of several machines that make one sketch together, by `jax.distributed`.
 
-Each is started by hand, or by whatever starts jobs there, with the same address of a coordinator,
-which is process 0 itself. They meet before JAX is told of them, for what JAX does about a process
-that is not there is to end all others.
+Each process is started with the same address of a coordinator, which is process 0. All processes
+first connect to it by a plain socket: JAX would end every process if one were missing.
 """
 
 from __future__ import annotations
@@ -22,15 +21,9 @@ import numpy as np
 
 from sweep.base.errors import InputError
 
-PATIENCE = 60.0
-"""Seconds in which all processes must have been started."""
-
-PAUSE = 0.1
-"""Seconds between two calls at a coordinator that is not there yet."""
-
-FOREVER = 10**7
-"""Seconds after which JAX takes a silent process for dead, and ends all others: the gathering finds
-it sooner, and in a sentence."""
+PATIENCE = 60.0  # seconds in which all processes must have been started
+PAUSE = 0.1  # seconds between two attempts to reach a coordinator that has not started yet
+FOREVER = 10**7  # seconds until JAX would end all processes; `gathered` notices a lost one sooner
 
 Tree = TypeVar("Tree")
 Result = TypeVar("Result")
@@ -38,12 +31,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Host:
-    """One of several processes.
+    """One of several processes that work together.
 
     Attributes:
         coordinator: "HOST:PORT" of process 0, as all others reach it; the port is free there.
-        processes: how many there are.
-        process: which one this is, from 0.
+        processes: number of processes.
+        process: number of this process, from 0.
     """
 
     coordinator: str
@@ -51,10 +44,10 @@ class Host:
     process: int
 
     def __post_init__(self) -> None:
-        """Refuses what is none.
+        """Refuses an address or a number that is not valid.
 
         Raises:
-            InputError: says why.
+            InputError: the address is not HOST:PORT, or the number is not below `processes`.
         """
         host, _, port = self.coordinator.rpartition(":")
         if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 2**16:
@@ -64,8 +57,8 @@ class Host:
             )
         if self.processes < 1 or not 0 <= self.process < self.processes:
             raise InputError(
-                f"process {self.process} of {self.processes} is none; they are numbered from 0 to "
-                "one less than how many there are"
+                f"process {self.process} of {self.processes} does not exist; give a number from 0 "
+                f"to {self.processes - 1}"
             )
 
     @property
@@ -75,20 +68,20 @@ class Host:
         return host.strip("[]"), int(port)
 
     def share(self, items: Sequence[Tree]) -> Sequence[Tree]:
-        """The items that are this process's."""
+        """This process's share of the items."""
         return items[self.process :: self.processes]
 
 
 @contextmanager
 def together(host: Host) -> Iterator[None]:
-    """Makes the processes know of each other; JAX must not have computed anything before.
+    """Connects the processes; JAX must not have computed anything before.
 
     Raises:
-        InputError: one of them does not come in time, or they disagree on how many they are.
+        InputError: a process does not start in time, or they disagree on their number.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong is said in sentences
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors are reported as sentences
     _meet(host)
-    import jax
+    import jax  # after the log level is set
 
     with _no_output():
         jax.distributed.initialize(
@@ -111,14 +104,14 @@ def together(host: Host) -> Iterator[None]:
 
 
 class _GoneError(InputError):
-    """A process is not there any more."""
+    """Another process has ended."""
 
 
 def agreed(work: Callable[[], Result]) -> Result:
-    """Does the work of this process, and refuses it where that of any process is refused.
+    """Does the work of this process; if any process refuses its own, all refuse.
 
     Raises:
-        InputError: what the first of them said.
+        InputError: the message of the first process that refuses.
     """
     result, refusal = None, ""
     try:
@@ -132,16 +125,16 @@ def agreed(work: Callable[[], Result]) -> Result:
 
 
 def gathered(tree: Tree) -> list[Tree]:
-    """What every process has, in their order.
+    """The arrays of every process, in their order.
 
     Args:
         tree: arrays of the same shapes and types in every process, in dicts, lists or tuples.
 
     Raises:
-        InputError: a process has ended before.
+        InputError: another process has ended.
     """
-    import jax
-    from jax.experimental import multihost_utils
+    import jax  # after `together` has set the log level
+    from jax.experimental import multihost_utils  # only for several processes
 
     if jax.process_count() == 1:
         return [tree]

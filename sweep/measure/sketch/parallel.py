@@ -1,6 +1,6 @@
-"""One sketch made by many: the workers of an engine, or processes of several machines.
+"""One sketch made in parallel, by the workers of an engine or by processes of several machines.
 
-Sketches add up to the last bit, so that it does not matter who reads which files.
+Sketches add up to the last bit, so the result does not depend on which process reads which files.
 """
 
 from __future__ import annotations
@@ -26,96 +26,101 @@ from sweep.measure.sketch.hosts import Host, agreed, everyone, gathered
 from sweep.measure.sketch.schema import Schema
 from sweep.measure.sketch.sketch import Sketch, SketchPart
 
-LARGEST = 2**28
-"""Bytes of the files that are one item of work, unless one file has more."""
-
-ITEMS = 4
-"""Items of work for each thread: the last of them leave few without work."""
+MOST_BYTES = 2**28  # size of the files in one item of work, unless a single file is larger
+ITEMS = 4  # items of work for each worker: few workers are idle while the last items are done
 
 
-def sketched(engine: Engine, shards: Shards, terms: Schema, step: Step = ignore) -> Sketch:
+def sketch_files(engine: Engine, shards: Shards, schema: Schema, step: Step = ignore) -> Sketch:
     """The sketch of some files, made by the workers of an engine.
 
     Args:
-        engine: who makes it, in its `with` block.
+        engine: the engine, inside its `with` block.
         shards: the files, which the workers can read by the same paths.
-        terms: what the sketch is for.
-        step: is told how many files have been read.
+        schema: what the sketch is made for.
+        step: receives the number of files read.
 
     Raises:
-        InputError: as `streams.sketched`, or as the engine.
+        InputError: as `sweep.measure.sketch.builder.sketch_files`, or as the engine.
     """
     groups = [*_groups(shards.paths, ITEMS * engine.slots)]
 
     def done(index: int) -> None:
         step(len(groups[index]))
 
-    return engine.reduce(partial(_sketch, shards, terms), groups, Sketch.merge, done)
+    return engine.reduce(partial(_sketch, shards, schema), groups, Sketch.merge, done)
 
 
-def sketched_together(host: Host, shards: Shards, terms: Schema, step: Step = ignore) -> Sketch:
-    """The sketch of some files, of which each process reads its share; all of them get it.
+def sketched_together(host: Host, shards: Shards, schema: Schema, step: Step = ignore) -> Sketch:
+    """The sketch of some files, of which each process reads its share; every process gets it.
 
     Args:
-        host: which of the processes this is, in `hosts.together`.
-        shards: all the files, the same in every process; only its own are read.
-        terms: what the sketch is for, the same in every process.
-        step: is told how many files have been read here.
+        host: this process, inside `hosts.together`.
+        shards: all the files, the same in every process.
+        schema: what the sketch is made for, the same in every process.
+        step: receives the number of files read in this process.
 
     Raises:
-        InputError: as `streams.sketched`, in any of the processes; or one is gone.
+        InputError: as `sweep.measure.sketch.builder.sketch_files`, in any of the processes; or a
+            process has ended.
     """
-    asked = [[path.name for path in shards.paths], *(part.hex() for part in _axes(terms.grid))]
-    if len(set(everyone(json.dumps([*asked, terms.ends, terms.metrics, terms.tolerance])))) > 1:
-        raise InputError("the processes are asked for different sketches; give all the same files "
-                         "in the same order, axes, metrics, tolerance and range")  # fmt: skip
-    mine = host.share(range(len(shards.paths)))
-    sketch = agreed(partial(_sketch, shards, terms, mine, step))
-    arrays = gathered({name: (sums.whole, sums.part) for name, sums in sketch.sums.items()})
+    names = [path.name for path in shards.paths]
+    request = [names, *(axis.hex() for axis in _axes(schema.grid))]
+    request += [schema.ends, schema.metrics, schema.tolerance]
+    if len(set(everyone(json.dumps(request)))) > 1:
+        raise InputError(
+            "the processes were asked for different sketches; give all of them the same files in "
+            "the same order, and the same axes, metrics, tolerance and range"
+        )
+    numbers = host.share(range(len(shards.paths)))
+    sketch = agreed(partial(_sketch, shards, schema, numbers, step))
+    arrays = gathered({name: (s.integer, s.fraction) for name, s in sketch.sums.items()})
     extremes = gathered(sketch.extremes)
     others = everyone(json.dumps([sketch.counted, sketch.pieces, sketch.parts]))
-    return reduce(Sketch.merge, map(partial(_rebuilt, terms), arrays, extremes, others))
+    return reduce(Sketch.merge, map(partial(_rebuilt, schema), arrays, extremes, others))
 
 
 def range_together(host: Host, shards: Shards) -> tuple[float, float]:
     """(lowest, highest) x of all files, of which each process reads its share.
 
     Raises:
-        InputError: as `Shards.scan`, in any of the processes; or one is gone.
+        InputError: as `Shards.scan`, in any of the processes; or a process has ended.
     """
-    mine = host.share(shards.paths)
-    none = (np.inf, -np.inf)
-    own = Shards(tuple(mine), shards.columns, shards.weighted)
-    found = gathered(np.array(agreed(lambda: own.scan() if mine else none)))
-    return float(min(low for low, _ in found)), float(max(high for _, high in found))
+    paths = host.share(shards.paths)
+    share = Shards(tuple(paths), shards.columns, shards.weighted)
+    ends = gathered(np.array(agreed(lambda: share.scan() if paths else (np.inf, -np.inf))))
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
 
 
-def _sketch(shards: Shards, terms: Schema, numbers: Sequence[int], step: Step = ignore) -> Sketch:
-    """The sketch of those files whose numbers are given."""
-    a, b = _axes(terms.grid)
-    maker = Sketcher(_kept(a, b, terms.ends, terms.metrics, terms.tolerance, terms.lattice))
+def _sketch(shards: Shards, schema: Schema, numbers: Sequence[int], step: Step = ignore) -> Sketch:
+    """The sketch of some of the files, by their numbers."""
+    a, b = _axes(schema.grid)
+    sketcher = Sketcher(
+        _cached(a, b, schema.ends, schema.metrics, schema.tolerance, schema.lattice)
+    )
     for number in numbers:
-        maker.add_file(shards, number)
+        sketcher.add_file(shards, number)
         step(1)
-    return maker.sketch()
+    return sketcher.sketch()
 
 
 def _groups(paths: Sequence[Path], items: int) -> Iterator[Sequence[int]]:
-    """Numbers of files in runs of about as many bytes, at least as many as asked for if there are.
+    """Runs of file numbers with about equal numbers of bytes, at least `items` runs if possible.
 
-    A sketcher of several files has less to count than one of each.
+    One sketch of several files costs less than a sketch of each file.
     """
     sizes = [_size(path) for path in paths]
-    size = max(1.0, min(LARGEST, sum(sizes) / items))
-    number = [
-        int((end - own / 2) / size) for own, end in zip(sizes, accumulate(sizes), strict=True)
+    target = max(1.0, min(MOST_BYTES, sum(sizes) / items))
+    # A file belongs to the item in which its middle byte lies.
+    item = [
+        int((end - size / 2) / target) for size, end in zip(sizes, accumulate(sizes), strict=True)
     ]
-    starts = [k for k in range(len(paths)) if k == 0 or number[k] != number[k - 1]]
+    starts = [k for k in range(len(paths)) if k == 0 or item[k] != item[k - 1]]
     for start, stop in zip(starts, [*starts[1:], len(paths)], strict=True):
         yield range(start, stop)
 
 
 def _size(path: Path) -> int:
+    """Size of a file in bytes."""
     try:
         return path.stat().st_size
     except OSError as error:
@@ -127,7 +132,7 @@ def _axes(grid: Grid) -> tuple[bytes, bytes]:
 
 
 @lru_cache(maxsize=1)
-def _kept(
+def _cached(
     a: bytes,
     b: bytes,
     ends: tuple[float, float],
@@ -135,18 +140,18 @@ def _kept(
     tolerance: float,
     lattice: Lattice,
 ) -> Schema:
-    """The same terms for the same arguments: their edges are found once in a worker."""
+    """The same schema object for the same arguments, so that a worker computes its edges once."""
     return Schema(Grid(np.frombuffer(a), np.frombuffer(b)), ends, metrics, tolerance, lattice)
 
 
 def _rebuilt(
-    terms: Schema,
+    schema: Schema,
     sums: dict[str, tuple[Int[np.ndarray, " ..."], Int[np.ndarray, " ..."]]],
     extremes: Float[np.ndarray, "2 2"],
     others: str,
 ) -> Sketch:
-    """A sketch of what a process sent."""
+    """The sketch that a process sent."""
     counted, pieces, parts = json.loads(others)
-    made = {name: ExactSums(*both) for name, both in sums.items()}
-    marks = tuple(SketchPart(*part) for part in parts)
-    return Sketch(terms, **made, extremes=extremes, counted=counted, pieces=pieces, parts=marks)
+    exact = {name: ExactSums(*both) for name, both in sums.items()}
+    parts = tuple(SketchPart(*part) for part in parts)
+    return Sketch(schema, **exact, extremes=extremes, counted=counted, pieces=pieces, parts=parts)

@@ -1,6 +1,6 @@
-"""Terms: what a sketch is made for, and so where it knows what, before any data are read.
+"""Schema: what a sketch is made for, and so what it can answer, before any data are read.
 
-The range of x and the largest slope decide how fine the bins are that moments are summed in; the
+The range of x and the largest slope decide how fine the bins are in which moments are summed. The
 grid decides at which cuts points are counted.
 """
 
@@ -23,27 +23,20 @@ from sweep.measure.compression.plan import CompressionError, plan
 from sweep.measure.cuts import edges
 from sweep.metrics.metrics import Loss, Smooth, metric
 
-MOST_CELLS = 2**24
-"""Cells of a grid, at the cut of each of which there is a count."""
-
-MOST_BINS = 2**19
-"""Bins of a lattice."""
-
-UNIFORM = 2**17
-"""Bins up to which all are of one width, so that no intercept is too large."""
-
-CELLS_AT_ONCE = 2**18
-"""Cells whose cuts are found together."""
+MOST_CELLS = 2**24  # cells of a grid; each adds a count for both classes, 512 MiB in all
+MOST_BINS = 2**19  # bins of a lattice: 32 MiB of moments for both classes
+UNIFORM = 2**17  # bins up to which all have one width, so that every intercept can be answered
+CELLS_AT_ONCE = 2**18  # cells whose cuts are computed together
 
 
 @dataclass(frozen=True, eq=False)
 class Schema:
-    """What a sketch is made for; sketches of the same terms can be merged.
+    """What a sketch is made for; sketches of equal schemas can be merged.
 
     Attributes:
-        grid: the cells in which counting metrics will be exact.
-        ends: (lowest, highest) x that there may be.
-        metrics: names of the metrics that were asked for.
+        grid: the cells in which counting metrics are exact.
+        ends: (lowest, highest) possible x.
+        metrics: names of the requested metrics.
         tolerance: largest error of the smooth ones, as a multiple of max(1, value).
         lattice: the bins.
     """
@@ -62,61 +55,60 @@ class Schema:
         metrics: Sequence[str] = ("cross_entropy", "accuracy"),
         tolerance: float = 1e-9,
     ) -> Schema:
-        """Terms with the coarsest lattice that will do.
+        """The schema with the coarsest lattice that is fine enough.
 
         Args:
-            grid: the cells in which counting metrics are to be exact; its largest |a| is that for
-                which smooth ones are to be known.
-            ends: (lowest, highest) x.
-            metrics: names; cross-entropy is always among what will be known.
+            grid: the cells in which counting metrics will be exact; smooth metrics will be known up
+                to its largest |a|.
+            ends: (lowest, highest) possible x.
+            metrics: names; cross-entropy is always known besides.
             tolerance: largest error of smooth metrics, as a multiple of max(1, value).
 
         Raises:
-            InputError: the range is none, the grid has too many cells, a metric is unknown, or the
-                tolerance cannot be kept.
+            InputError: the range is not valid, the grid has too many cells, a metric is unknown, or
+                the tolerance cannot be met.
         """
         low, high = map(float, ends)
         if not -math.inf < low <= high < math.inf:
             raise InputError(
-                f"the range of x is {low:g} to {high:g}; two finite numbers are needed"
+                f"the range of x is {low:g} to {high:g}; give two finite numbers, the lower first"
             )
         if grid.cells > MOST_CELLS:
             raise InputError(
                 f"a grid of {len(grid.a)} x {len(grid.b)} cells is too large for a sketch, which "
-                f"counts at the cut of each: at most {MOST_CELLS} are possible; ask for fewer"
+                f"counts at the cut of each cell; give at most {MOST_CELLS} cells"
             )
         names = tuple(metric(name).name for name in metrics)
-        asked = _losses(("cross_entropy", *names))
+        losses = _losses(("cross_entropy", *names))
         try:
-            lattice = _lattice(grid, (low, high), asked, tolerance)
-            _require_promise(grid, (high - low) / 2, asked, tolerance)
+            lattice = _lattice(grid, (low, high), losses, tolerance)
+            _require_attainable(grid, (high - low) / 2, losses, tolerance)
         except CompressionError as error:
             raise InputError(
-                f"{error}; ask for a larger tolerance, smaller slopes or a narrower range of x"
+                f"{error}; give a larger tolerance, smaller slopes or a narrower range of x"
             ) from None
         return cls(grid, (low, high), names, tolerance, lattice)
 
     @property
     def slope(self) -> float:
-        """Largest |a| for which smooth metrics are known."""
+        """Largest |a| at which smooth metrics are known."""
         return float(np.max(np.abs(self.grid.a)))
 
     @property
     def intercept(self) -> float:
-        """Largest |b| for which they are."""
-        window = math.ldexp(1.0, self.lattice.exponent + self.lattice.bits + 1)
-        if max(map(abs, self.ends)) <= window:
+        """Largest |b| at which smooth metrics are known; inf if all bins have one width."""
+        uniform = math.ldexp(1.0, self.lattice.exponent + self.lattice.bits + 1)
+        if max(map(abs, self.ends)) <= uniform:
             return math.inf
         return float(np.max(np.abs(self.grid.b)))
 
     @cached_property
     def edges(self) -> Float[np.ndarray, " k"]:
-        """Where the counts are: at the cuts of the grid and at the ends of bins, ascending."""
-        found = [self.lattice.edges, *edges_of(self.grid)]
-        return np.unique(np.concatenate(found)) + 0.0  # no -0.0
+        """Where points are counted: at the cuts of the grid and the ends of bins, ascending."""
+        return np.unique(np.concatenate([self.lattice.edges, *cut_edges(self.grid)])) + 0.0  # no -0
 
     def difference(self, other: Schema) -> str | None:
-        """In what two terms differ, in words; None if they are the same."""
+        """The first difference of two schemas in words; None if they are equal."""
         if not np.array_equal(self.grid.a, other.grid.a):
             return "their axes a differ"
         if not np.array_equal(self.grid.b, other.grid.b):
@@ -126,62 +118,66 @@ class Schema:
             "ranges of x": (self.ends, other.ends),
             "metrics": (self.metrics, other.metrics),
         }
-        for what, (one, two) in pairs.items():
-            if one != two:
-                return f"their {what} are {_shown(one)} and {_shown(two)}"
+        for name, (first, second) in pairs.items():
+            if first != second:
+                return f"their {name} are {_as_option(first)} and {_as_option(second)}"
         return "their bins differ" if self.lattice != other.lattice else None
 
 
-def _shown(value: float | tuple[float | str, ...]) -> str:
-    """What a term is, as it is asked for: 1e-9, -8:8, 'brier accuracy'."""
+def _as_option(value: float | tuple[float | str, ...]) -> str:
+    """A value of a schema as the command line takes it: 1e-9, -8:8, 'brier accuracy'."""
     if not isinstance(value, tuple):
         return short(value)
-    numbers = [short(one) for one in value if isinstance(one, float)]
+    numbers = [short(number) for number in value if isinstance(number, float)]
     return ":".join(numbers) if numbers else repr(" ".join(map(str, value)))
 
 
-def outward(ends: tuple[float, float]) -> tuple[float, float]:
-    """A range to make a sketch for: that of the data, rounded so that other parts of them agree.
+def round_outward(ends: tuple[float, float]) -> tuple[float, float]:
+    """The range of some data, rounded outward so that other parts of the data get the same range.
 
     Args:
         ends: (lowest, highest) x of the data.
 
     Returns:
-        The power of two that no |x| exceeds, on each side of 0 that data are on; where they are
-        far from 0 for how much they spread, multiples of a power of two as large as the spread.
+        The smallest power of two that is at least all |x|, on each side of 0 that has data. If x is
+        far from 0 compared with the width of its range: multiples of a power of two as large as
+        that width.
     """
     low, high = ends
-    size, spread = max(abs(low), abs(high)), high - low
+    size, width = max(abs(low), abs(high)), high - low
     if size == 0:
         return 0.0, 0.0
-    if 4 * spread >= size:
-        limit = _power_above(size)
+    if 4 * width >= size:
+        limit = _power_of_two_above(size)
         return -limit if low < 0 else 0.0, limit if high > 0 else 0.0
-    grain = max(_power_above(spread) if spread > 0 else 0.0, math.ulp(size))
+    grain = max(_power_of_two_above(width) if width > 0 else 0.0, math.ulp(size))
     return grain * math.floor(low / grain), grain * math.ceil(high / grain)
 
 
-def _power_above(size: float) -> float:
-    """The least power of two that is not less, or else the largest float."""
+def _power_of_two_above(size: float) -> float:
+    """The smallest power of two that is at least this size, or else the largest float."""
     fraction, exponent = math.frexp(size)
     exponent -= fraction == 0.5
     return math.ldexp(1.0, exponent) if exponent < sys.float_info.max_exp else sys.float_info.max
 
 
 def _losses(metrics: Sequence[str]) -> list[Loss]:
-    """The losses that smooth metrics among these need, each once."""
-    smooth = [found for found in map(metric, metrics) if isinstance(found, Smooth)]
-    return list(dict.fromkeys(part.loss for found in smooth for part in found.parts))
+    """The losses that the smooth metrics among these need, each once."""
+    smooth = [known for known in map(metric, metrics) if isinstance(known, Smooth)]
+    return list(dict.fromkeys(part.loss for known in smooth for part in known.parts))
 
 
-def _require_promise(grid: Grid, half: float, asked: Sequence[Loss], tolerance: float) -> None:
-    """Refuses a tolerance that no data of this spread could keep, so that none are read for it.
+def _require_attainable(
+    grid: Grid, half_width_x: float, losses: Sequence[Loss], tolerance: float
+) -> None:
+    """Refuses, before data are read, a tolerance that no data in a range of this width can keep.
 
-    Far from 0 the grid may be out of reach, and the optimum not: so the range is taken about 0.
+    Far from 0 the cuts of the grid may all lie outside the range while the optimum lies inside, so
+    the range is centred at 0.
     """
-    ends = -half, half
-    lattice = _lattice(grid, ends, asked, tolerance)
-    bound = plan(grid, ends, asked, tolerance, MOST_BINS, lattice).bound(0, counted=True)
+    ends = -half_width_x, half_width_x
+    lattice = _lattice(grid, ends, losses, tolerance)
+    bound = plan(grid, ends, losses, tolerance, MOST_BINS, lattice).bound(0, counted=True)
     if bound > tolerance:
         raise CompressionError(
             f"tolerance {tolerance:g} cannot be promised of a sketch: the error may reach "
@@ -190,22 +186,22 @@ def _require_promise(grid: Grid, half: float, asked: Sequence[Loss], tolerance: 
 
 
 def _lattice(
-    grid: Grid, ends: tuple[float, float], asked: Sequence[Loss], tolerance: float
+    grid: Grid, ends: tuple[float, float], losses: Sequence[Loss], tolerance: float
 ) -> Lattice:
-    """Bins of one width, unless they would be too many."""
-    furthest = math.ldexp(
-        float(np.max(np.abs(grid.a))), math.frexp(max(map(abs, ends)))[1]
-    )  # with intercepts as large, no x is far from all cuts
-    everywhere = Grid(grid.a, np.append(grid.b, furthest))
+    """Bins of one width if that needs at most UNIFORM bins, else wider bins far from 0."""
+    # With an intercept as large as the largest |a x|, every x is near some cut, so the lattice is
+    # uniform over all x.
+    furthest = math.ldexp(float(np.max(np.abs(grid.a))), math.frexp(max(map(abs, ends)))[1])
+    with_all_cuts = Grid(grid.a, np.append(grid.b, furthest))
     try:
-        return plan(everywhere, ends, asked, tolerance, UNIFORM).lattice
+        return plan(with_all_cuts, ends, losses, tolerance, UNIFORM).lattice
     except CompressionError:
-        return plan(grid, ends, asked, tolerance, MOST_BINS).lattice
+        return plan(grid, ends, losses, tolerance, MOST_BINS).lattice
 
 
-def edges_of(grid: Grid) -> Iterator[Float[np.ndarray, " k"]]:
-    """The finite edges at the cuts of a grid, of some of its rows at a time, ascending."""
+def cut_edges(grid: Grid) -> Iterator[Float[np.ndarray, " k"]]:
+    """The finite edges at the cuts of a grid, ascending, in blocks of rows of the grid."""
     rows = max(1, CELLS_AT_ONCE // len(grid.b))
     for start in range(0, len(grid.a), rows):
-        part, _ = edges(grid.a[start : start + rows, None], grid.b[None, :])
-        yield np.unique(part[np.isfinite(part)])
+        block, _ = edges(grid.a[start : start + rows, None], grid.b[None, :])
+        yield np.unique(block[np.isfinite(block)])

@@ -117,7 +117,7 @@ def measured(name: str, n: int, points: int, repeats: int) -> dict[str, Any]:
     """One line: a law at one size, samples of about so many points in all."""
     subject = Subject(name)
     require_equal(subject, n)
-    together = sampling.SampleLayout.of(n).together
+    together = sampling.SampleLayout.of(n).samples_per_call
     replicates = max(2, round(points / n / together)) * together
     subject.rows(n, replicates, 0)  # which compiles
     total = replicates * n

@@ -1,8 +1,8 @@
-"""Brackets: between what the accuracy of a classifier lies where a sketch does not count exactly.
+"""Bounds on the accuracy of a classifier where a sketch does not count exactly.
 
 A sketch knows the mass of each class below some edges: the cuts of its grid, the ends of its bins,
-and each class's own extremes, where it knows how much stands. Below any other edge there is at
-least what is below the known edge before it, and at most what is below the one after it.
+and each class's own extremes, where it also knows the mass of the points at the extreme. The mass
+below any other edge lies between the masses below the known edges on either side of it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from jaxtyping import Bool, Float, Shaped
 
 from sweep.measure.sketch.sketch import Sketch
 
-Number = int | float
-"""Mass: an int where points are counted."""
+Number = int | float  # a mass: an int where points are counted
 
 
 @dataclass(frozen=True, eq=False)
 class AccuracyBounds:
-    """What a sketch knows of the mass that classifiers predict correctly.
+    """Bounds on the mass that classifiers predict correctly, from a sketch.
 
     Attributes:
         sketch: the sketch.
@@ -39,12 +38,14 @@ class AccuracyBounds:
 
     @property
     def total(self) -> Number:
-        """Mass of both."""
+        """Mass of both classes."""
         return self.totals[0] + self.totals[1]
 
     @cached_property
     def slack(self) -> float:
-        """What rounding may have done to the sum of a mass of each class; 0 for counts."""
+        """Bound on the rounding error of a difference of two correct masses; 0 for counts."""
+        # A correct mass is made of three sums, off by at most 2 of these bounds together (see
+        # `sweep.optima.accuracy.best_cuts`); the difference of two correct masses by 4.
         return 4 * self.sketch.rounding_of_masses * self.total if self.total else 0.0
 
     @cached_property
@@ -54,10 +55,10 @@ class AccuracyBounds:
         return float(np.min(low)), float(np.max(high))
 
     @cached_property
-    def most(self) -> tuple[Number, Number]:
-        """Between what lies the most mass that a classifier predicts correctly.
+    def highest(self) -> tuple[Number, Number]:
+        """Bounds on the highest mass that any classifier predicts correctly.
 
-        The lower one is reached for certain: at a known edge, or by a constant prediction.
+        The lower bound is certainly reached: at a known edge, or by a constant prediction.
         """
         reached = [max(self.totals)]
         possible = [max(self.totals)]
@@ -69,29 +70,29 @@ class AccuracyBounds:
 
     @cached_property
     def cuts(self) -> tuple[tuple[float, float, int], ...]:
-        """Every stretch (low, high, orientation) between known edges that may hold a best cut."""
-        least = self.most[0] - self.slack
-        found = [
-            *self._up.merged(self._up.possible >= least, 1),
-            *self._down.merged(self._down.possible >= least, -1),
+        """The stretches (low, high, orientation) between known edges that may hold a best cut."""
+        threshold = self.highest[0] - self.slack
+        stretches = [
+            *self._up.merged(self._up.possible >= threshold, 1),
+            *self._down.merged(self._down.possible >= threshold, -1),
         ]
-        return tuple(sorted(found))
+        return tuple(sorted(stretches))
 
     @cached_property
     def constants(self) -> tuple[int, ...]:
-        """The constant predictions that may be as good as any."""
+        """The constant predictions that may be among the best."""
         if not self.total:
             return ()
-        return tuple(c for c in (0, 1) if self.totals[c] >= self.most[0] - self.slack)
+        return tuple(c for c in (0, 1) if self.totals[c] >= self.highest[0] - self.slack)
 
-    def at(self, cut: tuple[float, float], orientation: int) -> tuple[Number, Number]:
-        """Between what lies the correct mass of a cut that lies between two numbers.
+    def correct(self, cut_range: tuple[float, float], orientation: int) -> tuple[Number, Number]:
+        """Bounds on the mass that a cut predicts correctly.
 
         Args:
-            cut: (lowest, highest) that it can be; infinite ones are constant predictions.
+            cut_range: (lowest, highest) value of the cut; infinite cuts are constant predictions.
             orientation: +1, class 1 is {x >= cut}; -1, class 1 is {x <= cut}.
         """
-        ends = np.array(cut)
+        ends = np.array(cut_range)
         if orientation < 0:  # {x <= t} is {x < the next float}
             ends = np.nextafter(ends, np.inf)
         (low0, high0), (low1, high1) = (self._below(label, ends) for label in (0, 1))
@@ -101,14 +102,14 @@ class AccuracyBounds:
         lower, upper = low1[0] - high0[1], high1[1] - low0[0]
         return _number(self.totals[0] + lower), _number(self.totals[0] + upper)
 
-    def sole(self, cut: tuple[float, float], orientation: int) -> bool:
-        """Whether a cut that lies between two numbers is for certain one of the best.
+    def certainly_best(self, cut_range: tuple[float, float], orientation: int) -> bool:
+        """Whether a cut in that range is certainly one of the best.
 
-        That is so where it is in the only stretch that may hold one, and no point is.
+        It is if it lies in the only stretch that may hold a best cut, and no point is in there.
         """
         if len(self.cuts) != 1 or self.constants:
             return False
-        (low, high, side), (first, last) = self.cuts[0], cut
+        (low, high, side), (first, last) = self.cuts[0], cut_range
         within = low < first and last <= high if side > 0 else low <= first and last < high
         edges = np.array([np.nextafter(low, np.inf), high])
         empty = all(most[1] == least[0] for least, most in (self._below(k, edges) for k in (0, 1)))
@@ -117,46 +118,50 @@ class AccuracyBounds:
     def _below(
         self, label: int, edges: Float[np.ndarray, " k"]
     ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
-        """The least and the most mass of a class that can be below each edge."""
-        known, below = self._known[label]
-        first = np.searchsorted(known, edges, side="right")
-        last = np.searchsorted(known, edges, side="left")
+        """Bounds on the mass of a class below each edge."""
+        known_edges, below = self._known[label]
+        first = np.searchsorted(known_edges, edges, side="right")
+        last = np.searchsorted(known_edges, edges, side="left")
         return np.append(below[:1] * 0, below)[first], np.append(below, self.totals[label])[last]
 
     @cached_property
     def _known(self) -> list[tuple[Float[np.ndarray, " k"], Shaped[np.ndarray, " k"]]]:
-        """Edges at which the mass of class 0 and 1 is known, ascending, and what is below."""
+        """For class 0 and 1, the edges below which the mass is known, ascending, and that mass."""
         return [self._known_of(label) for label in (0, 1)]
 
     def _known_of(self, label: int) -> tuple[Float[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
-        edges, below = self.sketch.terms.edges, self.sketch.below(label)[:-1]
+        """The same for one class: edges of the sketch inside its extremes, and the extremes."""
+        edges, below = self.sketch.schema.edges, self.sketch.below(label)[:-1]
         low, high = self.sketch.extremes[label]
         if low > high:
             return edges, below
-        total, at = self.totals[label], self.sketch.at_extremes[label].values.astype(below.dtype)
-        own = np.array([low, np.nextafter(low, np.inf), high, np.nextafter(high, np.inf)])
-        masses = np.array([0, at[0], total - at[1], total], below.dtype)
-        inner = (edges > own[1]) & (edges < high)
-        # Where the ends are neighbours or one, later ones know more.
-        found, last = np.unique(
-            np.concatenate([own[:2], edges[inner], own[2:]])[::-1], return_index=True
+        total = self.totals[label]
+        at_low, at_high = self.sketch.at_extremes[label].values.astype(below.dtype)
+        # Just below and just above the points at either extreme.
+        extremes = np.array([low, np.nextafter(low, np.inf), high, np.nextafter(high, np.inf)])
+        masses = np.array([0, at_low, total - at_high, total], below.dtype)
+        inner = (edges > extremes[1]) & (edges < high)
+        # Edges may coincide where the extremes are equal or neighbours; the later one knows more.
+        unique_edges, last = np.unique(
+            np.concatenate([extremes[:2], edges[inner], extremes[2:]])[::-1], return_index=True
         )
-        return found, np.concatenate([masses[:2], below[inner], masses[2:]])[::-1][last]
+        return unique_edges, np.concatenate([masses[:2], below[inner], masses[2:]])[::-1][last]
 
     @cached_property
     def _edges(self) -> Float[np.ndarray, " k"]:
-        """Every edge at which the mass of a class is known, and not all x are on one side."""
-        edges = np.unique(np.concatenate([known for known, _ in self._known]))
+        """The edges below which the mass of a class is known, from the lowest to the highest x."""
+        edges = np.unique(np.concatenate([known_edges for known_edges, _ in self._known]))
         low, high = self.support
         return edges[(edges >= low) & (edges <= high)]
 
     @cached_property
     def _up(self) -> _Stretches:
-        """Cuts with class 1 above: correct are class 0 below and class 1 above."""
+        """Cuts with class 1 above: class 0 below and class 1 above are correct."""
         return self._stretches(0, 1)
 
     @cached_property
     def _down(self) -> _Stretches:
+        """Cuts with class 1 below."""
         return self._stretches(1, 0)
 
     def _stretches(self, lower: int, upper: int) -> _Stretches:
@@ -170,12 +175,14 @@ class AccuracyBounds:
 
 @dataclass(frozen=True, eq=False)
 class _Stretches:
-    """Cuts between neighbouring edges, the lower one excluded; as cuts in x for class 1 below.
+    """Stretches of cuts c between neighbouring edges; c splits {x < c} from {x >= c}.
+
+    Each stretch holds its upper edge, not its lower one.
 
     Attributes:
         edges: ascending, shape (k + 1,), or (0,) without points.
-        reached: correct mass at the upper end of each stretch for certain, shape (k,).
-        possible: the most that it can be anywhere in it.
+        reached: correct mass that a cut at the upper end of each stretch has at least, shape (k,).
+        possible: the most correct mass of any cut in the stretch, shape (k,).
     """
 
     edges: Float[np.ndarray, " e"]
@@ -185,7 +192,7 @@ class _Stretches:
     def merged(
         self, chosen: Bool[np.ndarray, " k"], orientation: int
     ) -> Iterator[tuple[float, float, int]]:
-        """The chosen stretches, neighbours as one."""
+        """The chosen stretches, with neighbours merged into one."""
         turns = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
         for first, stop in pairwise(turns.tolist()):
             if chosen[first]:
@@ -193,4 +200,5 @@ class _Stretches:
 
 
 def _number(value: Any) -> Number:
+    """The value as a Python number."""
     return value.item() if isinstance(value, np.number) else value

@@ -1,16 +1,16 @@
-"""Certificate: how far from the optimum of cross-entropy (a, b) can be, by what a sketch knows.
+"""Certificate: a bound on the distance from (a, b) to the optimum of cross-entropy, by a sketch.
 
-The sketch is asked, not believed: at (a, b) the loss and its gradient are integrated bin by bin
-from the moments, with a bound on the error of each bin. Where the gradient g and a matrix M that is
-nowhere above the Hessian are known, so is how far away the optimum can be: for the displacement d,
-the mean Hessian H >= M on the way and H d = -g,
+At (a, b) the loss and its gradient are integrated bin by bin from the moments of the sketch, with a
+bound on the error of each bin. Let g be the gradient and M a matrix that is nowhere above the
+Hessian between (a, b) and the optimum. For the displacement d to the optimum, the mean Hessian
+H >= M on the way and H d = -g, so that
 
     |d|_M <= |g|_(1/M)        and        0 <= loss(a, b) - least loss <= |g|^2_(1/M) / 2.
 
 M must hold on the way. The curvature s(z) s(-z) of a point falls by a factor of at most exp(-|dz|)
 when its logit moves by dz: it is self-concordant (Bach 2010, Self-concordant analysis for logistic
 regression, Electronic Journal of Statistics 4). Here each bin has its own factor for a box of (a,
-b), and the box is wide enough if the d that it gives lies in it.
+b), and the box is wide enough if the d that follows from it lies inside.
 
 About a pivot p, the logit is a*(x - p) + level.
 """
@@ -32,31 +32,29 @@ from sweep.measure.sketch.exact_sums import RESOLUTION
 from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics import chebyshev
 
+# Roundings, in units of the terms, of the sums over bins and of their terms: NumPy's pairwise sums
+# round about 16 + log2(bins) times, and a term of MOMENTS nodes some dozens of times.
 ROUNDINGS = 128
-"""Roundings of sums over bins and of what is summed, more than there are, in units of the terms."""
-
-WIDENINGS = 12
-"""Boxes that are tried, each twice as wide as the one before."""
-
+WIDENINGS = 12  # boxes that are tried, each twice as wide as the one before
+# Bound on the sum of the sizes of the Chebyshev weights that share out one mass: the Lebesgue
+# constant of MOMENTS = 4 points is 1.85.
 LEBESGUE = 2.5
-"""What the weights of a bin's Chebyshev points sum to at most, without sign, for each mass."""
-
+# Error of interpolation at p = MOMENTS Chebyshev points of [-1, 1] in units of the p-th derivative:
+# 1 / p! times the largest value of their node polynomial, 2^(1 - p).
 REMAINDER = 1 / (math.factorial(MOMENTS) * 2 ** (MOMENTS - 1))
-"""Of interpolation at MOMENTS Chebyshev points of [-1, 1], in units of the next derivative."""
-
-CAUTION = 1 + 1e-9
-"""What bounds are multiplied by, for their own rounding."""
+CAUTION = 1 + 1e-9  # factor on bounds, for their own rounding
 
 
 class Certificate(NamedTuple):
-    """Cross-entropy at (a, b), and how far off its optimum may be.
+    """Cross-entropy at (a, b), and bounds on the distance to its optimum; inf if none is known.
 
     Attributes:
         value: cross-entropy at (a, b) by the sketch, in nats.
-        value_error: bound on its distance from the least cross-entropy; inf if none is known.
-        a_error: bound on the distance from a to the slope of the optimum, likewise.
-        b_error: the same of b.
-        cut_error: the same of the cut -b/a; inf also where the sign of the slope is not known.
+        value_error: bound on the distance from it to the least cross-entropy, in nats.
+        a_error: bound on the distance from a to the slope of the optimum.
+        b_error: bound on the distance from b to the intercept of the optimum.
+        cut_error: bound on the distance from -b/a to the cut of the optimum, in units of x; inf
+            also where the sign of the slope is uncertain.
     """
 
     value: float
@@ -67,7 +65,7 @@ class Certificate(NamedTuple):
 
 
 def certify(sketch: Sketch, a: float, b: float) -> Certificate:
-    """What is known of the optimum near (a, b).
+    """Bounds the distance from (a, b) to the optimum of cross-entropy of all the data.
 
     Args:
         sketch: of data whose classes overlap, so that there is one finite optimum.
@@ -78,12 +76,13 @@ def certify(sketch: Sketch, a: float, b: float) -> Certificate:
         bins = [_Bins.of(sketch, label) for label in (0, 1)]
         pivot = _pivot(bins, a, b)
         level = float(Fraction(a) * Fraction(pivot) + Fraction(b))
-        near = [_Near(found, pivot, a, level) for found in bins]
-        loss = _summed(_integral(one.bins, one.loss) for one in near)
-        by_slope = _summed(_integral(one.bins, one.by_slope) for one in near)
-        by_level = _summed(_integral(one.bins, one.by_level) for one in near)
-        box = _box(near, by_slope.largest, by_level.largest)
+        classes = [_BinLogits(class_bins, pivot, a, level) for class_bins in bins]
+        loss = _summed(_integral(c.bins, c.loss) for c in classes)
+        by_slope = _summed(_integral(c.bins, c.by_slope) for c in classes)
+        by_level = _summed(_integral(c.bins, c.by_level) for c in classes)
+        box = _box(classes, by_slope.largest, by_level.largest)
     total = sum(float(sketch.total(label)) for label in (0, 1))
+    # The mean divides by the total, a sum of two masses; the moments have such errors as well.
     relative = ROUNDINGS * UNIT + 4 * sketch.rounding_of_masses
     error = (loss.error + box.decrease) / total + relative * loss.value / total
     return Certificate(
@@ -97,14 +96,15 @@ def certify(sketch: Sketch, a: float, b: float) -> Certificate:
 
 @dataclass(frozen=True, eq=False)
 class _Bins:
-    """The bins of one class that hold anything.
+    """The bins of one class that hold any mass.
 
     Attributes:
         sign: +1 for class 1, -1 for class 0: the margin is this times the logit.
-        centre: middle of each bin, shape (k,).
-        half: half of its width.
-        moments: sums of mass * t^j, shape (k, MOMENTS).
-        errors: bounds on the errors of these.
+        centre: middle of each bin, in units of x, shape (k,).
+        half: half-width of each bin, in units of x, shape (k,).
+        moments: sums of mass * t^j, where t in [-1, 1] is the position in the bin, shape
+            (k, MOMENTS).
+        errors: bounds on the errors of the moments, shape (k, MOMENTS).
     """
 
     sign: int
@@ -115,15 +115,18 @@ class _Bins:
 
     @classmethod
     def of(cls, sketch: Sketch, label: int) -> _Bins:
-        deposit, edges = sketch.deposit, sketch.terms.lattice.edges
-        held = deposit.moments[label, :, 0] > 0
-        moments = deposit.moments[label, held]
+        """The bins of class 0 or 1 of a sketch."""
+        deposit, edges = sketch.deposit, sketch.schema.lattice.edges
+        occupied = deposit.moments[label, :, 0] > 0
+        moments = deposit.moments[label, occupied]
+        # A sum in a chunk rounds at most CHUNK times, adding up the chunks once for each, and every
+        # part of the data is rounded once to the resolution of exact sums.
         summed = (CHUNK + deposit.chunks) * UNIT * moments[:, :1]
         errors = np.repeat(summed + len(sketch.parts) * RESOLUTION, MOMENTS, axis=1)
         if sketch.counted:
             errors[:, 0] = 0.0
         centre, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-        return cls(2 * label - 1, centre[held], half[held], moments, errors)
+        return cls(2 * label - 1, centre[occupied], half[occupied], moments, errors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +135,8 @@ class _Function:
 
     Attributes:
         values: at MOMENTS Chebyshev points of each bin, shape (k, MOMENTS).
-        sizes: bounds on it and on its derivatives by t, as many as MOMENTS + 1, shape (k,) each.
-        rounding: bound on the error of the values.
+        sizes: bounds on its derivatives by t of orders 0 to MOMENTS, each of shape (k,).
+        rounding: bound on the error of the values, shape (k,).
     """
 
     values: Float[np.ndarray, "k q"]
@@ -141,69 +144,94 @@ class _Function:
     rounding: Float[np.ndarray, " k"]
 
 
-class _Near:
-    """The bins of one class as the logit a*(x - pivot) + level sees them."""
+class _BinLogits:
+    """The bins of one class in terms of the logit a*(x - pivot) + level.
+
+    Attributes:
+        bins: the bins.
+        from_pivot: middle of each bin relative to the pivot, in units of x.
+        furthest: largest |x - pivot| in each bin.
+        half_z: half-width of each bin in logits.
+        z: logit at the middle of each bin.
+        z_rounding: bound on the rounding error of a logit in each bin.
+        x_nodes: Chebyshev points relative to the pivot, shape (k, MOMENTS).
+        wrong_nodes: s(-margin) at these points, the share of a point that is predicted wrongly.
+        loss_nodes: cross-entropy at these points, in nats.
+        min_margin: least margin in each bin.
+        max_curvature: largest curvature s(z) s(-z) in each bin.
+    """
 
     def __init__(self, bins: _Bins, pivot: float, a: float, level: float) -> None:
         self.bins = bins
         self.from_pivot = bins.centre - pivot
         self.furthest = np.abs(self.from_pivot) + bins.half
-        self.reach = abs(a) * bins.half
+        self.half_z = abs(a) * bins.half
         self.z = a * self.from_pivot + level
+        # Roundings of x - pivot, of the product, of the level and of the sum.
         self.z_rounding = 4 * UNIT * (abs(a) * self.furthest + abs(level))
         t = chebyshev.points(MOMENTS)
         self.x_nodes = self.from_pivot[:, None] + bins.half[:, None] * t
         margin = bins.sign * (self.z[:, None] + (a * bins.half)[:, None] * t)
         self.wrong_nodes, self.loss_nodes = _wrong(margin), np.logaddexp(0.0, -margin)
-        # The least margin on a bin, and the largest curvature.
-        self.worst = bins.sign * self.z - self.reach - self.z_rounding
-        self.steepest = _curvature(np.maximum(np.abs(self.z) - self.reach - self.z_rounding, 0.0))
+        self.min_margin = bins.sign * self.z - self.half_z - self.z_rounding
+        least_size = np.maximum(np.abs(self.z) - self.half_z - self.z_rounding, 0.0)
+        self.max_curvature = _curvature(least_size)
 
     @property
     def loss(self) -> _Function:
-        """Cross-entropy of a point."""
-        wrong = _wrong(self.worst)
-        sizes = [np.logaddexp(0.0, -self.worst), *(self.reach * size for size in self._sizes[:-1])]
-        return _Function(self.loss_nodes, sizes, wrong * self.z_rounding)
+        """Cross-entropy of a point; each derivative by t brings a factor half_z."""
+        by_t = [self.half_z * size for size in self._wrong_sizes[:-1]]
+        sizes = [np.logaddexp(0.0, -self.min_margin), *by_t]
+        return _Function(self.loss_nodes, sizes, _wrong(self.min_margin) * self.z_rounding)
 
     @property
     def by_level(self) -> _Function:
-        """Its derivative by the level."""
+        """Derivative of cross-entropy by the level."""
         values = -self.bins.sign * self.wrong_nodes
-        return _Function(values, self._sizes, self.steepest * self.z_rounding)
+        return _Function(values, self._wrong_sizes, self.max_curvature * self.z_rounding)
 
     @property
     def by_slope(self) -> _Function:
-        """Its derivative by the slope: x - pivot times that by the level."""
-        own, half = self._sizes, self.bins.half
-        sizes = [self.furthest * own[0]]
-        sizes += [self.furthest * own[j] + j * half * own[j - 1] for j in range(1, len(own))]
-        rounding = self.furthest * self.steepest * self.z_rounding
+        """Derivative of cross-entropy by the slope, x - pivot times that by the level.
+
+        The sizes follow from Leibniz' rule: x - pivot has the derivative `half` by t, and no other.
+        """
+        w, half = self._wrong_sizes, self.bins.half
+        sizes = [self.furthest * w[0]]
+        sizes += [self.furthest * w[j] + j * half * w[j - 1] for j in range(1, len(w))]
+        rounding = self.furthest * self.max_curvature * self.z_rounding
         return _Function(-self.bins.sign * self.wrong_nodes * self.x_nodes, sizes, rounding)
 
     @property
-    def _sizes(self) -> list[Float[np.ndarray, " k"]]:
-        """Bounds on the share of a point that is predicted wrongly, and its derivatives by t.
+    def _wrong_sizes(self) -> list[Float[np.ndarray, " k"]]:
+        """Bounds on the share of a point that is predicted wrongly and on its derivatives by t.
 
         The first four derivatives of s(z) are at most s(z) s(-z) in size: with u = 1 - 2 s(z) they
         are that times 1, u, (3 u^2 - 1) / 2 and 3 u^3 - 2 u.
         """
-        powers = [self.reach**j * self.steepest for j in range(1, MOMENTS + 1)]
-        return [_wrong(self.worst), *powers]
+        powers = [self.half_z**j * self.max_curvature for j in range(1, MOMENTS + 1)]
+        return [_wrong(self.min_margin), *powers]
 
     def hessian(self, slope: float, level: float) -> Float[np.ndarray, "2 k"]:
-        """A matrix below the Hessian in a box of that half-width, and bounds on its errors.
+        """A matrix below the Hessian in a box of (slope, level), and bounds on its errors.
 
-        Both as the entries slope-slope, slope-level and level-level, shape (2, 3).
+        Args:
+            slope: half-width of the box.
+            level: half-width of the box.
+
+        Returns:
+            Entries slope-slope, slope-level and level-level of the two, shape (2, 3).
         """
-        away = slope * self.furthest + level
-        least = _curvature(np.abs(self.z) + self.reach + self.z_rounding + away)
+        away = slope * self.furthest + level  # largest change of a logit in the box
+        min_curvature = _curvature(np.abs(self.z) + self.half_z + self.z_rounding + away)
         mass, first, second = self.bins.moments[:, :3].T
         c, h = self.from_pivot, self.bins.half
         entries = (c * c * mass + 2 * c * h * first + h * h * second, c * mass + h * first, mass)
         relative = self.bins.errors[:, 1] + ROUNDINGS * UNIT * mass
+        # |c| + h is furthest, so that the coefficients of the moments in an entry sum to at most
+        # furthest^2, or furthest; 4 and 2 leave room for the rounding of x - pivot.
         errors = (4 * self.furthest**2 * relative, 2 * self.furthest * relative, relative)
-        return np.array([[np.sum(least * e) for e in group] for group in (entries, errors)])
+        return np.array([[np.sum(min_curvature * e) for e in group] for group in (entries, errors)])
 
 
 class _Integral(NamedTuple):
@@ -214,38 +242,41 @@ class _Integral(NamedTuple):
 
     @property
     def largest(self) -> float:
-        """Bound on its size."""
+        """Bound on the size of the true sum."""
         return abs(self.value) + self.error
 
 
 def _integral(bins: _Bins, function: _Function) -> _Integral:
     """The sum of a function over the points of a class.
 
-    On each bin its interpolant is summed exactly, which the moments know, and the remainder is
+    On each bin the sum of its interpolant follows exactly from the moments, and the remainder is
     bounded by the next derivative (`REMAINDER`). Errors of the moments are multiplied by the
-    interpolant's coefficients, which are quotients of differences of the function.
+    coefficients of the interpolant, which are divided differences of the function.
     """
     to_nodes = np.linalg.inv(np.vander(chebyshev.points(MOMENTS), MOMENTS, increasing=True))
     value = float(np.sum((bins.moments @ to_nodes) * function.values))
     f0, f1, f2, f3, f4 = function.sizes
     mass = bins.moments[:, 0] + bins.errors[:, 0]
+    # The interpolant is a cubic through points symmetric about 0: its coefficients of t^2 and t^3
+    # are at most f2 / 2! and f3 / 3!, and those of 1 and t at most f0 and f1 plus these.
     coefficients = np.stack([f0 + f2 / 2, f1 + f3 / 6, f2 / 2, f3 / 6], axis=1)
-    each = REMAINDER * f4 + LEBESGUE * function.rounding + ROUNDINGS * UNIT * f0
-    return _Integral(value, float(np.sum(mass * each) + np.sum(coefficients * bins.errors)))
+    per_mass = REMAINDER * f4 + LEBESGUE * function.rounding + ROUNDINGS * UNIT * f0
+    return _Integral(value, float(np.sum(mass * per_mass) + np.sum(coefficients * bins.errors)))
 
 
 def _summed(parts: Iterable[_Integral]) -> _Integral:
+    """The sum over both classes."""
     values, errors = zip(*parts, strict=True)
     return _Integral(sum(values), sum(errors))
 
 
 class _Box(NamedTuple):
-    """Where the optimum is, about (slope, level), and how much lower it can be.
+    """A box about (slope, level) that holds the optimum.
 
     Attributes:
-        slope: largest distance of its slope.
-        level: largest distance of its level at the pivot.
-        decrease: largest decrease of the loss, summed over the points.
+        slope: largest distance to the slope of the optimum.
+        level: largest distance to the level of the optimum at the pivot.
+        decrease: largest decrease of the loss down to the optimum, summed over the points.
         inverse: entries slope-slope, slope-level and level-level of a matrix above 1/M.
     """
 
@@ -255,42 +286,44 @@ class _Box(NamedTuple):
     inverse: tuple[float, float, float]
 
     def of_intercept(self, pivot: float) -> float:
-        """Largest distance of its intercept, which is level - slope * pivot."""
+        """Largest distance to the intercept of the optimum, which is level - slope * pivot."""
         return self.along(abs(pivot), 1.0)
 
     def along(self, slope: float, level: float) -> float:
-        """Largest displacement in a direction with entries of at most these sizes."""
+        """Largest v.d for displacements d and vectors v with entries of at most these sizes.
+
+        By Cauchy-Schwarz v.d <= |v|_(1/M) |d|_M, and |d|_M^2 <= 2 decrease.
+        """
         return math.sqrt(2 * self.decrease * _square(self.inverse, slope, level))
 
 
-NOWHERE = _Box(math.inf, math.inf, math.inf, (math.inf, math.inf, math.inf))
-"""What is known of the optimum if nothing is."""
+UNBOUNDED = _Box(math.inf, math.inf, math.inf, (math.inf, math.inf, math.inf))  # no bound is known
 
 
-def _box(near: Sequence[_Near], by_slope: float, by_level: float) -> _Box:
-    """The box that the optimum is in, where the gradient is at most so large.
+def _box(classes: Sequence[_BinLogits], by_slope: float, by_level: float) -> _Box:
+    """The box that certainly holds the optimum, given bounds on the sizes of the gradient.
 
-    A box is sure if what follows from the Hessian on all of it lies within it.
+    A box is certain if the one that follows from the least Hessian on all of it lies within it.
     """
-    tried = _box_within(near, 0.0, 0.0, by_slope, by_level)
+    start = _implied_box(classes, 0.0, 0.0, by_slope, by_level)
     for doubling in range(1, WIDENINGS + 1):
-        slope, level = tried.slope * 2**doubling, tried.level * 2**doubling
-        found = _box_within(near, slope, level, by_slope, by_level)
-        if found.slope < slope and found.level < level:
-            return found
-    return NOWHERE
+        slope, level = start.slope * 2**doubling, start.level * 2**doubling
+        box = _implied_box(classes, slope, level, by_slope, by_level)
+        if box.slope < slope and box.level < level:
+            return box
+    return UNBOUNDED
 
 
-def _box_within(
-    near: Sequence[_Near], slope: float, level: float, by_slope: float, by_level: float
+def _implied_box(
+    classes: Sequence[_BinLogits], slope: float, level: float, by_slope: float, by_level: float
 ) -> _Box:
-    """The box that follows from the least Hessian on a box of that half-width."""
-    entries, errors = np.sum([one.hessian(slope, level) for one in near], axis=0).tolist()
+    """The box that follows from the least Hessian on a box of these half-widths."""
+    entries, errors = np.sum([c.hessian(slope, level) for c in classes], axis=0).tolist()
     (aa, ab, bb), (aa_error, ab_error, bb_error) = entries, errors
     cross = abs(ab) + ab_error
     determinant = (aa - aa_error) * (bb - bb_error) - cross**2
     if not (determinant > 0 and aa > aa_error):
-        return NOWHERE
+        return UNBOUNDED
     inverse = ((bb + bb_error) / determinant, cross / determinant, (aa + aa_error) / determinant)
     norm = _square(inverse, by_slope, by_level)
     slope, level = math.sqrt(norm * inverse[0]), math.sqrt(norm * inverse[2])
@@ -305,24 +338,26 @@ def _square(inverse: tuple[float, float, float], slope: float, level: float) -> 
 
 def _pivot(bins: Sequence[_Bins], a: float, b: float) -> float:
     """The mean of x weighted by curvature, where the Hessian is diagonal."""
-    masses = [one.moments[:, 0] * _curvature(np.abs(a * one.centre + b)) for one in bins]
-    total = sum(float(np.sum(mass)) for mass in masses)
+    weights = [c.moments[:, 0] * _curvature(np.abs(a * c.centre + b)) for c in bins]
+    total = sum(float(np.sum(weight)) for weight in weights)
     if not total > 0:
         return 0.0
-    return sum(float(mass @ one.centre) for mass, one in zip(masses, bins, strict=True)) / total
+    return sum(float(w @ c.centre) for w, c in zip(weights, bins, strict=True)) / total
 
 
 def _cut_error(box: _Box, pivot: float, a: float, b: float) -> float:
-    """Largest distance of the optimum's cut from -b/a, roundings of logits included."""
+    """Largest distance from -b/a to the cut of the optimum, roundings of logits included."""
     if not abs(a) > box.slope:
         return math.inf
     cut = -b / a
+    # At this cut the logit of the optimum differs from 0 by at most `along`, and its slope is at
+    # least |a| - box.slope. 16: a few roundings of -b/a, of the pivot and of their difference.
     moved = box.along(abs(cut - pivot), 1.0) / (abs(a) - box.slope)
     return moved + 16 * UNIT * (abs(cut) + abs(pivot))
 
 
 def _curvature(z: Float[np.ndarray, " *k"]) -> Float[np.ndarray, " *k"]:
-    """s(z) s(-z) of z >= 0."""
+    """s(z) s(-z) for z >= 0."""
     tail = np.exp(-z)
     return tail / (1.0 + tail) ** 2
 

@@ -1,9 +1,9 @@
-"""Damped Newton on the cross-entropy of a measure, to the last digits that its gradient has.
+"""Damped Newton's method for the cross-entropy of weighted points, to rounding of its gradient.
 
-The problem is small, two parameters, but its data are not tame: x may be shifted by 1e6, hold an
-outlier at 1e8 or weights over twelve decades, and classes may overlap in two points only. So the
-inputs are centred and scaled, each step is solved where the Hessian is diagonal, and no step goes
-farther than the quadratic model can be trusted.
+The problem has only two parameters, but its data can be hard: x may be shifted by 1e6 or hold an
+outlier at 1e8, weights may span twelve decades, and the classes may overlap in two points only. So
+the inputs are centred and scaled, each step is solved where the Hessian is diagonal, and no step
+goes farther than the quadratic model can be trusted.
 """
 
 from __future__ import annotations
@@ -17,21 +17,12 @@ import numpy as np
 from sweep.base.errors import InputError
 from sweep.measure.measure import Measure
 
-MAX_ITERATIONS = 300
-"""Newton steps; the hardest data tried in the tests take fewer than 60."""
-
-MAX_HALVINGS = 60
-"""Halvings of one step."""
-
-TRUST = 1e6
-"""Largest change of the logit, as root mean square over the points that pull, in one step.
-
-Far more than a sound step makes; it turns one that a vanishing curvature has made infinite into one
-that can be halved.
-"""
-
-CLOSE = 1e-8
-"""Residual from which Newton converges quadratically, until rounding stops it."""
+MAX_ITERATIONS = 300  # Newton steps; the hardest data of the tests take fewer than 60
+MAX_HALVINGS = 60  # of one step
+# Largest change of the logit in one step, as root mean square over the points that pull. A sound
+# step is far shorter; a step that a vanishing curvature has made infinite becomes one to halve.
+MAX_LOGIT_CHANGE = 1e6
+CLOSE = 1e-8  # residual below which Newton converges quadratically, until rounding stops it
 
 
 class Minimum(NamedTuple):
@@ -42,8 +33,8 @@ class Minimum(NamedTuple):
         b: intercept.
         value: cross-entropy there, in nats.
         gradient: larger of its two derivatives, by the intercept and by the slope, with x centred
-            and in units of its mean deviation; in nats. Like the value it is taken where Newton's
-            method ends, before a and b are rounded to float64, which matters where |a x| is large.
+            and in units of its mean deviation; in nats. Gradient and value are those where Newton's
+            method ends, before a and b are rounded to float64; that matters where |a x| is large.
         iterations: Newton steps taken.
     """
 
@@ -55,10 +46,13 @@ class Minimum(NamedTuple):
 
 
 def minimise(measure: Measure) -> Minimum:
-    """Where cross-entropy is least, to the last digits that its gradient has.
+    """Minimises cross-entropy, to the last digits that its gradient has.
 
     Args:
-        measure: data whose classes overlap, so that there is one finite optimum.
+        measure: weighted points whose classes overlap, so that there is one finite optimum.
+
+    Returns:
+        The optimum, with its gradient and the number of steps.
 
     Raises:
         InputError: x and the masses span more than float64 resolves.
@@ -68,7 +62,7 @@ def minimise(measure: Measure) -> Minimum:
         state = objective.at(*objective.start)
         iterations = 0
         while iterations < MAX_ITERATIONS:
-            following = _next(objective, state)
+            following = _next_state(objective, state)
             if following is None:
                 break
             if state.residual < CLOSE and not following.residual < state.residual / 2:
@@ -81,9 +75,19 @@ def minimise(measure: Measure) -> Minimum:
 class _State:
     """Cross-entropy and its derivatives at z = slope * u + level, as sums of mass.
 
-    `u` are centred, scaled inputs. The slope's derivatives are taken about `pivot`, the mean of u
-    weighted by curvature, where the Hessian is diagonal: no outlier or offset can spoil the solve.
-    All numbers are NumPy's, whose division by 0 raises nothing.
+    `u` are centred, scaled inputs. Derivatives by the slope are taken about `pivot`, the mean of u
+    weighted by curvature, where the Hessian is diagonal, so no outlier or offset spoils the solve.
+    All numbers are NumPy's, because their division by 0 does not raise.
+
+    Attributes:
+        slope: of the scaled logit.
+        level: logit at u = 0.
+        loss: cross-entropy summed over the mass.
+        pivot: u about which the slope turns.
+        gradient: derivatives by the slope about the pivot and by the level.
+        curvature: second derivatives by the same; the mixed one is 0.
+        magnitude: sums of the sizes of the terms of the gradient.
+        trust: the longest step of either that is trusted.
     """
 
     slope: float
@@ -97,7 +101,7 @@ class _State:
 
     @property
     def step(self) -> tuple[float, float]:
-        """Newton's step in (slope, level at the pivot), each part no longer than trusted."""
+        """Newton's step in (slope, level at the pivot), each component no longer than trusted."""
         newton = np.nan_to_num(-np.divide(self.gradient, self.curvature), nan=0.0)
         slope, level = np.clip(newton, -np.asarray(self.trust), self.trust)
         return slope, level
@@ -113,14 +117,14 @@ class _State:
         by_slope, by_level = (fraction * s for s in self.step)
         return self.slope + by_slope, self.level + by_level - by_slope * self.pivot
 
-    def rise(self, along: _State) -> float:
-        """Derivative of the loss here in the direction of another state's step."""
-        by_slope, by_level = along.step
-        by_level += by_slope * (self.pivot - along.pivot)
+    def rise(self, start: _State) -> float:
+        """Derivative of the loss here in the direction of the step from `start`."""
+        by_slope, by_level = start.step
+        by_level += by_slope * (self.pivot - start.pivot)
         return self.gradient[0] * by_slope + self.gradient[1] * by_level
 
     def resembles(self, other: _State) -> bool:
-        """Whether the curvatures are those of another state to a factor of 4."""
+        """Whether both curvatures are within a factor of 4 of those of another state."""
         ratio = np.divide(self.curvature, other.curvature)
         return bool(np.all((ratio > 0.25) & (ratio < 4)))
 
@@ -129,26 +133,27 @@ class _Objective:
     """Cross-entropy of a measure in centred, scaled inputs u = (x - centre) / scale."""
 
     def __init__(self, measure: Measure) -> None:
-        zero, one = measure.class0, measure.class1
-        x = np.concatenate([zero.x, one.x])
-        self.mass = np.concatenate([zero.masses, one.masses])
-        self.sign = np.concatenate([np.full(len(zero), -1.0), np.full(len(one), 1.0)])
+        class0, class1 = measure.class0, measure.class1
+        x = np.concatenate([class0.x, class1.x])
+        self.mass = np.concatenate([class0.masses, class1.masses])
+        self.sign = np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)])
         self.centre = np.median(x)
         # A power of two, so that scaling rounds nothing.
         _, exponent = np.frexp(np.max(np.abs(x - self.centre)))
         self.scale = np.ldexp(0.5, exponent)
         self.u = (x - self.centre) / self.scale
-        self.start = (0.0, math.log(one.total) - math.log(zero.total))
+        self.start = (0.0, math.log(class1.total) - math.log(class0.total))
 
     @property
     def overlaps(self) -> bool:
         """Whether the classes still overlap after scaling has rounded x."""
-        zero, one = self.u[self.sign < 0], self.u[self.sign > 0]
-        return bool(np.min(zero) < np.max(one) and np.min(one) < np.max(zero))
+        u0, u1 = self.u[self.sign < 0], self.u[self.sign > 0]
+        return bool(np.min(u0) < np.max(u1) and np.min(u1) < np.max(u0))
 
     def at(self, slope: float, level: float) -> _State:
+        """The state at a slope and level."""
         margin = self.sign * (slope * self.u + level)
-        tail = np.exp(-np.abs(margin))
+        tail = np.exp(-np.abs(margin))  # never overflows; s(-margin) and s(z) s(-z) follow from it
         wrong = np.where(margin >= 0, tail, 1.0) / (1.0 + tail)
         pull = self.mass * wrong
         curve = self.mass * tail / (1.0 + tail) ** 2
@@ -162,40 +167,45 @@ class _Objective:
             gradient=(-np.sum(self.sign * pull * offset), -np.sum(self.sign * pull)),
             curvature=(np.sum(curve * offset**2), np.sum(curve)),
             magnitude=(np.sum(pull * np.abs(offset)), np.sum(pull)),
-            trust=(TRUST / np.sqrt(np.sum(pull * offset**2) / np.sum(pull)), TRUST),
+            trust=(
+                MAX_LOGIT_CHANGE / np.sqrt(np.sum(pull * offset**2) / np.sum(pull)),
+                MAX_LOGIT_CHANGE,
+            ),
         )
 
 
-def _next(objective: _Objective, state: _State) -> _State | None:
-    """The state after Newton's step, halved as long as it goes past the lowest point on its way.
+def _next_state(objective: _Objective, state: _State) -> _State | None:
+    """The state after Newton's step, halved while it goes past the lowest point on its way.
 
-    It may go past where the quadratic model holds and the loss falls. Elsewhere it could land where
-    every point is fitted or lost for good and no curvature is left to come back by.
+    A step may go past it where the quadratic model holds and the loss falls. Elsewhere it could end
+    where all points are fitted or lost for good, with no curvature left to come back by.
     """
     for halving in range(MAX_HALVINGS):
         following = objective.at(*state.moved(0.5**halving))
         if following.rise(state) <= 0:
             return following
+        # 1e-13: what rounding may do to either sum.
         if following.resembles(state) and following.loss <= state.loss * (1 + 1e-13):
             return following
     return None
 
 
 def _minimum(objective: _Objective, state: _State, iterations: int) -> Minimum:
+    """The optimum in units of x; refuses a state that is none."""
     a = float(state.slope / objective.scale)
     b = float(state.level - state.slope * (objective.centre / objective.scale))
-    found = state.residual < CLOSE and objective.overlaps and math.isfinite(a) and math.isfinite(b)
-    if not found:
+    finite = math.isfinite(a) and math.isfinite(b)
+    if not (state.residual < CLOSE and objective.overlaps and finite):
         raise InputError(
             "the optimum of cross-entropy was not found: x and the weights span more than float64 "
             f"resolves (the gradient stays at {state.residual:.1e} of its terms); rescale x"
         )
-    spread = np.sum(objective.mass * np.abs(objective.u - state.pivot))
+    total_deviation = np.sum(objective.mass * np.abs(objective.u - state.pivot))
     by_slope, by_level = np.abs(state.gradient)
     return Minimum(
         a=a,
         b=b,
         value=float(state.loss / np.sum(objective.mass)),
-        gradient=float(max(by_slope / spread, by_level / np.sum(objective.mass))),
+        gradient=float(max(by_slope / total_deviation, by_level / np.sum(objective.mass))),
         iterations=iterations,
     )

@@ -1,9 +1,9 @@
 """The most accurate cuts of a population: an exact scan of its densities.
 
-The accuracy of {x > c} rises with c where class 0 is the denser one and falls where class 1 is, so
-that it can be highest only where f0 - f1 changes its sign from + to -, anywhere on a stretch where
-it is 0 (a gap in the support, or P(y = 1 | x) = 1/2), or for a constant prediction. On each panel
-of the quadrature f0 - f1 is a polynomial, whose roots are the eigenvalues of its companion matrix.
+The accuracy of {x > c} rises with c where class 0 is the denser class and falls where class 1 is.
+So it can be highest only where f0 - f1 changes its sign from + to -, anywhere on a stretch where it
+is 0 (a gap in the support, or P(y = 1 | x) = 1/2), or for a constant prediction. On each panel of
+the quadrature f0 - f1 is a polynomial, whose roots are the eigenvalues of its companion matrix.
 """
 
 from __future__ import annotations
@@ -19,22 +19,18 @@ from jaxtyping import Float
 
 from sweep.measure.confusion import accuracy
 from sweep.measure.measure import Measure
-from sweep.populations.panels import NOTHING, T
+from sweep.populations.panels import NEGLIGIBLE_MASS, T
 
-TIE = 1e-13
-"""Accuracy within which two cuts are equally good: some hundreds of roundings."""
-
-CUT_TOLERANCE = 1e-9
-"""Distance within which two cuts are one, in interquartile ranges of x."""
-
-FLAT = 1e-13
-"""Where |f0 - f1| is less, as a fraction of f0 + f1 on a panel, eta is 1/2 there."""
-
+TIE = 1e-13  # accuracy within which two cuts are equally good: some hundreds of roundings
+CUT_TOLERANCE = 1e-9  # distance within which two cuts are one, in interquartile ranges of x
+FLAT = 1e-13  # eta counts as 1/2 where |f0 - f1| is a smaller fraction of f0 + f1, as for TIE
+# A root that is nearer to an end of a panel [-1, 1] counts as the end. f0 - f1 is nearly 0 between
+# the two, so that this changes accuracy by far less than TIE.
 AT_AN_END = 1e-12
-"""Roots nearer to the end of a panel [-1, 1] are at the end."""
+MAX_IMAGINARY = 1e-8  # of a real root: rounding splits a double one by the root of some UNIT
 
-_LOOK = np.concatenate([[-1.0], T, [1.0]])
-_LOOKS = np.polynomial.legendre.legvander(_LOOK, len(T) - 1)
+_SIGN_POINTS = np.concatenate([[-1.0], T, [1.0]])  # of a panel, at which signs are compared
+_AT_SIGN_POINTS = np.polynomial.legendre.legvander(_SIGN_POINTS, len(T) - 1)
 
 
 class SignInterval(NamedTuple):
@@ -47,16 +43,16 @@ class SignInterval(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BestIntervals:
-    """Every classifier {x >= t} or {x <= t} of a population that gets the most mass right.
+    """All classifiers {x >= t} and {x <= t} that predict the most mass of a population correctly.
 
-    What `sweep.measure.cuts.BestCuts` is for points.
+    It corresponds to `sweep.optima.accuracy.BestCuts` for points.
 
     Attributes:
         measure: the population.
-        stretches: where f0 - f1 has one sign, ascending, neighbours of different signs; what has
-            no mass below or above all x is left out.
+        stretches: intervals of x on which f0 - f1 has one sign, ascending; neighbours differ in
+            sign. They cover all x except for ends without mass.
         candidates: intervals (low, high, orientation) on which accuracy has a local maximum.
-        values: accuracy on each, shape (k,).
+        values: accuracy on each candidate, shape (k,).
         correct: the highest mass predicted correctly by any cut or constant.
     """
 
@@ -73,28 +69,28 @@ class BestIntervals:
 
     @property
     def _good(self) -> list[tuple[float, float, int]]:
-        """The candidates that are best, those as good as a constant by rounding included."""
+        """The candidates that are best to rounding, also those that equal a constant prediction."""
         good = self.values >= self.value - TIE
         return sorted(c for c, best in zip(self.candidates, good, strict=True) if best)
 
     @cached_property
     def intervals(self) -> tuple[tuple[float, float, int], ...]:
-        """Maximal closed intervals (low, high, orientation); a point is (c, c, orientation).
+        """Maximal closed intervals (low, high, orientation); a single cut is (c, c, orientation).
 
-        What has no mass to speak of beyond it is the constant and not named beside it.
+        Cuts with almost no mass beyond them are constant predictions and are not listed.
         """
-        return tuple(found for found in self._good if not self._is_constant(*found))
+        return tuple(interval for interval in self._good if not self._is_constant(*interval))
 
     def _is_constant(self, low: float, high: float, orientation: int) -> bool:
-        """Whether cuts tell all x from no mass, so that they are one of the best constants."""
-        parts = [
+        """Whether all cuts of an interval equal one of the best constants, up to a mass of TIE."""
+        masses = [
             [np.array(side) for side in density.split(np.array([low, high]))]
             for density in (self.measure.class0, self.measure.class1)
         ]
-        below, above = np.sum(parts, axis=0) / self.measure.total
-        one = 1 if orientation > 0 else 0  # the constant if all x is above the cut
-        return (one in self.constants and bool(below[1] <= TIE)) or (
-            1 - one in self.constants and bool(above[0] <= TIE)
+        below, above = np.sum(masses, axis=0) / self.measure.total
+        label_above = 1 if orientation > 0 else 0
+        return (label_above in self.constants and bool(below[1] <= TIE)) or (
+            1 - label_above in self.constants and bool(above[0] <= TIE)
         )
 
     @property
@@ -106,40 +102,39 @@ class BestIntervals:
 
     @property
     def support(self) -> tuple[float, float]:
-        """(lowest, highest) x, or where a tail of `sweep.populations.panels.FAR` begins."""
+        """(lowest, highest) x; where x is unbounded, a tail of negligible mass is cut off."""
         return self.stretches[0].low, self.stretches[-1].high
 
     @property
     def bayes_accuracy(self) -> float:
-        """The highest accuracy of any classifier at all: the better class on every stretch."""
+        """The highest accuracy of any classifier: it predicts the denser class on each stretch."""
         edges = np.array([self.stretches[0].low, *(s.high for s in self.stretches)])
-        parts = [
+        masses = [
             np.diff(density.split(edges)[0])
             for density in (self.measure.class0, self.measure.class1)
         ]
-        return float(np.sum(np.maximum(*parts)) / self.measure.total)
+        return float(np.sum(np.maximum(*masses)) / self.measure.total)
 
     @property
     def tolerance(self) -> float:
         """Distance within which two cuts are one, in units of x."""
         assert self.measure.quadrature is not None
-        return CUT_TOLERANCE * self.measure.quadrature.spread
+        return CUT_TOLERANCE * self.measure.quadrature.interquartile_range
 
     def contains(self, t: float, orientation: int) -> bool:
         """Whether the classifier with that cut is among the best, as far as rounding tells.
 
-        It is within `tolerance` of one; or eta is 1/2 at t and no mass to speak of is lost between
-        them, for a root of f0 - f1 of a high multiplicity, or with a small slope, is known to fewer
-        digits.
+        It is within `tolerance` of one; or eta is 1/2 at t and less than TIE is lost between them,
+        because a root of f0 - f1 with a small slope or of a high multiplicity has fewer digits.
         """
         return self.distance(t, orientation) == 0
 
     def regret(self, t: float, orientation: int) -> float:
-        """Accuracy that the classifier with that cut lacks of the highest."""
+        """Highest accuracy minus that of the classifier with that cut, a fraction."""
         if self.contains(t, orientation):
             return 0.0
-        found = accuracy(self.measure, np.array([t]), np.array([orientation]))
-        return max(0.0, self.value - float(found[0]))
+        at_cut = accuracy(self.measure, np.array([t]), np.array([orientation]))
+        return max(0.0, self.value - float(at_cut[0]))
 
     def distance(self, t: float, orientation: int) -> float:
         """From t to the nearest of the best cuts of that orientation; inf if there is none."""
@@ -151,7 +146,7 @@ class BestIntervals:
         return nearest
 
     def _best(self, orientation: int) -> list[tuple[float, float]]:
-        """The best cuts of an orientation, with those beyond x that are a constant."""
+        """The best cuts of an orientation, with cuts beyond all x for the best constants."""
         cuts = [(low, high) for low, high, sign in self._good if sign == orientation]
         low, high = self.support
         for constant in self.constants:
@@ -160,7 +155,7 @@ class BestIntervals:
         return cuts
 
     def _is_even(self, t: float) -> bool:
-        """Whether both classes are as dense at t, to rounding."""
+        """Whether both classes are equally dense at t, to rounding."""
         quadrature, (low, high) = self.measure.quadrature, self.support
         assert quadrature is not None
         if not low <= t <= high:
@@ -169,28 +164,28 @@ class BestIntervals:
         return abs(f0 - f1) <= FLAT * (f0 + f1) and f0 + f1 > 0
 
     def _lost(self, t: float, cuts: list[tuple[float, float]]) -> float:
-        """Integral of |f0 - f1| from t to the nearest of the cuts, as a part of all mass."""
+        """Integral of |f0 - f1| from t to the nearest of the cuts, as a fraction of all mass."""
         ends = np.array([low if t < low else high for low, high in cuts])
         if not len(ends):
             return math.inf
         edges = np.array([self.stretches[0].low, *(s.high for s in self.stretches)])
         bounds = np.clip(np.append(ends, t), *self.support)
-        at = np.unique(np.concatenate([edges, bounds]))
-        change = np.abs(_differences(self.measure, at))
-        below = np.concatenate([[0.0], np.cumsum(change)])[np.searchsorted(at, bounds)]
+        x = np.unique(np.concatenate([edges, bounds]))
+        change = np.abs(_mass_differences(self.measure, x))
+        below = np.concatenate([[0.0], np.cumsum(change)])[np.searchsorted(x, bounds)]
         return float(np.min(np.abs(below[:-1] - below[-1])) / self.measure.total)
 
 
-def _differences(measure: Measure, edges: Float[np.ndarray, " k"]) -> Float[np.ndarray, " m"]:
-    """Mass of class 0 less that of class 1 between edges, ascending, shape (k - 1,)."""
+def _mass_differences(measure: Measure, edges: Float[np.ndarray, " k"]) -> Float[np.ndarray, " m"]:
+    """Mass of class 0 minus that of class 1 between ascending edges, shape (k - 1,)."""
     return np.diff(measure.class0.split(edges)[0] - measure.class1.split(edges)[0])
 
 
 def best_intervals(measure: Measure) -> BestIntervals:
-    """The most accurate cuts of a population.
+    """Finds the most accurate cuts of a population.
 
     Args:
-        measure: of a population, see `Measure.from_population`.
+        measure: measure of a population, see `Measure.from_population`.
     """
     stretches = _stretches(measure)
     candidates = tuple(
@@ -207,72 +202,74 @@ def best_intervals(measure: Measure) -> BestIntervals:
 
 
 def _peaks(stretches: tuple[SignInterval, ...], orientation: int) -> list[tuple[float, float]]:
-    """Where accuracy stops rising and begins to fall as the cut goes up.
+    """The intervals of cuts at which accuracy stops rising and begins to fall.
 
-    A flat stretch at an end of x is as good as a constant; it counts where it may be a peak.
+    Before the lowest x accuracy counts as rising, after the highest as falling: then a flat stretch
+    at an end, which equals a constant prediction, is found too.
     """
-    found = []
+    peaks = []
     slopes = [orientation * s.sign for s in stretches]
     for k, (stretch, slope) in enumerate(zip(stretches, slopes, strict=True)):
         before = slopes[k - 1] if k else 1
         after = slopes[k + 1] if k + 1 < len(slopes) else -1
         if slope == 0 and before > 0 > after:
-            found.append((stretch.low, stretch.high))
+            peaks.append((stretch.low, stretch.high))
         elif slope > 0 > after and k + 1 < len(slopes):
-            found.append((stretch.high, stretch.high))
-    return found
+            peaks.append((stretch.high, stretch.high))
+    return peaks
 
 
 def _stretches(measure: Measure) -> tuple[SignInterval, ...]:
-    """Where f0 - f1 has one sign."""
+    """The intervals of x on which f0 - f1 has one sign."""
     quadrature = measure.quadrature
     assert quadrature is not None
     difference = quadrature.series[0] - quadrature.series[1]
-    values = _LOOKS @ difference
-    scale = np.max(np.abs(_LOOKS @ (quadrature.series[0] + quadrature.series[1])), axis=0)
-    level = np.sign(difference[0]).astype(np.int64)
-    level[np.max(np.abs(values), axis=0) <= FLAT * scale] = 0
-    mixed = (level != 0) & (quadrature.mass > NOTHING)
+    values = _AT_SIGN_POINTS @ difference
+    scale = np.max(np.abs(_AT_SIGN_POINTS @ (quadrature.series[0] + quadrature.series[1])), axis=0)
+    sign = np.sign(difference[0]).astype(np.int64)  # of the mean of f0 - f1
+    sign[np.max(np.abs(values), axis=0) <= FLAT * scale] = 0
+    mixed = (sign != 0) & (quadrature.mass > NEGLIGIBLE_MASS)
     mixed &= ~(np.all(values > 0, axis=0) | np.all(values < 0, axis=0))
     pieces: list[SignInterval] = []
     massive = np.flatnonzero(quadrature.mass > 0)
     for k in range(massive[0], massive[-1] + 1):
         low, high = quadrature.edges[k], quadrature.edges[k + 1]
         if mixed[k]:
-            pieces += _within(difference[:, k], low, high)
+            pieces += _split_at_roots(difference[:, k], low, high)
         else:
-            pieces.append(SignInterval(low, high, int(level[k])))
-    # Where x is large, rounding may let f0 - f1 waver over a few floats.
-    tolerance = CUT_TOLERANCE * quadrature.spread
+            pieces.append(SignInterval(low, high, int(sign[k])))
+    # Where x is large, rounding can make f0 - f1 change sign several times within a few floats.
+    tolerance = CUT_TOLERANCE * quadrature.interquartile_range
     wide = [piece for piece in _merged(pieces) if piece.high - piece.low > tolerance]
-    return tuple(_merged(_levelled(measure, _merged(_closed(wide)))))
+    return tuple(_merged(_flattened(measure, _merged(_without_gaps(wide)))))
 
 
-def _levelled(measure: Measure, pieces: list[SignInterval]) -> list[SignInterval]:
-    """Stretches with those flat that only rounding tells from a flat one.
+def _flattened(measure: Measure, pieces: list[SignInterval]) -> list[SignInterval]:
+    """The pieces, with sign 0 for those that differ from a flat stretch by rounding only.
 
-    They are next to a flat stretch, or several in a row with more on either side, and accuracy
-    changes over each of them by rounding: so it does where a flat stretch ends in a kink.
+    Such a piece changes accuracy by at most TIE. It is flat if it is in a row of such pieces with a
+    flat one, or in a row of several that does not reach an end of x: this happens where a flat
+    stretch ends in a kink.
     """
     edges = np.array([pieces[0].low, *(piece.high for piece in pieces)])
-    change = np.abs(_differences(measure, edges)) / measure.total
+    change = np.abs(_mass_differences(measure, edges)) / measure.total
     small = [piece.sign == 0 or bool(c <= TIE) for piece, c in zip(pieces, change, strict=True)]
-    found: list[SignInterval] = []
+    flattened: list[SignInterval] = []
     for is_small, run in groupby(zip(small, pieces, strict=True), key=lambda pair: pair[0]):
         row = [piece for _, piece in run]
         inside = row[0] is not pieces[0] and row[-1] is not pieces[-1]
         flat = any(piece.sign == 0 for piece in row) or (len(row) > 1 and inside)
-        found += [piece._replace(sign=0) for piece in row] if is_small and flat else row
-    return found
+        flattened += [piece._replace(sign=0) for piece in row] if is_small and flat else row
+    return flattened
 
 
-def _within(series: Float[np.ndarray, " n"], low: float, high: float) -> list[SignInterval]:
-    """The stretches of one panel, from the roots of its series."""
+def _split_at_roots(series: Float[np.ndarray, " n"], low: float, high: float) -> list[SignInterval]:
+    """The stretches of one panel, between the roots of its Legendre series."""
     roots = np.polynomial.legendre.legroots(series)
-    real = np.sort(roots.real[np.abs(roots.imag) < 1e-8])
+    real = np.sort(roots.real[np.abs(roots.imag) < MAX_IMAGINARY])
     inside = real[np.abs(real) < 1 - AT_AN_END]
     slope = np.polynomial.legendre.legder(series)
-    for _ in range(2):
+    for _ in range(2):  # Newton steps, which restore the digits that the eigenvalues lost
         inside = inside - np.polynomial.legendre.legval(inside, series) / (
             np.polynomial.legendre.legval(inside, slope)
         )
@@ -286,13 +283,13 @@ def _within(series: Float[np.ndarray, " n"], low: float, high: float) -> list[Si
     ]
 
 
-def _closed(pieces: list[SignInterval]) -> list[SignInterval]:
-    """Pieces each of which begins where the one before ends."""
+def _without_gaps(pieces: list[SignInterval]) -> list[SignInterval]:
+    """The pieces, each extended down to the end of the one before."""
     lows = [pieces[0].low, *(piece.high for piece in pieces[:-1])]
     return [piece._replace(low=low) for piece, low in zip(pieces, lows, strict=True)]
 
 
 def _merged(pieces: list[SignInterval]) -> list[SignInterval]:
-    """Neighbours of one sign as one stretch."""
+    """The pieces, with neighbours of one sign merged."""
     runs = (list(run) for _, run in groupby(pieces, key=lambda piece: piece.sign))
     return [SignInterval(float(run[0].low), float(run[-1].high), run[0].sign) for run in runs]

@@ -1,4 +1,4 @@
-"""Optima: the records of what `sweep.optimum` finds."""
+"""Records of the optima that `sweep.optimum` finds, for samples, populations and sketches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OptimumStatus(enum.Enum):
         "grows in size without bound, so it has no finite optimum."
     )
     quasi_separated = (
-        "The classes are separated by a cut but for points exactly on it: cross-entropy falls "
+        "The classes are separated by a cut except for points exactly on it: cross-entropy falls "
         "towards a limit as the slope grows in size without bound, so it has no finite optimum."
     )
     one_class = (
@@ -41,15 +41,15 @@ class CrossEntropyOptimum:
         a: slope; nan unless the status is finite.
         b: intercept; nan unless the status is finite.
         value: the least cross-entropy in nats, or its infimum where there is no finite optimum;
-            nan for no points. Where |a x| is large, the rounding of (a, b) and of the logit makes a
-            landscape at (a, b) differ from it, by up to about 1e-16 |a x|.
+            nan without points. A landscape at (a, b) can differ from it by up to about 1e-16 |a x|,
+            because (a, b) and the logit are rounded.
         cut: where the predicted class changes, as in `sweep.measure.cuts`; nan unless the status is
             finite and a is not 0.
         orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
-        gradient: larger of the two derivatives there, in nats, as in `sweep.optima.newton`; nan
-            unless the status is finite.
+        gradient: larger of the two derivatives at the optimum, in nats, as in
+            `sweep.optima.newton`; nan unless the status is finite.
         iterations: Newton steps taken.
-        status: whether there is an optimum; str(status.value) is a sentence.
+        status: whether there is a finite optimum; status.value is a sentence.
     """
 
     a: float
@@ -67,14 +67,14 @@ class AccuracyOptimum:
     """The set of classifiers with the highest accuracy.
 
     Attributes:
-        value: the highest accuracy, a fraction; nan for no points.
+        value: the highest accuracy, a fraction; nan without points.
         correct: mass predicted correctly: an int for hard labels without weights.
         cuts: maximal intervals (low, high, orientation) of optimal cuts t, ascending. With
             orientation +1, class 1 is x >= t and low < t <= high; with -1, class 1 is x <= t and
             low <= t < high. Both ends are points of the data. (As -b/a, a tie being class 0, the
             closed end changes sides: [low, high) for +1, (low, high] for -1.)
         constants: the constant predictions (0, 1 or both) that reach the same value.
-        support: (min x, max x): beyond it a cut is a constant prediction; nan for no points.
+        support: (min x, max x): beyond it a cut is a constant prediction; nan without points.
     """
 
     value: float
@@ -85,7 +85,7 @@ class AccuracyOptimum:
 
     @property
     def rays(self) -> tuple[tuple[float, float], ...]:
-        """Directions (a, b) from (0, 0) of the edges of the accuracy-optimal cones."""
+        """Directions (a, b) from (0, 0) of the edges of the cones of highest accuracy."""
         ends = [(side, end) for low, high, side in self._outlined for end in (low, high)]
         low, high = self.support
         if 0 in self.constants:
@@ -96,13 +96,13 @@ class AccuracyOptimum:
 
     @property
     def _outlined(self) -> tuple[tuple[float, float, int], ...]:
-        """The intervals whose cones have edges."""
+        """The intervals whose cones `rays` outlines."""
         return self.cuts
 
 
 def _ray(orientation: int, cut: float) -> tuple[float, float]:
-    """Where the classifiers with cut c = -b/a and a of one sign lie: on the ray (a, -c a)."""
-    if math.isinf(cut):  # as of a constant prediction where x has no bounds
+    """The ray (a, -c a) of all classifiers with cut c = -b/a and a of one sign."""
+    if math.isinf(cut):  # a constant prediction where x is unbounded
         return 0.0, -orientation * math.copysign(1.0, cut)
     return float(orientation), -orientation * cut
 
@@ -117,10 +117,10 @@ class Optimum:
         accuracy: the optimum of accuracy.
         shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
             None where cross-entropy has no finite optimum.
-        regret: accuracy lost at the cross-entropy optimum, a fraction; nan without one. Weighted
-            masses may differ by so little that it rounds to 0, though not shared.
+        regret: accuracy lost at the cross-entropy optimum, a fraction; nan without one. It can
+            round to 0 although `shared` is False, where weighted masses hardly differ.
         distance: from its cut to the nearest optimal cut of the same orientation, in units of x;
-            0 if shared, inf if no optimal cut has its orientation, nan without an optimum.
+            0 if shared, inf if no optimal cut has that orientation, nan without an optimum.
     """
 
     n: int | float
@@ -131,7 +131,7 @@ class Optimum:
     distance: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
+        """The record as plain Python values for JSON; see `sweep.base.records.plain`."""
         return plain(self)
 
 
@@ -139,15 +139,15 @@ class Optimum:
 class PopulationOptimum(Optimum):
     """The optima of both metrics for a population, n = infinity.
 
-    Cuts of highest accuracy are closed intervals, a point being (c, c, orientation), and `shared`
-    is decided to a tolerance on the cut, `sweep.optima.population_accuracy.CUT_TOLERANCE`, or by
-    eta and the accuracy lost where rounding hides the crossing (`BestIntervals.contains`).
+    Cuts of highest accuracy are closed intervals; a single cut c is (c, c, orientation). `shared`
+    is decided to a tolerance on the cut, `sweep.optima.population_accuracy.CUT_TOLERANCE`. Where
+    rounding hides the crossing, eta and the accuracy lost decide (`BestIntervals.contains`).
 
     Attributes:
         law: name of the population.
-        eta_excess: eta - 1/2 at the cut of the cross-entropy optimum, by the formula of eta also
-            where x never is; nan without a cut. Where it is not 0, and eta is continuous, that cut
-            is not one of highest accuracy.
+        eta_excess: eta - 1/2 at the cut of the cross-entropy optimum, by the formula of eta even
+            where x has no density; nan without a cut. If eta is continuous and this is not 0, that
+            cut is not one of highest accuracy.
         bayes_accuracy: the highest accuracy of any classifier, not only of cuts; a fraction.
         conditional_entropy: the least cross-entropy of any model, in nats.
     """
@@ -160,37 +160,39 @@ class PopulationOptimum(Optimum):
 
 @dataclass(frozen=True)
 class SketchAccuracy(AccuracyOptimum):
-    """What a sketch knows of the classifiers with the highest accuracy.
+    """Bounds on the classifiers with the highest accuracy, from a sketch.
 
-    The highest accuracy is at least `value`, which is reached for certain, and at most `upper`.
-    `cuts` are stretches between edges known to the sketch: outside of them is no best cut, and not
-    each cut in them need be one. So are `constants`.
+    The highest accuracy is at least `value`, which some classifier certainly reaches, and at most
+    `upper`. `cuts` are stretches between edges known to the sketch: no best cut is outside of them,
+    but not every cut inside need be one of the best. The same holds for `constants`.
 
     Attributes:
-        upper: no classifier has a higher accuracy; `value` where that is known exactly.
+        upper: no classifier has a higher accuracy; equals `value` where that is known exactly.
     """
 
     upper: float
 
     @property
     def _outlined(self) -> tuple[tuple[float, float, int], ...]:
-        """For each orientation an interval that holds all stretches: they may be many."""
-        found = []
+        """One interval for each orientation that holds all its stretches, which may be many."""
+        intervals = []
         for side in (-1, 1):
             ends = [end for low, high, sign in self.cuts if sign == side for end in (low, high)]
-            found += [(min(ends), max(ends), side)] if ends else []
-        return tuple(found)
+            intervals += [(min(ends), max(ends), side)] if ends else []
+        return tuple(intervals)
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Bounds on the distance of a cross-entropy optimum from that of all the data.
+    """Bounds on the distance of a sketch's cross-entropy optimum from that of all the data.
+
+    All are nan where there is no finite optimum.
 
     Attributes:
-        a: of the slope; nan, as the others, where there is no finite optimum.
+        a: bound on the error of the slope.
         b: of the intercept.
         value: of the least cross-entropy, in nats.
-        cut: of the cut; inf where the sign of the slope is not known.
+        cut: of the cut; inf where the sign of the slope is uncertain.
     """
 
     a: float
@@ -203,14 +205,14 @@ class Errors:
 class SketchOptimum(Optimum):
     """The optima of both metrics by a sketch, with bounds on what it does not know.
 
-    `status` is exact. `shared` is True or False only where that is certain; `regret` is nan unless
-    it is known exactly, and so is `distance` unless it is 0.
+    `status` is exact. `shared` is True or False only where that is certain, else None. `regret` is
+    nan unless it is known exactly, and `distance` is nan unless it is 0.
 
     Attributes:
-        accuracy: between what the highest accuracy lies, and where.
-        errors: how far the optimum of cross-entropy can be from that of all the data.
-        regret_bounds: (lowest, highest) that the regret can be; nan without an optimum.
-        scope: for what slopes and to what tolerance the sketch knows smooth metrics.
+        accuracy: bounds on the highest accuracy and on where it is reached.
+        errors: bounds on the distance of the cross-entropy optimum from that of all the data.
+        regret_bounds: (lowest, highest) possible regret, fractions; nan without an optimum.
+        scope: the slopes for which, and the tolerance to which, the sketch knows smooth metrics.
     """
 
     accuracy: SketchAccuracy

@@ -7,9 +7,9 @@ from .distributions.quantiles import Quantile as Quantile
 from .distributions.standard import Exponential as Exponential
 from .distributions.standard import Normal as Normal
 from .distributions.standard import Uniform as Uniform
-from .ids import IDS as IDS
 from .joint_law import Population as Population
 from .laws import FAMILIES as FAMILIES
+from .laws import IDS as IDS
 from .laws import contaminated_logit as contaminated_logit
 from .laws import exponential_step as exponential_step
 from .laws import gap_cloglog as gap_cloglog

@@ -1,4 +1,8 @@
-"""A law of (x, y), and what makes it valid."""
+"""The joint law of (x, y): a `Population` is a law of x and P(y = 1 | x).
+
+Below it stand the functions from which the laws of the catalogue make P(y = 1 | x): inverse links
+of a*x + b, and a step. They are elementwise and take arrays of NumPy or of JAX.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,17 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.populations.distributions.arrays import native
+from sweep.populations.distributions.arrays import namespace, native, special
 from sweep.populations.distributions.protocol import Distribution
 
-CHECKED = 2**12
-"""Quantiles at which a law is checked, besides those of its tails."""
-
-ATOM = 8
-"""So many equal quantiles in a row are taken for a probability of one value."""
+CHECKED = 2**12  # quantiles at which a law is checked, besides those of its tails
+ATOM = 8  # so many equal quantiles in a row mean that one value of x has a probability
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,14 +30,14 @@ class Population:
     """A law of (x, y), y in {0, 1}.
 
     Attributes:
-        name: how it is asked for, or any name of a law of the user's own.
+        name: text that `sweep.populations.population` understands, or any name for your own law.
         x: the law of x.
-        eta: P(y = 1 | x), a function of x, elementwise, written with jax.numpy.
+        eta: P(y = 1 | x), an elementwise function of x written with jax.numpy.
         breaks: where eta jumps or has a kink, in units of x.
-        id: its short name, of those in the catalogue.
+        id: short name in the catalogue; None for other laws.
 
     Raises:
-        InputError: x is no law, or eta is no function.
+        InputError: x is not a `Distribution`, eta is not a function, or breaks are not numbers.
     """
 
     name: str
@@ -64,40 +66,44 @@ class Population:
 
     @property
     def support(self) -> tuple[float, float]:
-        """The ends of the values that x can have; they may be infinite."""
+        """(lowest, highest) value of x; they may be infinite."""
         return self.x.support
 
     @property
     def edges(self) -> tuple[float, ...]:
-        """Where the law is not smooth, ascending, finite ends of the support included."""
+        """Where the law is not smooth, ascending, with the finite ends of the support."""
         low, high = self.support
-        every = {*self.support, *self.x.breaks, *self.breaks}
-        return tuple(sorted(x for x in every if low <= x <= high and math.isfinite(x)))
+        candidates = {*self.support, *self.x.breaks, *self.breaks}
+        return tuple(sorted(x for x in candidates if low <= x <= high and math.isfinite(x)))
 
     def probability(self, x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """P(y = 1 | x) on the host, as a fraction.
 
+        Args:
+            x: any shape.
+
         Raises:
-            InputError: it is outside [0, 1] or no number somewhere.
+            InputError: eta is outside [0, 1] or nan; the message names the first such x.
         """
-        found = native(self.eta, x)
-        wrong = np.flatnonzero(~((found >= 0) & (found <= 1)))
+        eta = native(self.eta, x)
+        wrong = np.flatnonzero(~((eta >= 0) & (eta <= 1)))
         if wrong.size:
-            value, where = float(found.flat[wrong[0]]), float(x.flat[wrong[0]])
+            wrong_eta, wrong_x = float(eta.flat[wrong[0]]), float(x.flat[wrong[0]])
             raise InputError(
-                f"eta of {self.name} is {short(value)} at x = {short(where)}; P(y = 1 | x) must be "
-                "in [0, 1]"
+                f"eta of {self.name} is {short(wrong_eta)} at x = {short(wrong_x)}; P(y = 1 | x) "
+                "must be in [0, 1]"
             )
-        return found
+        return eta
 
     def require_valid(self) -> None:
-        """Refuses a law that is none, as far as a look at some thousands of points can tell.
+        """Checks the law at some thousands of points.
 
         Raises:
-            InputError: a function is not written with jax.numpy, a quantile is not finite, falls,
-                stays or is outside the support, or eta is outside [0, 1]; the sentence says where.
+            InputError: a function is not written with jax.numpy, quantiles are not finite, fall,
+                stay constant or leave the support, or eta leaves [0, 1]; the message says where.
         """
         self._require_traceable()
+        # Tails down to 2^-52: 1 - 2^-53 is the last float64 below 1.
         middles, tail = (np.arange(CHECKED) + 0.5) / CHECKED, 2.0 ** -np.arange(14, 53)
         u = np.concatenate([tail[::-1], middles, 1 - tail])
         x = np.asarray(self.x.quantile(u))
@@ -108,53 +114,95 @@ class Population:
         self.probability(np.concatenate([x, beside[(beside > low) & (beside < high)]]))
 
     def _require_rising(self, u: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"]) -> None:
-        """Refuses quantiles x of u, ascending, that are none."""
+        """Refuses x that are not the quantiles of ascending u of a law with a density."""
         low, high = self.support
 
-        def at(place: np.intp) -> str:
-            return f"{short(x[place])} at u = {short(u[place])}"
+        def value_at(i: np.intp) -> str:
+            return f"{short(x[i])} at u = {short(u[i])}"
 
-        what = f"the quantile function of {self.name}"
+        subject = f"the quantile function of {self.name}"
         outside = np.flatnonzero(~(np.isfinite(x) & (x >= low) & (x <= high)))
         if outside.size:
             raise InputError(
-                f"{what} is {at(outside[0])}; it must be finite and in the support, "
+                f"{subject} is {value_at(outside[0])}; it must be finite and in the support, "
                 f"[{short(low)}, {short(high)}]"
             )
         falls = np.flatnonzero(np.diff(x) < 0)
         if falls.size:
             raise InputError(
-                f"{what} falls from {at(falls[0])} to {at(falls[0] + 1)}; it must rise"
+                f"{subject} falls from {value_at(falls[0])} to {value_at(falls[0] + 1)}; it must "
+                "rise"
             )
         stays = np.flatnonzero(x[ATOM:] == x[:-ATOM])
         stays = stays[(u[stays] > ATOM / CHECKED) & (u[stays] < 1 - 2 * ATOM / CHECKED)]
         if stays.size:
             raise InputError(
-                f"{what} stays {at(stays[0])} and beyond; it must rise, for x has no density where "
-                "one value has a probability of its own"
+                f"{subject} stays {value_at(stays[0])} and beyond; it must rise, because x has no "
+                "density if a single value has a probability"
             )
 
     def _require_traceable(self) -> None:
-        """Refuses functions that JAX cannot trace."""
-        import jax
-
+        """Refuses functions that JAX cannot trace, or that are not elementwise."""
         functions = {"the quantile function": self.x.quantile, "eta": self.eta}
         with jax.enable_x64(True):
             argument = jax.ShapeDtypeStruct((CHECKED,), np.float64)
-            for what, function in functions.items():
+            for subject, function in functions.items():
                 try:
                     shape = jax.eval_shape(function, argument).shape
                 except (AttributeError, TypeError, ValueError) as error:
                     raise InputError(
-                        f"{what} of {self.name} cannot be traced by JAX; write it with jax.numpy, "
-                        "elementwise, without a branch on a value"
+                        f"{subject} of {self.name} cannot be traced by JAX; write it elementwise "
+                        "with jax.numpy, without a branch on a value"
                     ) from error
                 if shape not in ((), (CHECKED,)):
                     raise InputError(
-                        f"{what} of {self.name} gives shape {shape} for an array of shape "
+                        f"{subject} of {self.name} gives shape {shape} for an array of shape "
                         f"{(CHECKED,)}; it must be elementwise"
                     )
 
 
 def _is_number(value: object) -> bool:
+    """Whether a value is a number and not nan."""
     return isinstance(value, Real) and not math.isnan(value)
+
+
+def logistic(z: Any) -> Any:
+    """1 / (1 + exp(-z))."""
+    return special(z).expit(z)
+
+
+def probit(z: Any) -> Any:
+    """The cdf of the standard normal law."""
+    return special(z).ndtr(z)
+
+
+def cloglog(z: Any) -> Any:
+    """1 - exp(-exp(z))."""
+    xp = namespace(z)
+    return -xp.expm1(-xp.exp(xp.minimum(z, 700.0)))
+
+
+def cauchit(z: Any) -> Any:
+    """The cdf of the standard Cauchy law."""
+    return 0.5 + namespace(z).arctan(z) / math.pi
+
+
+def linear(
+    link: Callable[[Any], Any], a: float, b: float, floor: float = 0.0, ceiling: float = 1.0
+) -> Callable[[Any], Any]:
+    """The function floor + (ceiling - floor) * link(a x + b)."""
+
+    def eta(x: Any) -> Any:
+        p = link(a * x + b)
+        return p if (floor, ceiling) == (0.0, 1.0) else floor * (1 - p) + ceiling * p
+
+    return eta
+
+
+def step(at: float, below: float, above: float) -> Callable[[Any], Any]:
+    """The function that is `below` up to x = `at` and `above` beyond."""
+
+    def eta(x: Any) -> Any:
+        return namespace(x).where(x > at, above, below)
+
+    return eta

@@ -1,4 +1,8 @@
-"""A family of laws for each form: its formula, then its parameters, with defaults and ranges."""
+"""Families of laws: for each form of P(y = 1 | x) and law of x, its parameters and their ranges.
+
+A family, called with parameters, makes a `Population`; a parameter that is left out has its
+default. `sweep.populations.catalogue` holds the laws that have an id.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +18,59 @@ from sweep.populations.distributions.arrays import namespace
 from sweep.populations.distributions.mixtures import Mixture
 from sweep.populations.distributions.protocol import Distribution
 from sweep.populations.distributions.standard import Exponential, Normal, Uniform
-from sweep.populations.ids import IDS
-from sweep.populations.joint_law import Population
-from sweep.populations.links import cauchit, cloglog, linear, logistic, probit, step
+from sweep.populations.joint_law import Population, cauchit, cloglog, linear, logistic, probit, step
+
+# Names of the laws in the catalogue, and their ids.
+IDS = {
+    "uniform_logit(a=1,b=0,low=-1,high=1)": "W1",
+    "uniform_logit(a=0.3,b=0.5,low=-1,high=1)": "W2",
+    "normal_logit(a=1,b=0,mean=0,sd=1)": "W3",
+    "normal_logit(a=2,b=-1,mean=0,sd=1)": "W4",
+    "two_normals(prior=0.05,mean0=0,sd0=1,mean1=1.5,sd1=1)": "W5",
+    "two_normals(prior=0.5,mean0=-1,sd0=1,mean1=1,sd1=1)": "W6",
+    "normal_probit(a=1,b=0.3,mean=0,sd=1)": "M1",
+    "normal_cloglog(a=2,b=-1,mean=0,sd=1)": "D1",
+    "two_normals(prior=0.5,mean0=0,sd0=1,mean1=2,sd1=3)": "D2",
+    "contaminated_logit(a=3,b=0,share=0.1,mean=-8,sd=0.5,p=0.9)": "D3",
+    "uniform_floor_logit(a=3,b=0,floor=0.3,ceiling=1,low=-3,high=3)": "D4",
+    "exponential_step(at=1,below=0.1,above=0.9,rate=1)": "D5",
+    "uniform_cubic(c0=0.5,c1=-0.32,c2=0,c3=0.8,low=-1,high=1)": "D6",
+    "twice_contaminated_logit(a=3,b=0,share0=0.1,mean0=-6,sd0=0.5,p0=0.9,"
+    "share1=0.1,mean1=6,sd1=0.5,p1=0.1)": "D7",
+    "normal_probit(a=1,b=0,mean=0,sd=1)": "S1",
+    "uniform_step(at=0,below=0.2,above=0.8,low=-1,high=1)": "S2",
+    "mixture_floor_logit(a=4,b=0,floor=0.1,ceiling=0.9,weight=0.5,mean0=-2,sd0=1,mean1=2,sd1=1)": (
+        "S3"
+    ),
+    "normal_cauchit(a=2,b=-1.4,mean=0.7,sd=1.5)": "S4",
+    "gap_cloglog(a=1.5,b=-0.2,inner=1,outer=2)": "S5",
+}
 
 
 def _law(
     name: str, x: Distribution, eta: Callable[[Any], Any], breaks: tuple[float, ...] = ()
 ) -> Population:
+    """A law with its id, if it has one."""
     return Population(name, x, eta, breaks, IDS.get(name))
 
 
 def _number(name: str, default: float) -> Parameter:
-    """Any number of a size that x, a and b may have."""
+    """A parameter for x, a or b: any number of moderate size."""
     return Parameter(name, default, -1e6, 1e6)
 
 
 def _scale(name: str, default: float) -> Parameter:
+    """A parameter that is a scale or a rate."""
     return Parameter(name, default, 1e-6, 1e6)
 
 
-def _chance(name: str, default: float) -> Parameter:
+def _probability(name: str, default: float) -> Parameter:
+    """A parameter that is a probability, 0 and 1 included."""
     return Parameter(name, default, 0.0, 1.0)
 
 
 def _portion(name: str, default: float) -> Parameter:
-    """A probability of something that does happen, and not always."""
+    """A parameter that is a probability strictly between 0 and 1."""
     return Parameter(name, default, 1e-9, 1 - 1e-9)
 
 
@@ -65,7 +96,11 @@ normal_logit = Family("normal_logit", (*_LINE, *_NORMAL), _normal_logit)
 def _two_normals(
     name: str, prior: float, mean0: float, sd0: float, mean1: float, sd1: float
 ) -> Population:
-    """The logit of eta is a polynomial of x, whose square term vanishes for equal deviations."""
+    """One normal law of x for each class.
+
+    The logit of eta is the logarithm of the ratio of their densities, a polynomial of degree 2 in x
+    whose square term vanishes for equal deviations.
+    """
     square = (1 / sd0**2 - 1 / sd1**2) / 2
     a = mean1 / sd1**2 - mean0 / sd0**2
     constant = ((mean0 / sd0) ** 2 - (mean1 / sd1) ** 2) / 2
@@ -106,12 +141,13 @@ normal_cloglog = Family(
 )
 
 
-def _labelled(
+def _labelled_mixture(
     name: str, weights: tuple[float, ...], parts: tuple[Distribution, ...], etas: tuple[Any, ...]
 ) -> Population:
-    """A mixture each of whose parts has its own P(y = 1 | x): a function, or a number.
+    """A mixture in which each part has its own P(y = 1 | x), a function or a number.
 
-    eta is their mean in proportion to the densities, whose logarithms keep it from being 0 / 0.
+    eta is the mean of these, weighted by the densities of the parts. The largest density is
+    divided out by logarithms, because all of them can underflow, and 0 / 0 is nan.
     """
 
     def eta(x: Any) -> Any:
@@ -121,8 +157,8 @@ def _labelled(
         for other in logs[1:]:
             highest = xp.maximum(highest, other)
         shares = [xp.exp(log - highest) for log in logs]
-        each = [share * (e(x) if callable(e) else e) for share, e in zip(shares, etas, strict=True)]
-        return sum(each) / sum(shares)
+        ones = [share * (e(x) if callable(e) else e) for share, e in zip(shares, etas, strict=True)]
+        return sum(ones) / sum(shares)
 
     return _law(name, Mixture(weights, parts), eta)
 
@@ -137,7 +173,7 @@ def _contaminated_logit(
     p: float,
 ) -> Population:
     core = linear(logistic, a, b)
-    return _labelled(name, (1 - share, share), (Normal(), Normal(mean, sd)), (core, p))
+    return _labelled_mixture(name, (1 - share, share), (Normal(), Normal(mean, sd)), (core, p))
 
 
 contaminated_logit = Family(
@@ -148,7 +184,7 @@ contaminated_logit = Family(
         _portion("share", 0.1),
         _number("mean", -8.0),
         _scale("sd", 0.5),
-        _chance("p", 0.9),
+        _probability("p", 0.9),
     ),
     _contaminated_logit,
 )
@@ -165,8 +201,8 @@ uniform_floor_logit = Family(
     (
         _number("a", 3.0),
         _number("b", 0.0),
-        _chance("floor", 0.3),
-        _chance("ceiling", 1.0),
+        _probability("floor", 0.3),
+        _probability("ceiling", 1.0),
         _number("low", -3.0),
         _number("high", 3.0),
     ),
@@ -180,7 +216,12 @@ def _exponential_step(name: str, at: float, below: float, above: float, rate: fl
 
 exponential_step = Family(
     "exponential_step",
-    (_number("at", 1.0), _chance("below", 0.1), _chance("above", 0.9), _scale("rate", 1.0)),
+    (
+        _number("at", 1.0),
+        _probability("below", 0.1),
+        _probability("above", 0.9),
+        _scale("rate", 1.0),
+    ),
     _exponential_step,
 )
 
@@ -188,21 +229,21 @@ exponential_step = Family(
 def _uniform_cubic(
     name: str, c0: float, c1: float, c2: float, c3: float, low: float, high: float
 ) -> Population:
-    """P(y = 1 | x) is c0 + c1 x + c2 x^2 + c3 x^3, cut off at 0 and 1 outside the support."""
-    x = Uniform(low, high)
+    """P(y = 1 | x) is c0 + c1 x + c2 x^2 + c3 x^3, clipped to [0, 1] outside the support."""
+    law_of_x = Uniform(low, high)
     turns = [r.real for r in np.roots([3 * c3, 2 * c2, c1]) if r.imag == 0 and low < r.real < high]
-    for at in (low, high, *turns):
-        value = c0 + at * (c1 + at * (c2 + at * c3))
-        if not -1e-15 <= value <= 1 + 1e-15:
+    for x in (low, high, *turns):
+        value = c0 + x * (c1 + x * (c2 + x * c3))
+        if not -1e-15 <= value <= 1 + 1e-15:  # some roundings of a cubic that touches 0 or 1
             raise InputError(
-                f"{name} is {short(value)} at x = {short(at)}; P(y = 1 | x) must be in [0, 1] over "
+                f"{name} is {short(value)} at x = {short(x)}; P(y = 1 | x) must be in [0, 1] over "
                 "the whole support"
             )
 
     def eta(x: Any) -> Any:
         return namespace(x).clip(c0 + x * (c1 + x * (c2 + x * c3)), 0.0, 1.0)
 
-    return _law(name, x, eta)
+    return _law(name, law_of_x, eta)
 
 
 uniform_cubic = Family(
@@ -233,11 +274,11 @@ def _twice_contaminated_logit(
 ) -> Population:
     if share0 + share1 >= 1:
         raise InputError(
-            f"share0 + share1 is {short(share0 + share1)}; what contaminates must be less than all"
+            f"share0 + share1 is {short(share0 + share1)}; give shares whose sum is below 1"
         )
     weights = (1 - share0 - share1, share0, share1)
     parts = (Normal(), Normal(mean0, sd0), Normal(mean1, sd1))
-    return _labelled(name, weights, parts, (linear(logistic, a, b), p0, p1))
+    return _labelled_mixture(name, weights, parts, (linear(logistic, a, b), p0, p1))
 
 
 twice_contaminated_logit = Family(
@@ -248,11 +289,11 @@ twice_contaminated_logit = Family(
         _portion("share0", 0.1),
         _number("mean0", -6.0),
         _scale("sd0", 0.5),
-        _chance("p0", 0.9),
+        _probability("p0", 0.9),
         _portion("share1", 0.1),
         _number("mean1", 6.0),
         _scale("sd1", 0.5),
-        _chance("p1", 0.1),
+        _probability("p1", 0.1),
     ),
     _twice_contaminated_logit,
 )
@@ -266,7 +307,7 @@ def _uniform_step(
 
 uniform_step = Family(
     "uniform_step",
-    (_number("at", 0.0), _chance("below", 0.2), _chance("above", 0.8), *_INTERVAL),
+    (_number("at", 0.0), _probability("below", 0.2), _probability("above", 0.8), *_INTERVAL),
     _uniform_step,
 )
 
@@ -292,8 +333,8 @@ mixture_floor_logit = Family(
     (
         _number("a", 4.0),
         _number("b", 0.0),
-        _chance("floor", 0.1),
-        _chance("ceiling", 0.9),
+        _probability("floor", 0.1),
+        _probability("ceiling", 0.9),
         _portion("weight", 0.5),
         _number("mean0", -2.0),
         _scale("sd0", 1.0),
@@ -316,7 +357,7 @@ normal_cauchit = Family(
 
 
 def _gap_cloglog(name: str, a: float, b: float, inner: float, outer: float) -> Population:
-    """Inputs are uniform where inner < |x| < outer."""
+    """The law of x is uniform where inner < |x| < outer."""
     if inner >= outer:
         raise InputError(f"{name} has no x; give inner below outer")
     x = Mixture((0.5, 0.5), (Uniform(-outer, -inner), Uniform(inner, outer)))
@@ -329,6 +370,7 @@ gap_cloglog = Family(
     _gap_cloglog,
 )
 
+# By name, in the order in which the catalogue first has them.
 FAMILIES: dict[str, Family[Population]] = {
     family.name: family
     for family in (
@@ -348,4 +390,3 @@ FAMILIES: dict[str, Family[Population]] = {
         gap_cloglog,
     )
 }
-"""The families by name, in the order in which the catalogue first has them."""

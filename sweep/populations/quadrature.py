@@ -1,8 +1,8 @@
-"""Quadrature: a population as panels of Gauss-Legendre nodes, n = infinity as weighted points.
+"""Quadrature: a population as weighted points, the Gauss-Legendre nodes of its panels.
 
 On each of the `Panels` the densities of the two classes are polynomials. A loss is integrated
-against them by its values at the nodes, which is exact up to how well polynomials of degree NODES
-approximate the loss there; `bound` says how well that is.
+against them by its values at the nodes. That is exact if the loss is a polynomial of degree NODES
+there, and `bound` says how far it is from one.
 """
 
 from __future__ import annotations
@@ -21,43 +21,41 @@ from sweep.metrics.profile import Profile
 from sweep.populations import Population
 from sweep.populations.panels import (
     AT_NODES,
-    CURVED,
-    NEAR,
+    CURVED_LOGIT,
     NODES,
+    REUSE_FACTOR,
     TO_SERIES,
     WEIGHTS,
     Panels,
     T,
 )
 
-STEEPEST = 8.0
-"""Slope, per interquartile range of x, that panels are narrow enough for if none is asked for."""
-
-WHOLE = 1e-12
-"""What the mass of all panels may deviate from 1."""
+STEEPEST = 8.0  # default slope of the losses that panels are for, per interquartile range of x
+MAX_MASS_ERROR = 1e-12  # of all panels; their rounding is below it unless x is far from 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Quadrature:
-    """The densities of both classes on panels.
+    """The densities of both classes as polynomials on panels.
 
     Attributes:
         law: the population.
         slope: |a| up to which the panels are narrow enough for losses of a*x + b, per unit of x.
-        intercept: if not None, they are so only where |slope * x + intercept| <= NEAR**2 CURVED.
-        spread: interquartile range of x.
-        edges: ends of the panels, ascending, shape (k + 1,).
+        intercept: None, or the panels are narrow enough only where losses of about
+            slope * x + intercept are curved.
+        interquartile_range: of x.
+        edges: ends of the panels, ascending, in units of x, shape (k + 1,).
         series: Legendre coefficients of a panel's density times its half-width, for class 0 and
             class 1, shape (2, NODES, k).
         missed: bound on the mass that the polynomials miss on each panel, shape (k,).
-        beyond: mass below the first and above the last panel, at most.
+        beyond: bounds on the mass below the first and above the last panel.
         conditional_entropy: mean of the entropy of y given x, in nats.
     """
 
     law: Population
     slope: float
     intercept: float | None
-    spread: float
+    interquartile_range: float
     edges: Float[np.ndarray, " e"]
     series: Float[np.ndarray, "2 n k"]
     missed: Float[np.ndarray, " k"]
@@ -72,37 +70,37 @@ class Quadrature:
 
         Args:
             law: the population.
-            slope: largest |a| that will be asked for; None takes STEEPEST over the interquartile
-                range of x.
-            intercept: if only losses of about slope * x + intercept will be asked for.
+            slope: largest |a| of the losses to integrate; None means STEEPEST divided by the
+                interquartile range of x.
+            intercept: given if only losses of about slope * x + intercept will be integrated.
 
         Raises:
-            InputError: the law cannot be resolved by panels, or its quantile function and its
-                density do not fit; or the slope would need too many panels.
+            InputError: the law cannot be resolved by panels, its quantile function and its density
+                disagree, or the slope needs too many panels.
         """
         low, _, high = _quartiles(law)
-        spread = high - low
-        slope = STEEPEST / spread if slope is None else slope
-        panels = Panels.of(law, slope, intercept, spread)
+        interquartile_range = high - low
+        slope = STEEPEST / interquartile_range if slope is None else slope
+        panels = Panels.of(law, slope, intercept, interquartile_range)
         half = np.diff(panels.edges) / 2
         series = np.einsum("jn,cnk->cjk", TO_SERIES, panels.values[:2]) * half
-        found = cls(
+        quadrature = cls(
             law,
             slope,
             intercept,
-            spread,
+            interquartile_range,
             panels.edges,
             series,
             2 * half * panels.residual,
             panels.beyond,
             float(np.sum(half * (WEIGHTS @ panels.values[2]))),
         )
-        found._require_whole()
-        return found
+        quadrature._require_total_of_one()
+        return quadrature
 
     @classmethod
     def about(cls, law: Population) -> Quadrature:
-        """The panels of a population for losses of a moderate slope whose cut is amid x."""
+        """The panels of a population for losses of moderate slope with a cut near the median."""
         law.require_valid()
         low, median, high = _quartiles(law)
         slope = STEEPEST / (high - low)
@@ -110,12 +108,12 @@ class Quadrature:
 
     @classmethod
     def near(cls, law: Population, a: float, b: float) -> Quadrature:
-        """The panels of a population for losses of a*x + b, a and b up to a factor of NEAR."""
-        sign = math.copysign(NEAR, a)
-        return cls.of(law, sign * a, sign * b)
+        """The panels of a population for losses of a*x + b, a and b up to a factor REUSE_FACTOR."""
+        factor = math.copysign(REUSE_FACTOR, a)  # negative with a, as slopes here are positive
+        return cls.of(law, factor * a, factor * b)
 
     def reaches(self, slope: float) -> bool:
-        """Whether the panels are narrow enough for losses of any a*x + b with |a| <= slope."""
+        """Whether the panels are narrow enough for losses of every a*x + b with |a| <= slope."""
         return self.intercept is None and slope <= self.slope
 
     def covers(self, a: float, b: float) -> bool:
@@ -124,22 +122,24 @@ class Quadrature:
             return False
         if self.intercept is None or a == 0:
             return True
-        ends = np.clip(np.array([-CURVED - b, CURVED - b]) / a, self.edges[0], self.edges[-1])
-        return bool(np.all(np.abs(self.slope * ends + self.intercept) <= NEAR**2 * CURVED))
+        ends = np.array([-CURVED_LOGIT - b, CURVED_LOGIT - b]) / a
+        ends = np.clip(ends, self.edges[0], self.edges[-1])
+        limit = REUSE_FACTOR**2 * CURVED_LOGIT  # as for the panels
+        return bool(np.all(np.abs(self.slope * ends + self.intercept) <= limit))
 
     @property
     def centre(self) -> Float[np.ndarray, " k"]:
-        """Middle of each panel, shape (k,)."""
+        """Middle of each panel, in units of x, shape (k,)."""
         return self.edges[:-1] + self.half
 
     @property
     def half(self) -> Float[np.ndarray, " k"]:
-        """Half-width of each panel, shape (k,)."""
+        """Half-width of each panel, in units of x, shape (k,)."""
         return np.diff(self.edges) / 2
 
     @property
     def x(self) -> Float[np.ndarray, " m"]:
-        """The nodes of all panels, ascending, shape (NODES * k,)."""
+        """The nodes of all panels, ascending, in units of x, shape (NODES * k,)."""
         return (self.centre[:, None] + self.half[:, None] * T).ravel()
 
     @cached_property
@@ -155,13 +155,15 @@ class Quadrature:
         """Densities of class 0 and 1 at x, and their derivatives, shape (class, derivative)."""
         panel = int(np.clip(np.searchsorted(self.edges, x) - 1, 0, len(self.mass) - 1))
         t = (x - self.edges[panel]) / self.half[panel] - 1
-        found = self.series[:, :, panel].T / self.half[panel]
-        slopes = np.polynomial.legendre.legder(found) / self.half[panel]
-        values = (np.polynomial.legendre.legval(t, series) for series in (found, slopes))
+        density = self.series[:, :, panel].T / self.half[panel]
+        slope = np.polynomial.legendre.legder(density) / self.half[panel]
+        values = (np.polynomial.legendre.legval(t, series) for series in (density, slope))
         return np.stack(list(values), axis=1)
 
     def rounding(self) -> float:
         """Bound on the absolute error of a mass below or above any edge, of a total of 1."""
+        # The masses of k panels are added up, at most 1 in all: k roundings. Within the panel that
+        # holds the edge a series of NODES terms is evaluated: 64, or 4 roundings of 16 terms.
         return float(np.sum(self.missed)) + sum(self.beyond) + (len(self.mass) + 64) * UNIT
 
     def bound(self, profile: Profile, slope: float, intercept: float) -> float:
@@ -173,58 +175,74 @@ class Quadrature:
             intercept: largest |b|.
 
         Returns:
-            A bound on |error| / max(1, value): of the nodes, of what the polynomials miss, of the
-            tails, and of rounding x and z.
+            A bound on |error| / max(1, value). It adds up the errors of the nodes, of what the
+            polynomials miss, of the tails, and of rounding x and the logit z.
         """
-        widths, place = np.unique(self.half, return_inverse=True)
-        errors = np.array([2 * chebyshev.error(profile, slope * w, NODES + 1) for w in widths])
-        nodes = float(np.sum(self.mass * np.minimum(errors[place], self._largest(profile, slope))))
-        mean = float(
-            np.sum(self.mass * np.maximum(np.abs(self.edges[1:]), np.abs(self.edges[:-1])))
-        )
-        rounding = profile.lipschitz * UNIT * (4 * slope * mean + 3 * intercept)
+        # The nodes integrate polynomials of degree 2 NODES - 1 exactly, and a density has degree
+        # NODES - 1, so that only the distance of the loss from a polynomial of degree NODES counts:
+        # once in the integral and once in the sum over the nodes, hence the 2.
+        halves, index = np.unique(self.half, return_inverse=True)
+        errors = np.array([2 * chebyshev.error(profile, slope * h, NODES + 1) for h in halves])
+        from_line = 2 * self._distance_from_line(profile, slope)
+        nodes = float(np.sum(self.mass * np.minimum(errors[index], from_line)))
+        mean_x = float(np.sum(self.mass * self._largest_x))
+        # z = a x + b: x = centre + half * t is rounded twice, a x and the sum once each, so 4 times
+        # in units of a x. The sum rounds b once; 3 leave room for kernels that shift b.
+        rounding = profile.lipschitz * UNIT * (4 * slope * mean_x + 3 * intercept)
+        # `Panels` has refused heavy tails; in a light one the mean of |x| is below twice its start.
         tails = sum(
             mass * profile.largest(2 * slope * abs(end) + intercept)
             for mass, end in zip(self.beyond, self.edges[[0, -1]], strict=True)
         )
         return nodes + self._shape(profile, slope, intercept) + float(rounding + tails)
 
-    def _largest(self, profile: Profile, slope: float) -> Float[np.ndarray, " k"]:
-        """How far a loss can be from a straight line on each panel."""
-        return 2 * (profile.excess + abs(profile.level) + 2 * profile.slope * slope * self.half)
+    @property
+    def _largest_x(self) -> Float[np.ndarray, " k"]:
+        """Largest |x| on each panel, in units of x."""
+        return np.maximum(np.abs(self.edges[1:]), np.abs(self.edges[:-1]))
+
+    def _distance_from_line(self, profile: Profile, slope: float) -> Float[np.ndarray, " k"]:
+        """Bound on the distance of a loss from a straight line on each panel.
+
+        The line is an asymptote of the loss; if the panel holds z = 0, the other asymptote differs
+        from it by at most the level and the climb over the logits of the panel, 2 slope * half.
+        """
+        return profile.excess + abs(profile.level) + 2 * profile.slope * slope * self.half
 
     def _shape(self, profile: Profile, slope: float, intercept: float) -> float:
-        """What a mean loss may lack because polynomials miss some of the density.
+        """Bound on the error of a mean loss because polynomials miss some of the density.
 
-        On some panels they miss a small part of it, and of the loss but for its climb; on the
-        others the loss counts at its largest. Any choice of these is a bound; the least is taken.
+        On some panels they miss a small share of the mass: there the mean loss has that share as
+        its relative error, apart from what the loss varies on the panel. On all other panels the
+        loss counts with its largest value. Any choice of these panels gives a bound; the panels are
+        sorted by that share, and the best split is taken.
         """
         share = self.missed / np.maximum(self.mass, np.finfo(np.float64).tiny)
-        climb = profile.lipschitz * 2 * slope * self.half
-        reach = np.maximum(np.abs(self.edges[1:]), np.abs(self.edges[:-1]))
-        largest = profile.largest(0.0) + profile.slope * (slope * reach + intercept)
+        variation = profile.lipschitz * 2 * slope * self.half
+        largest = profile.largest(0.0) + profile.slope * (slope * self._largest_x + intercept)
         order = np.argsort(share)
         others = np.sum(self.missed * largest) - np.cumsum((self.missed * largest)[order])
-        return float(np.min(share[order] + np.maximum(others, 0.0)) + np.sum(self.missed * climb))
+        best = float(np.min(share[order] + np.maximum(others, 0.0)))
+        return best + float(np.sum(self.missed * variation))
 
-    def _require_whole(self) -> None:
-        """Refuses a law whose panels do not hold all of it."""
+    def _require_total_of_one(self) -> None:
+        """Refuses a law whose density does not integrate to 1 over the panels."""
         total = float(np.sum(self.mass))
-        if not abs(total - 1) <= WHOLE:
+        if not abs(total - 1) <= MAX_MASS_ERROR:
             raise InputError(
                 f"{self.law.name}: the density of x integrates to {total:.15g}, not to 1; check "
-                "that the quantile function and the density fit, that all jumps stand among the "
-                "breaks, and that x is not far from 0 for its spread"
+                "that the quantile function and the density agree, that breaks names all jumps, "
+                "and that x is not far from 0 compared with its interquartile range"
             )
 
 
 def _quartiles(law: Population) -> tuple[float, float, float]:
-    """The quartiles of x."""
+    """The quartiles of x; refuses a law whose quartiles coincide or are infinite."""
     quartiles = np.asarray(law.x.quantile(np.array([0.25, 0.5, 0.75])), np.float64)
     low, median, high = quartiles.tolist()
     if not STEEPEST / np.finfo(np.float64).max < high - low < math.inf:
         raise InputError(
-            f"{law.name}: a quarter of x lies below {low:g} and a quarter above {high:g}; a law "
-            "whose quartiles differ is needed"
+            f"{law.name}: a quarter of x lies below {low:g} and a quarter above {high:g}; use a "
+            "law whose quartiles differ"
         )
     return low, median, high

@@ -194,7 +194,7 @@ def test_every_cut_is_within_its_bracket():
         cuts = np.concatenate([rng.choice(sample.x, 20), rng.normal(size=20), [-np.inf, np.inf]])
         for low, high in zip(cuts, cuts + np.append(rng.exponential(0.1, 40), [0, 0]), strict=True):
             for side in (1, -1):
-                least, most = known.at((low, high), side)
+                least, most = known.correct((low, high), side)
                 for t in (low, high):
                     above = sample.x >= t if side > 0 else sample.x <= t
                     correct = np.sum(weight * np.where(above, sample.y, 1 - sample.y))

@@ -205,7 +205,7 @@ BAD = {
     "exponential_step(rate=0)": "rate=0 is outside",
     "uniform_floor_logit(floor=-0.1)": "floor=-0.1 is outside [0, 1]",
     "contaminated_logit(p=2)": "p=2 is outside [0, 1]",
-    "twice_contaminated_logit(share0=0.5,share1=0.5)": "share0 + share1 is 1; what contaminates",
+    "twice_contaminated_logit(share0=0.5,share1=0.5)": "share0 + share1 is 1; give shares whose sum is below 1",
     "gap_cloglog(inner=2)": "has no x; give inner below outer",
     "uniform_cubic(c0=0.9)": "at x = 1; P(y = 1 | x) must be in [0, 1] over the whole",
     "uniform_cubic(c0=0.75,c1=0,c2=-1,c3=0,low=-0.5)": "is -0.25 at x = 1;",
@@ -302,7 +302,7 @@ REFUSED = {
     "atom": (
         _own(lambda u: jnp.maximum(u, 0.25), support=(0.25, 1.0)),
         "the quantile function of own stays 0.25 at u = ",
-        "it must rise, for x has no density where one value has a probability of its own",
+        "it must rise, because x has no density if a single value has a probability",
     ),
     "NumPy's": (_own(lambda u: np.log(u)), "quantile function of own cannot be traced by JAX"),
     "branches": (_own(eta=lambda x: 0.2 if x < 0 else 0.8), "eta of own cannot be traced by JAX"),

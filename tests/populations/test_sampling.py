@@ -34,7 +34,7 @@ def test_labels_have_their_probability(law):
 @pytest.mark.parametrize("n", [1, 100, 40_001])
 def test_a_sample_is_the_same_bits_whatever_else_is_drawn(n):
     law, layout = CATALOGUE["W4"], sampling.SampleLayout.of(n)
-    every = layout.together
+    every = layout.samples_per_call
     with jax.enable_x64(True):
         first, later = (sampling.draw(law, layout, 5, start) for start in (0, every))
     for row, draws, replicate in ((0, first, 0), (every - 1, first, every - 1), (0, later, every)):
@@ -47,11 +47,11 @@ def test_a_sample_is_the_same_bits_whatever_else_is_drawn(n):
 @given(st.integers(1, 2 * 10**6))
 def test_a_layout_holds_every_point_and_little_more(n):
     layout = sampling.SampleLayout.of(n)
-    room = layout.pieces * layout.length
-    assert n <= room < n + sampling.GROUP * layout.pieces
-    assert layout.samples * layout.length <= sampling.PIECE
-    assert (layout.pieces - 1) * layout.length < n
-    assert layout.together == layout.batches * layout.samples
+    room = layout.chunks * layout.length
+    assert n <= room < n + sampling.GROUP * layout.chunks
+    assert layout.samples * layout.length <= sampling.CHUNK
+    assert (layout.chunks - 1) * layout.length < n
+    assert layout.samples_per_call == layout.batches * layout.samples
 
 
 def test_other_seeds_sizes_and_replicates_have_other_streams():

@@ -1,8 +1,8 @@
 """Distributions: laws of x, by their quantile function, cdf and density.
 
-All are small records with the methods of `Distribution`. Their functions are elementwise and take
-arrays of NumPy or of JAX, so that a population is drawn from on the device and integrated on the
-host by the same formulas.
+Each is a small record with the methods of `Distribution`. The methods are elementwise and take
+arrays of NumPy or of JAX, so the same formulas draw samples on the device and integrate on the
+host.
 """
 
 import lazy_loader

@@ -5,44 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.scipy.special
 import numpy as np
 
-SHORTEST = 2**10
-"""Values in the smallest call of a function of the user's own."""
-
-ULP = 2.0**-52
-"""Relative distance of neighbouring float64 numbers."""
+MIN_LENGTH = 2**10  # of an array in a call of a user's function: fewer lengths, fewer compilations
+ULP = 2.0**-52  # relative distance of neighbouring float64 numbers
 
 
 def native(function: Callable[[Any], Any], values: Any) -> Any:
-    """A function written with jax.numpy, of an array of JAX or, in float64, of one of NumPy.
+    """Calls a function that is written with jax.numpy on an array of JAX or of NumPy.
 
-    Those of NumPy are padded to a power of two: JAX compiles once for each length.
+    An array of NumPy is taken in float64 and padded to a power of two, because JAX compiles once
+    for each length; the result is of NumPy too.
+
+    Args:
+        function: elementwise.
+        values: any shape.
     """
     if namespace(values) is not np:
         return function(values)
-    import jax
-
     x = np.asarray(values, np.float64)
     if not x.size:
         return x
-    length = max(SHORTEST, 1 << (x.size - 1).bit_length())
+    length = max(MIN_LENGTH, 1 << (x.size - 1).bit_length())
     padded = np.pad(x.ravel(), (0, length - x.size), mode="edge")
-    # At once, also where a kernel is being traced that asks for a table of a law.
+    # Evaluated at once, even while a kernel is traced that needs a table of a law.
     with jax.ensure_compile_time_eval(), jax.enable_x64(True), np.errstate(all="ignore"):
-        found = np.asarray(function(padded), np.float64)
-    return np.array(np.broadcast_to(found, length)[: x.size]).reshape(x.shape)
+        result = np.asarray(function(padded), np.float64)
+    return np.array(np.broadcast_to(result, length)[: x.size]).reshape(x.shape)
 
 
 def namespace(x: Any) -> Any:
-    """NumPy or jax.numpy, whichever the array is of; NumPy for a number."""
+    """The array module of x, numpy or jax.numpy; numpy for a plain number."""
     return x.__array_namespace__() if hasattr(x, "__array_namespace__") else np
 
 
 def special(x: Any) -> Any:
-    """The special functions of SciPy, or those of JAX, whichever the array is for."""
-    if namespace(x) is np:
-        import scipy.special as functions
-    else:
-        import jax.scipy.special as functions
-    return functions
+    """The module of special functions for x: that of SciPy or of JAX."""
+    if namespace(x) is not np:
+        return jax.scipy.special
+    import scipy.special  # 0.3 s, and needed for arrays of NumPy only
+
+    return scipy.special

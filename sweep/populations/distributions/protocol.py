@@ -1,4 +1,4 @@
-"""What a law of x can be asked."""
+"""The interface of a law of x."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Distribution(Protocol):
-    """What a law of x can be asked, elementwise, of arrays of NumPy or of JAX in float64."""
+    """A law of x. All methods are elementwise, for arrays of NumPy or of JAX in float64."""
 
     @property
     def support(self) -> tuple[float, float]:
-        """The ends of the values that x can have; they may be infinite."""
+        """(lowest, highest) value of x; they may be infinite."""
         ...
 
     @property
     def breaks(self) -> tuple[float, ...]:
-        """Where the density jumps or has a kink, finite ends of the support included; ascending."""
+        """Where the density jumps or has a kink, ascending, finite ends of the support included."""
         ...
 
     def quantile(self, u: Any) -> Any:
@@ -28,11 +28,11 @@ class Distribution(Protocol):
         ...
 
     def survival(self, x: Any) -> Any:
-        """Probability above x, 1 - cdf without its cancellation."""
+        """Probability above x: 1 - cdf without its cancellation."""
         ...
 
     def log_density(self, x: Any) -> Any:
-        """Logarithm of the density at x, -inf where there is none."""
+        """Logarithm of the density at x, -inf where the density is 0."""
         ...
 
     def density(self, x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Laws of the user's own, of which only the quantile function is known."""
+"""Laws of x that are given by their quantile function alone."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
 from sweep.populations.distributions.arrays import ULP, namespace, native
 
+# A step of the quantile function beyond so many roundings is a jump; formulas may round some dozens
+# of times.
+JUMP_SLACK = 64
+
 
 @dataclass(frozen=True)
 class Quantile:
-    """A law of the user's own, given by its quantile function.
+    """A law of your own, given by its quantile function.
 
-    Its cdf is found by bisection, and its density is one over the slope of the quantile function.
-    Where less than 1e-16 is above x, it is taken for 0: a float64 is no nearer to 1.
+    The cdf is found by bisection, and the density is one over the slope of the quantile function.
+    A survival probability below 1e-16 is taken for 0, because no float64 is nearer to 1.
 
     Attributes:
         function: quantile function of u in [0, 1], elementwise, written with jax.numpy; it rises.
-        support: the ends of the values that x can have; they may be infinite.
+        support: (lowest, highest) value of x; they may be infinite.
         breaks: where the density jumps or has a kink, in units of x.
 
     Raises:
-        InputError: there is no function, or the ends of the support are not in their order.
+        InputError: function is not callable, or the lower end of the support is not the first.
     """
 
     function: Callable[[Any], Any]
@@ -46,7 +52,7 @@ class Quantile:
             )
 
     def quantile(self, u: Any) -> Any:
-        """The x below which the probability is u."""
+        """The least x below which the probability is at least u."""
         return native(self.function, u)
 
     def cdf(self, x: Any) -> Any:
@@ -68,17 +74,15 @@ class Quantile:
 
     @cached_property
     def _compiled(self) -> dict[str, Callable[[Any], Any]]:
-        """The cdf and what follows from it, of arrays of JAX."""
-        import jax
-        import jax.numpy as jnp
+        """The cdf, survival and density for arrays of JAX, compiled."""
 
         def survival(x: Any) -> Any:
-            found = self._invert(x)
-            return (1 - found.u) + found.excess
+            inverse = self._invert(x)
+            return (1 - inverse.u) + inverse.excess
 
         def density(x: Any) -> Any:
-            found = self._invert(x)
-            return jnp.where(found.smooth, 1 / found.slope, 0.0)
+            inverse = self._invert(x)
+            return jnp.where(inverse.smooth, 1 / inverse.slope, 0.0)
 
         functions = {"cdf": self._cdf, "survival": survival, "density": density}
         return {name: jax.jit(function) for name, function in functions.items()}
@@ -86,10 +90,8 @@ class Quantile:
     def _cdf(self, x: Any) -> Any:
         """The least u whose quantile is at least x, by bisection over all float64 in [0, 1].
 
-        Numbers above 0 are in the order of their bits, so that 62 halvings find any of them.
+        Positive numbers have the order of their bits as integers, so 62 halvings find any of them.
         """
-        import jax
-        import jax.numpy as jnp
 
         def halve(_: Any, ends: tuple[Any, Any]) -> tuple[Any, Any]:
             low, high = ends
@@ -106,10 +108,8 @@ class Quantile:
     def _invert(self, x: Any) -> Inverse:
         """The probability below x, finer than a float64 near 1, and the slope there.
 
-        Both are continued from a float64 by the derivatives of the quantile function.
+        Both are continued from the nearest float64 by derivatives of the quantile function.
         """
-        import jax
-        import jax.numpy as jnp
 
         def slope_at(u: Any) -> Any:
             return jax.jvp(self.function, (u,), (jnp.ones_like(u),))
@@ -117,24 +117,24 @@ class Quantile:
         u = self._cdf(x)
         (end, slope), (_, curvature) = jax.jvp(slope_at, (u,), (jnp.ones_like(u),))
         before = jnp.nextafter(u, 0.0)
-        # A function that takes numbers of the size of x from each other is rounded like those.
+        # A function that subtracts numbers of the size of x has their rounding errors.
         size = jnp.abs(end) + jnp.max(jnp.abs(self.function(jnp.array([0.25, 0.5, 0.75]))))
-        jumps = end - self.function(before) > 64 * (slope * (u - before) + ULP * size)
+        jumps = end - self.function(before) > JUMP_SLACK * (slope * (u - before) + ULP * size)
         smooth = (u > 0) & (u < 1) & ~jumps
         excess = jnp.where(smooth, (end - x) / slope, 0.0)
-        change = curvature * excess
+        change = curvature * excess  # of the slope; not trusted beyond half of it
         small = jnp.abs(change) < slope / 2
         return Inverse(u, excess, jnp.where(small, slope - change, slope), smooth)
 
 
 class Inverse(NamedTuple):
-    """A quantile function near x.
+    """The inverse of a quantile function at x.
 
     Attributes:
         u: the least float64 whose quantile is at least x.
-        excess: how much the probability below x is less than u.
+        excess: u minus the probability below x.
         slope: of the quantile function at that probability.
-        smooth: whether there is a slope: x is no end of the support, and not jumped across.
+        smooth: whether that slope exists: x is not an end of the support or in a gap.
     """
 
     u: Any

@@ -1,4 +1,4 @@
-"""Laws of x with a formula for everything: uniform, normal and exponential."""
+"""Laws of x with closed formulas: uniform, normal and exponential."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from sweep.base.errors import InputError
 from sweep.base.families import short
 from sweep.populations.distributions.arrays import namespace, special
 
-LOG_ROOT_TWO_PI = math.log(2 * math.pi) / 2
-"""What the logarithm of a normal density subtracts."""
+LOG_ROOT_TWO_PI = math.log(2 * math.pi) / 2  # normalises the normal density
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Uniform:
         high: largest x.
 
     Raises:
-        InputError: the ends are not finite or not in their order.
+        InputError: the ends are not finite, or low is not below high.
     """
 
     low: float = -1.0
@@ -49,8 +48,8 @@ class Uniform:
         return self.low, self.high
 
     def quantile(self, u: Any) -> Any:
-        """The x below which the probability is u."""
-        # No rounding lets it fall, or leave the support.
+        """The least x below which the probability is at least u."""
+        # Rounded this way it cannot fall or leave the support.
         return namespace(u).minimum(self.low + (self.high - self.low) * u, self.high)
 
     def cdf(self, x: Any) -> Any:
@@ -101,11 +100,11 @@ class Normal:
 
     @property
     def breaks(self) -> tuple[float, ...]:
-        """None."""
+        """The density has no breaks."""
         return ()
 
     def quantile(self, u: Any) -> Any:
-        """The x below which the probability is u."""
+        """The least x below which the probability is at least u."""
         return self.mean + self.sd * special(u).ndtri(u)
 
     def cdf(self, x: Any) -> Any:
@@ -156,7 +155,7 @@ class Exponential:
         return (0.0,)
 
     def quantile(self, u: Any) -> Any:
-        """The x below which the probability is u."""
+        """The least x below which the probability is at least u."""
         with np.errstate(divide="ignore"):  # u = 1
             return -namespace(u).log1p(-u) / self.rate
 

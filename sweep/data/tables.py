@@ -20,7 +20,6 @@ from zipfile import BadZipFile, is_zipfile
 import numpy as np
 from jaxtyping import Shaped
 from numpy.lib.format import MAGIC_PREFIX
-from packaging.version import Version
 
 from sweep.base.errors import InputError
 
@@ -44,8 +43,6 @@ class Header(NamedTuple):
     types: Mapping[str, str]
     rows: int | None
 
-
-EXACT_PANDAS = Version("3.1")  # from here on its fast parser rounds decimals correctly
 
 KINDS = "files may be .csv, .tsv, both also as .gz, .parquet, .npz and .npy"
 """Ends the message for a file that is not text."""
@@ -127,8 +124,7 @@ def csv_reader(path: Path) -> Callable[..., Any]:
     """`pandas.read_csv` for the file, with the dialect of its suffix."""
     import pandas as pd  # loads in a quarter of a second, and only reading needs it
 
-    # pandas 3.1 and later read every decimal as the nearest float64; before, one option does.
-    exact = None if Version(pd.__version__) >= EXACT_PANDAS else "round_trip"
+    # pandas 3.1 and later read every decimal as the nearest float64.
     return partial(
         pd.read_csv,
         path,
@@ -137,7 +133,6 @@ def csv_reader(path: Path) -> Callable[..., Any]:
         low_memory=False,
         index_col=False,
         compression="gzip" if path.suffix == ".gz" else None,
-        float_precision=exact,
     )
 
 

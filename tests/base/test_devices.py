@@ -1,45 +1,49 @@
-"""Several devices: the host's processor stands in for them, in a process of its own."""
+"""Several devices: a second process splits the host's processor into two."""
 
 import json
 import os
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
 import sweep
+from sweep import Sample
 from sweep.base import devices
 from sweep.measure.points import order
+from tests.support.checkout import ROOT
 
-SCRIPT = """
-import json, sys
-import jax, numpy as np, sweep
-rng = np.random.default_rng(0)
-x = rng.normal(size=20_001)
-y = rng.random(20_001) < 0.4
-weight = rng.uniform(size=20_001)
-found = {}
-for name, sample in {"plain": sweep.Sample(x, y), "weighted": sweep.Sample(x, y, weight)}.items():
-    grid = sweep.landscape(sample, "-10:10:130", "-5:5:33", method="compressed")
-    found[name] = grid.cross_entropy.values.tolist()
-    found[name + "_accuracy"] = grid.accuracy.values.tolist()
-found["devices"] = len(jax.devices())
-found["device"] = grid.attrs["device"]
-print(json.dumps(found))
-"""
+CODE = (
+    "import json; from tests.base.test_devices import landscapes; print(json.dumps(landscapes()))"
+)
 
 
-def on_devices(count):
-    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"}
+def landscapes():
+    """Values of compressed landscapes, with the devices that computed them."""
+    rng = np.random.default_rng(0)
+    x, y, weight = rng.normal(size=20_001), rng.random(20_001) < 0.4, rng.uniform(size=20_001)
+    values = {}
+    for name, sample in (("plain", Sample(x, y)), ("weighted", Sample(x, y, weight))):
+        grid = sweep.landscape(sample, "-10:10:130", "-5:5:33", method="compressed")
+        values[name] = grid.cross_entropy.values.tolist()
+        values[f"{name}_accuracy"] = grid.accuracy.values.tolist()
+    return values | {"devices": len(jax.devices()), "device": grid.attrs["device"]}
+
+
+def on_two_devices():
+    """The values of `landscapes` from a process with two devices."""
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, check=True, text=True
-    )
+        [sys.executable, "-c", CODE],
+        env=environment, cwd=ROOT, capture_output=True, check=True, text=True,
+    )  # fmt: skip
     return json.loads(done.stdout)
 
 
 def test_two_devices_give_the_numbers_of_one():
-    one, two = on_devices(1), on_devices(2)
+    one, two = landscapes(), on_two_devices()
     assert (one["devices"], two["devices"]) == (1, 2)
     assert two["device"].startswith("2 x cpu")
     for name in ("plain", "weighted"):

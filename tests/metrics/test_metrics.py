@@ -316,8 +316,8 @@ BAD = {
     "smoothed_cross_entropy(1.1)": r"epsilon=1.1 is outside \[0, 1\]",
     "smoothed_cross_entropy(-0.1)": "epsilon=-0.1 is outside",
     "penalised_cross_entropy(l2=-1)": "l2=-1 is outside",
-    "brier(2)": r"brier has no parameters, so 'brier\(2\)' is not understood; ask for brier",
-    "accuracy(x=1)": "accuracy has no parameters",
+    "brier(2)": r"brier takes no parameters, but 'brier\(2\)' has some; ask for brier",
+    "accuracy(x=1)": "accuracy takes no parameters",
 }
 
 

@@ -41,7 +41,7 @@ class Estimate:
 
     @classmethod
     def of(cls, value: float, replicates: Float[np.ndarray, " R"]) -> Estimate:
-        """The percentile interval of the replicates; undefined ones are nan, infinite ones count."""
+        """The percentile interval; undefined replicates are nan, infinite ones count."""
         defined = replicates[~np.isnan(replicates)]
         if math.isnan(value) or len(defined) < MIN_VALID_SHARE * max(1, len(replicates)):
             return cls.without(value, "too few bootstrap samples have a value")

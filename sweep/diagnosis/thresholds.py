@@ -1,10 +1,10 @@
-"""The best decision thresholds of two classes, and what another one than 0.5 would gain.
+"""The best decision thresholds of two classes, and how much a threshold other than 0.5 gains.
 
-The best threshold of a sample always looks better than it is, for it is chosen on the same labels;
-and the bootstrap knows neither it nor its gain, for both settle at the rate of a cube root (Kim &
+The best threshold of a sample always looks better than it is, as the same labels choose and judge
+it. The bootstrap is inconsistent for it and for its gain, which converge at a cube-root rate (Kim &
 Pollard 1990; Abrevaya & Huang 2005, On the bootstrap of the maximum score estimator, Econometrica
-73). So the gain is cross-validated, and evidence for it is a walk: going from 0.5 outward row by
-row, what is gained must exceed what chance would by more than any walk without drift does.
+73). So the gain is cross-validated, and the evidence for it comes from a random walk: as the
+threshold moves away from 0.5 row by row, the gain must exceed what a walk without drift reaches.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.report import Estimate, Threshold
@@ -21,21 +21,21 @@ from sweep.diagnosis.scores import correct, mean
 from sweep.metrics.logistic import sigmoid
 from sweep.optima.records import AccuracyOptimum
 
-FOLDS = 10
-"""Of the cross-validation."""
+FOLDS = 10  # of the cross-validation
 
 INVALID = "the bootstrap is inconsistent for a best threshold (cube-root asymptotics)"
 
-FOLDED = "no estimate of the variance of a cross-validation is unbiased"
-"""Bengio & Grandvalet 2004, J. Mach. Learn. Res. 5."""
+# Bengio & Grandvalet 2004, No unbiased estimator of the variance of K-fold cross-validation,
+# J. Mach. Learn. Res. 5.
+FOLDED = "a cross-validation has no unbiased estimate of its variance"
 
 
 class ThresholdMove(NamedTuple):
-    """The move of the threshold away from 0.5 with the most evidence.
+    """A move of the threshold away from 0.5.
 
     Attributes:
-        gain: of accuracy, a fraction.
-        evidence: the gain over the standard deviation that it would have by chance.
+        gain: accuracy gained, a fraction.
+        evidence: the gain over its standard deviation under chance.
     """
 
     gain: float
@@ -43,13 +43,13 @@ class ThresholdMove(NamedTuple):
 
 
 class _Ordered(NamedTuple):
-    """Samples with logits ascending.
+    """Samples with ascending logits.
 
     Attributes:
         z: logits.
-        gain: what predicting class 1 adds to the mass that is right, for each.
-        zero: how many logits are not above 0.
-        total: mass.
+        gain: mass that is right if the sample is predicted as class 1, less that as class 0.
+        zero: number of logits <= 0: the threshold 0.5 lies behind so many samples.
+        total: total mass.
     """
 
     z: Float[np.ndarray, " n"]
@@ -66,64 +66,64 @@ class _Ordered(NamedTuple):
         return cls(z, signed[order], zero, float(np.sum(predictions.mass)))
 
 
-def threshold(predictions: Predictions, best: AccuracyOptimum, seed: int = 0) -> Threshold:
+def best_threshold(predictions: Predictions, best: AccuracyOptimum, seed: int = 0) -> Threshold:
     """The best thresholds.
 
     Args:
         predictions: of two classes.
         best: the accuracy optimum of their logits.
-        seed: of the folds.
+        seed: seed of the folds.
     """
-    ordered = _Ordered.of(predictions)
-    right = mean(correct(predictions).astype(np.float64), predictions.weight)
+    accuracy = mean(correct(predictions).astype(np.float64), predictions.weight)
+    cross_validated = _cross_validated(_Ordered.of(predictions), seed)
     return Threshold(
         logits=best.cuts,
         probabilities=tuple((_sigmoid(low), _sigmoid(high), side) for low, high, side in best.cuts),
         constants=best.constants,
-        nearest=_nearest(best),
+        nearest=_nearest_to_half(best),
         accuracy=Estimate.without(best.value, INVALID),
-        gain=Estimate.without(max(0.0, best.value - right), INVALID),
-        cross_validated_gain=Estimate.without(_cross_validated(ordered, seed), FOLDED),
+        gain=Estimate.without(max(0.0, best.value - accuracy), INVALID),
+        cross_validated_gain=Estimate.without(cross_validated, FOLDED),
     )
 
 
-def walk(predictions: Predictions, least: float) -> ThresholdMove:
-    """The move with the most evidence of those that gain at least `least` of accuracy."""
+def most_evident_move(predictions: Predictions, min_gain: float) -> ThresholdMove:
+    """The move with the most evidence among those that gain at least `min_gain` of accuracy."""
     ordered = _Ordered.of(predictions)
-    upward = _best_move(ordered.z[ordered.zero :], -ordered.gain[ordered.zero :], ordered, least)
-    below = slice(ordered.zero - 1, None, -1) if ordered.zero else slice(0, 0)
-    downward = _best_move(ordered.z[below], ordered.gain[below], ordered, least)
+    z, gain, zero = ordered.z, ordered.gain, ordered.zero
+    upward = _best_move(z[zero:], -gain[zero:], ordered.total, min_gain)
+    below = slice(zero - 1, None, -1) if zero else slice(0, 0)
+    downward = _best_move(z[below], gain[below], ordered.total, min_gain)
     return max(upward, downward, key=lambda move: move.evidence)
 
 
-def moved(predictions: Predictions, cut: float) -> ThresholdMove:
-    """The move of the threshold to one cut of the logit."""
+def move_to(predictions: Predictions, cut: float) -> ThresholdMove:
+    """The move of the threshold to a cut of the logit."""
     ordered = _Ordered.of(predictions)
-    at = int(np.searchsorted(ordered.z, cut, side="right"))
-    between = ordered.gain[min(at, ordered.zero) : max(at, ordered.zero)]
-    gain = float(np.sum(between)) * (1 if at < ordered.zero else -1)
-    spread = math.sqrt(float(np.sum(between**2)))
-    return ThresholdMove(gain / ordered.total, gain / spread if spread else 0.0)
+    behind = int(np.searchsorted(ordered.z, cut, side="right"))
+    passed = ordered.gain[min(behind, ordered.zero) : max(behind, ordered.zero)]
+    gain = float(np.sum(passed)) * (1 if behind < ordered.zero else -1)
+    deviation = math.sqrt(float(np.sum(passed**2)))
+    return ThresholdMove(gain / ordered.total, gain / deviation if deviation else 0.0)
 
 
 def _best_move(
-    z: Float[np.ndarray, " m"],
-    gain: Float[np.ndarray, " m"],
-    ordered: _Ordered,
-    least: float,
+    z: Float[np.ndarray, " m"], gain: Float[np.ndarray, " m"], total: float, min_gain: float
 ) -> ThresholdMove:
-    """Of samples in the order in which the threshold passes them, with what passing each gains."""
+    """The move past the first samples, given in the order of passing, with the most evidence."""
     if len(z) == 0:
         return ThresholdMove(0.0, 0.0)
-    total, spread = np.cumsum(gain), np.sqrt(np.cumsum(gain**2))
-    allowed = (total >= least * ordered.total) & (total > 0) & np.append(z[1:] != z[:-1], True)
-    evidence = np.divide(total, spread, out=np.zeros_like(total), where=allowed)
+    # Under chance each gain has a random sign: a walk whose variance is the sum of squares.
+    summed, deviation = np.cumsum(gain), np.sqrt(np.cumsum(gain**2))
+    ends_ties = np.append(z[1:] != z[:-1], True)
+    allowed = (summed >= min_gain * total) & (summed > 0) & ends_ties
+    evidence = np.divide(summed, deviation, out=np.zeros_like(summed), where=allowed)
     best = int(np.argmax(evidence))
-    return ThresholdMove(float(total[best]) / ordered.total, float(evidence[best]))
+    return ThresholdMove(float(summed[best]) / total, float(evidence[best]))
 
 
-def _nearest(best: AccuracyOptimum) -> float:
-    """0.5 if it is a best threshold, else the middle of the nearest interval of them."""
+def _nearest_to_half(best: AccuracyOptimum) -> float:
+    """0.5 if it is a best threshold, else the middle of the interval of them nearest to it."""
     upward = [(low, high) for low, high, orientation in best.cuts if orientation > 0]
     # Class 1 above the cut 0 is z > 0: the next float is the lowest such z.
     if any(low <= 0 < high for low, high in upward):
@@ -137,25 +137,21 @@ def _sigmoid(z: float) -> float:
 
 
 def _cross_validated(ordered: _Ordered, seed: int) -> float:
-    """Gain of a threshold chosen on all folds but one, on that one; over all folds."""
+    """Accuracy gained on each fold by the best threshold of the others; summed over the folds."""
     n = len(ordered.z)
     fold = np.random.default_rng(seed).permutation(n) % FOLDS
-    ends = np.concatenate([[True], ordered.z[1:] != ordered.z[:-1], [True]])
-    return sum(_held_out(ordered, fold == k, ends) for k in range(FOLDS)) / ordered.total
+    is_cut = np.concatenate([[True], ordered.z[1:] != ordered.z[:-1], [True]])
+    return sum(_held_out_gain(ordered, fold == k, is_cut) for k in range(FOLDS)) / ordered.total
 
 
-def _held_out(
-    ordered: _Ordered, held: Bool[np.ndarray, " n"], ends: Bool[np.ndarray, " m"]
+def _held_out_gain(
+    ordered: _Ordered, held: Bool[np.ndarray, " n"], is_cut: Bool[np.ndarray, " m"]
 ) -> float:
-    """Gain on the samples held out, of the best threshold of the others, nearest to 0.5 of them."""
-    chosen = np.concatenate([[0.0], np.cumsum(np.where(held, 0.0, ordered.gain))])
-    score = np.where(ends, -chosen, -np.inf)
+    """Mass gained on the held-out samples; of equally good thresholds the one nearest to 0.5."""
+    as_class1 = np.concatenate([[0.0], np.cumsum(np.where(held, 0.0, ordered.gain))])
+    score = np.where(is_cut, -as_class1, -np.inf)
     best = np.flatnonzero(score == score.max())
-    at = _closest(best, ordered.zero)
-    between = slice(min(at, ordered.zero), max(at, ordered.zero))
-    gain = float(np.sum(ordered.gain[between][held[between]]))
-    return gain if at < ordered.zero else -gain
-
-
-def _closest(places: Int[np.ndarray, " k"], zero: int) -> int:
-    return int(places[np.argmin(np.abs(places - zero))])
+    cut = int(best[np.argmin(np.abs(best - ordered.zero))])
+    passed = slice(min(cut, ordered.zero), max(cut, ordered.zero))
+    gain = float(np.sum(ordered.gain[passed][held[passed]]))
+    return gain if cut < ordered.zero else -gain

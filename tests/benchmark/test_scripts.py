@@ -92,7 +92,7 @@ def test_examples_say_what_is_known_to_be_the_matter(tmp_path):
         assert re.search(rf"^[A-Z]+  {code}$", done.stdout[said[words]], re.MULTILINE)
     line = " ".join(done.stdout[said["LogisticRegression on breast cancer, three"]].split())
     wrong = re.search(r"made wrong: rows (.*?), counted", line).group(1).split(", ")
-    named = re.search(r"samples have \d+% of the loss: rows ([\d, ]+) of", line).group(1)
+    named = re.search(r"samples account for \d+% of the loss: rows ([\d, ]+) of", line).group(1)
     assert set(wrong) < set(named.split(", "))
     assert len(list(tmp_path.glob("diagnose_*.png"))) == 5
     again = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -114,7 +114,7 @@ def test_there_is_no_cut_where_a_constant_is_best():
 
 def test_several_classes_have_a_line_and_no_plane(several):
     for refusing in (curves.plane, curves.along_intercept):
-        with pytest.raises(InputError, match="4 classes, and a landscape over"):
+        with pytest.raises(InputError, match="4 classes, but a landscape over"):
             refusing(several)
     found = curves.along_slope(several, cells=7)
     assert found.cross_entropy.dims == ("a",)
@@ -130,13 +130,13 @@ def test_a_line_of_several_classes_is_the_same_by_pieces_and_weighted(several, m
     weight = np.random.default_rng(1).uniform(0, 2, len(y))
     weighted = diagnosed(predictions(several.predictions.logits, y, weight))
     whole = curves.along_slope(weighted, cells=5)
-    monkeypatch.setattr(curves, "AT_ONCE", 40)
+    monkeypatch.setattr(curves, "CHUNK_LOGITS", 40)
     pieces = curves.along_slope(weighted, cells=5)
     np.testing.assert_allclose(pieces.cross_entropy, whole.cross_entropy, rtol=1e-13)
     p = _probabilities(several, whole.a.values[3])
     expected = log_loss(y, p, sample_weight=weight)
     assert float(whole.cross_entropy[3]) == pytest.approx(expected, rel=1e-12)
-    monkeypatch.setattr(curves, "WORK", 100)
+    monkeypatch.setattr(curves, "MAX_EXPONENTIALS", 100)
     assert curves.along_slope(weighted).sizes == {"a": 21}
 
 
@@ -265,7 +265,7 @@ def test_reliability_of_several_classes_is_that_of_the_predicted_one(several):
 
 
 def test_reliability_refuses_what_is_no_recalibration(binary):
-    with pytest.raises(InputError, match="finite numbers are needed"):
+    with pytest.raises(InputError, match="give finite numbers"):
         curves.reliability(binary, a=float("nan"))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -278,7 +279,7 @@ def test_too_few_replicates_are_refused(replicates):
 def test_numbers_of_draws_and_seeds_are_whole(options):
     t, y = calibrated(100, 1)
     ((name, value),) = options.items()
-    with pytest.raises(sweep.InputError, match=f"^{name}={value}: a whole number"):
+    with pytest.raises(sweep.InputError, match=f"^{name}={value}: must be a whole number"):
         sweep.diagnose(y, t, **({"replicates": 0} | options))
 
 
@@ -286,7 +287,8 @@ def test_a_fit_that_is_none_is_refused_before_the_bootstrap(monkeypatch):
     def bootstrap(*_):
         raise AssertionError
 
-    monkeypatch.setattr("sweep.diagnosis.diagnose.bootstrap", bootstrap)
+    # The name of the module is that of the function, which hides it in the package.
+    monkeypatch.setattr(sys.modules["sweep.diagnosis.diagnose"], "bootstrap", bootstrap)
     t, y = calibrated(100, 1)
     with pytest.raises(sweep.InputError, match="a temperature other than 0"):
         sweep.diagnose(y, t, temperature=0)

@@ -74,9 +74,9 @@ def test_what_slope_and_intercept_cost_together_is_not_told_of_each():
     for found in both:
         cost = f"{found.numbers['by_both']:.3g} of the {report.cross_entropy.value:.3g} nats"
         assert f"; slope and intercept together cost {cost}" in found.sentence
-        assert "which costs" not in found.sentence
+        assert "this costs" not in found.sentence
     (alone,) = diagnose(y, 2 * t, replicates=0).findings
-    assert f", which costs {alone.numbers['by_both']:.3g} of the" in alone.sentence
+    assert f"; this costs {alone.numbers['by_both']:.3g} of the" in alone.sentence
 
 
 def test_a_shift_is_told_by_the_names_of_the_classes():
@@ -85,7 +85,7 @@ def test_a_shift_is_told_by_the_names_of_the_classes():
     towards_spam = diagnose(names, t + 1, pos_label="spam", replicates=0)
     sentence = towards_spam.finding("intercept_shifted").sentence
     assert "shifted towards class spam" in sentence
-    assert "w1 being the weight of class spam" in sentence
+    assert "w1 is the weight of class spam" in sentence
     assert "share of class spam" in sentence
     towards_0 = diagnose(1 - y, t + 1, pos_label=0, replicates=0)
     assert "towards class 0" in towards_0.finding("intercept_shifted").sentence
@@ -185,8 +185,8 @@ def test_ignored_findings_are_not_made():
     report = diagnose(y, 3 * t, replicates=0, ignore=["overconfident"])
     assert [one.code for one in report.findings] == ["healthy"]
     sentence = report.findings[0].sentence
-    assert "apart from what is ignored (overconfident)" in sentence
-    assert "no slope" not in sentence
+    assert "besides those ignored (overconfident)" in sentence
+    assert "no other slope" not in sentence
     assert report.ignored == ("overconfident",)
     assert diagnose(y, 3 * t, replicates=0, ignore="overconfident").ignored == ("overconfident",)
     assert diagnose(y, t, replicates=0, ignore=["healthy"]).findings == ()

@@ -9,8 +9,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 from sweep.base.errors import InputError
-from sweep.diagnosis.decomposition import split
-from sweep.diagnosis.foreign_fits import judge, misplaced, platt_optimum
+from sweep.diagnosis.decomposition import decompose
+from sweep.diagnosis.foreign_fits import fit_findings, judge, platt_optimum
 from tests.support.predicted import calibrated, predictions
 
 
@@ -40,7 +40,7 @@ def made(slope=2.0, shift=0.0, n=2000, seed=0):
 
 
 def verdict(of, **fit):
-    return judge(of, split(of), **fit)
+    return judge(of, decompose(of), **fit)
 
 
 def loss(of, a, b):
@@ -92,7 +92,7 @@ def test_smoothed_optimum_is_that_of_a_general_minimiser():
 def test_fit_to_smoothed_targets_is_told_from_one_to_labels():
     of = made(n=60)
     a, b = best_for_smoothed(of)
-    smoothed, labels = verdict(of, fitted=(a, b)), split(of)
+    smoothed, labels = verdict(of, fitted=(a, b)), decompose(of)
     assert smoothed.verdict == "optimal"
     assert "optimal for Platt's smoothed targets" in smoothed.sentence
     assert smoothed.excess > 1e-6 * smoothed.cross_entropy
@@ -119,14 +119,14 @@ def test_platt_is_scikit_learns_sign_convention():
     one, other = verdict(of, platt=(-0.7, 0.3)), verdict(of, fitted=(0.7, -0.3))
     assert one == other
     assert one.cross_entropy == pytest.approx(loss(of, 0.7, -0.3), rel=1e-14)
-    assert one.excess == pytest.approx(one.cross_entropy - split(of).by_both, rel=1e-12)
+    assert one.excess == pytest.approx(one.cross_entropy - decompose(of).by_both, rel=1e-12)
 
 
 def test_temperature_is_held_to_the_best_slope_alone():
     of = made(slope=2.0, shift=1.0)
     found = verdict(of, temperature=2.5)
     assert (found.family, found.a, found.b) == ("temperature", 0.4, 0.0)
-    assert (found.best_a, found.best_b) == (split(of).slope_alone, 0.0)
+    assert (found.best_a, found.best_b) == (decompose(of).slope_alone, 0.0)
     assert found.excess == pytest.approx(loss(of, 0.4, 0) - loss(of, found.best_a, 0), rel=1e-9)
 
 
@@ -153,24 +153,24 @@ CASES = [
 @pytest.mark.parametrize(("expected", "fit"), CASES)
 def test_verdict(expected, fit):
     of = made()
-    found = verdict(of, **(fit or {"temperature": 1 / split(of).slope_alone}))
+    found = verdict(of, **(fit or {"temperature": 1 / decompose(of).slope_alone}))
     assert found.verdict == expected, found.sentence
     assert f"{found.cross_entropy:.6g} nats" in found.sentence
-    assert [one.code for one in misplaced(found)] == ["fit_misplaced"] * (
+    assert [one.code for one in fit_findings(found)] == ["fit_misplaced"] * (
         expected not in ("optimal", "near")
     )
 
 
 def test_bounds_of_ones_own_are_known():
     of = made()
-    assert judge(of, split(of), temperature=3.3).verdict == "off"
-    found = judge(of, split(of), temperature=3.3, bounds=[0.3, 3.3])
+    assert judge(of, decompose(of), temperature=3.3).verdict == "off"
+    found = judge(of, decompose(of), temperature=3.3, bounds=[0.3, 3.3])
     assert found.verdict == "border"
-    assert "bound at 3.3" in found.sentence
+    assert "bound of 3.3." in found.sentence
 
 
 def test_temperature_on_a_bound_is_told_as_one():
-    assert "bound at 10." in verdict(made(), temperature=10.0).sentence
+    assert "bound of 10." in verdict(made(), temperature=10.0).sentence
 
 
 def test_shift_that_is_as_bad_as_a_constant_is_no_divergence():
@@ -179,10 +179,10 @@ def test_shift_that_is_as_bad_as_a_constant_is_no_divergence():
 
 def test_grave_verdicts_are_critical_findings():
     of = made()
-    (finding,) = misplaced(verdict(of, temperature=1e6))
+    (finding,) = fit_findings(verdict(of, temperature=1e6))
     assert finding.severity == "critical"
-    assert finding.numbers["best_a"] == split(of).slope_alone
-    (finding,) = misplaced(verdict(of, temperature=1.3))
+    assert finding.numbers["best_a"] == decompose(of).slope_alone
+    (finding,) = fit_findings(verdict(of, temperature=1.3))
     assert finding.severity == "warning"
 
 
@@ -206,7 +206,7 @@ def test_weights_count_as_their_effective_number():
 def test_sign_of_chance_level_logits_is_open():
     rng = np.random.default_rng(2)
     of = predictions(rng.normal(size=400), rng.integers(0, 2, 400))
-    assert verdict(of, fitted=(-0.3 * np.sign(split(of).a), 0.0)).verdict in ("off", "near")
+    assert verdict(of, fitted=(-0.3 * np.sign(decompose(of).a), 0.0)).verdict in ("off", "near")
 
 
 # --- data without an optimum --------------------------------------------------------------------
@@ -237,8 +237,8 @@ def test_separated_classes_have_no_optimum():
     assert found.verdict == "no_optimum"
     assert math.isnan(found.best_a)
     assert found.excess == found.cross_entropy
-    assert "stop on the way" in found.sentence
-    assert misplaced(found) == []
+    assert "only tells where its solver stopped" in found.sentence
+    assert fit_findings(found) == []
     assert verdict(of, temperature=-0.5).verdict == "wrong_sign"
 
 
@@ -268,7 +268,7 @@ def test_temperature_of_several_classes():
     assert found.cross_entropy == pytest.approx(
         np.mean(logsumexp(z, axis=1) - z[np.arange(2000), y]), rel=1e-13
     )
-    assert found.excess == pytest.approx(found.cross_entropy - split(of).by_both, rel=1e-12)
+    assert found.excess == pytest.approx(found.cross_entropy - decompose(of).by_both, rel=1e-12)
     assert verdict(of, temperature=1 / found.best_a).verdict == "optimal"
     assert verdict(of, temperature=1_386_304).verdict == "diverged"
     assert verdict(of, temperature=-1).verdict == "wrong_sign"
@@ -280,17 +280,17 @@ def test_temperature_of_several_classes():
 @pytest.mark.parametrize(
     ("fit", "message"),
     [
-        ({"fitted": (1, 0), "temperature": 2}, "fitted and temperature are both given"),
+        ({"fitted": (1, 0), "temperature": 2}, "fitted and temperature are given together"),
         ({"fitted": (0, 1)}, "a slope other than 0"),
-        ({"fitted": (1, math.nan)}, "finite numbers are needed"),
-        ({"fitted": (math.inf, 0)}, "finite numbers are needed"),
+        ({"fitted": (1, math.nan)}, "give finite numbers"),
+        ({"fitted": (math.inf, 0)}, "give finite numbers"),
         ({"fitted": (1,)}, "two numbers"),
         ({"fitted": 3.0}, "two numbers"),
         ({"fitted": "ab"}, "two numbers"),
         ({"fitted": [1, [2]]}, "two numbers"),
         ({"platt": (0, 0)}, "a slope other than 0"),
         ({"temperature": 0}, "a temperature other than 0"),
-        ({"temperature": math.inf}, "finite numbers are needed"),
+        ({"temperature": math.inf}, "give finite numbers"),
         ({"temperature": (1, 2)}, "one number"),
         ({"temperature": "2"}, "one number"),
         ({"temperature": True}, "one number"),
@@ -304,7 +304,7 @@ def test_no_fit_is_refused(fit, message):
 
 def test_intercepts_of_several_classes_are_refused():
     of = predictions(np.eye(12, 3), np.arange(12) % 3)
-    with pytest.raises(InputError, match="fitted is for two classes, and here are 3"):
+    with pytest.raises(InputError, match="fitted needs two classes, but there are 3"):
         verdict(of, fitted=(1, 0))
 
 

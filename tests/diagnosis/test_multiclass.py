@@ -6,10 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.diagnosis.bootstrap import multiclass
-from sweep.diagnosis.bootstrap.loss_curve import Interval, coefficients, least
-from sweep.diagnosis.bootstrap.multiclass import ResamplingUnits, bootstrap_several
+from sweep.diagnosis.bootstrap.multiclass import (
+    ResamplingUnits,
+    SlopeInterval,
+    bootstrap_multiclass,
+    coefficients,
+    minimise_series,
+)
+from sweep.diagnosis.one_parameter import WeightedRows, temperature_optimum
 from sweep.diagnosis.scores import scores
-from sweep.diagnosis.temperature import WeightedRows, temperature_optimum
 from sweep.optima.records import OptimumStatus
 from tests.support.predicted import predictions
 
@@ -63,7 +68,7 @@ def slowly(of, majority):
 def assert_as_slowly(of, count):
     majority = np.argmax(scores(of).class_share)
     with np.errstate(all="ignore"):
-        found = units(of).of_draws(count)
+        found = units(of).scores(count)
         # Slopes scatter around 0 or not: they are interpolated in units of their scatter.
         size = np.max(np.abs(found.slope[np.isfinite(found.slope)]), initial=0.0)
         for i, row in enumerate(count):
@@ -95,7 +100,7 @@ def test_draws_that_are_separated_or_nearly_find_their_optimum():
     count = counts(30, 60)
     assert_as_slowly(of, count)
     with np.errstate(all="ignore"):
-        slope = units(of).of_draws(count).slope
+        slope = units(of).scores(count).slope
     assert np.isinf(slope).any()
     assert np.isfinite(slope).any()
 
@@ -112,14 +117,14 @@ def test_draws_of_any_data_are_told_as_if_each_was_a_sample(seed, n, spread):
 def test_separated_data_have_separated_draws(scale):
     z = scale * np.eye(4)[np.arange(40) % 4] * np.linspace(1, 3, 40)[:, None]
     of = predictions(z, np.arange(40) % 4)
-    found = bootstrap_several(of, temperature_optimum(of), 50, 0)
+    found = bootstrap_multiclass(of, temperature_optimum(of), 50, 0)
     assert np.all(found.slope == scale * np.inf)
     assert np.all(found.recalibrated == 0)
 
 
 def test_equal_logits_have_no_slope_and_the_loss_of_chance():
     of = predictions(np.ones((30, 4)), np.arange(30) % 4)
-    found = bootstrap_several(of, temperature_optimum(of), 20, 0)
+    found = bootstrap_multiclass(of, temperature_optimum(of), 20, 0)
     assert np.all(np.isnan(found.slope))
     assert found.recalibrated == pytest.approx(np.full(20, np.log(4)), rel=1e-14)
 
@@ -130,14 +135,14 @@ def test_rows_without_weight_are_not_drawn():
     weight[:40] = 0
     whole = predictions(of.logits, of.y, weight)
     rest = predictions(of.logits[40:], of.y[40:], weight[40:])
-    one, other = (bootstrap_several(p, temperature_optimum(p), 30, 5) for p in (whole, rest))
+    one, other = (bootstrap_multiclass(p, temperature_optimum(p), 30, 5) for p in (whole, rest))
     assert np.array_equal(one.slope, other.slope)
     assert np.array_equal(one.gini, other.gini)
 
 
 def test_seed_decides():
     of = drawn(200, 3)
-    one, same, other = (bootstrap_several(of, temperature_optimum(of), 40, s) for s in (1, 1, 2))
+    one, same, other = (bootstrap_multiclass(of, temperature_optimum(of), 40, s) for s in (1, 1, 2))
     assert np.array_equal(one.cross_entropy, same.cross_entropy)
     assert not np.array_equal(one.cross_entropy, other.cross_entropy)
     assert len(one.slope) == 40
@@ -151,10 +156,10 @@ def test_seed_decides():
 def test_groups_scatter_as_rows_do(weighted, monkeypatch):
     of = drawn(6000, 4, 3, weighted=weighted)
     found = temperature_optimum(of)
-    rows = bootstrap_several(of, found, 1500, 0)
-    monkeypatch.setattr(multiclass, "MOST", 2000)
+    rows = bootstrap_multiclass(of, found, 1500, 0)
+    monkeypatch.setattr(multiclass, "MAX_UNITS", 2000)
     assert units(of).grouped
-    groups = bootstrap_several(of, found, 1500, 0)
+    groups = bootstrap_multiclass(of, found, 1500, 0)
     for field in dataclasses.fields(rows):
         one, other = getattr(rows, field.name), getattr(groups, field.name)
         if np.isnan(one).all() or np.ptp(one) == 0:
@@ -168,7 +173,7 @@ def test_groups_scatter_as_rows_do(weighted, monkeypatch):
 def test_influences_of_whole_data_are_the_shares():
     of = drawn(3000, 3, weighted=True)
     whole = dataclasses.replace(units(of), unit=np.arange(3000) % 1500, count=1500)
-    found = whole.of_draws(np.ones((1, 1500)))
+    found = whole.scores(np.ones((1, 1500)))
     known = scores(of).shares
     assert found.worst_1_percent[0] == pytest.approx(known.worst_1_percent, rel=1e-9)
     assert found.worst_10_percent[0] == pytest.approx(known.worst_10_percent, rel=1e-9)
@@ -191,9 +196,9 @@ def test_interpolated_optimum_is_that_of_newton(slope):
     of = drawn(500, 6, 8, slope)
     rows = WeightedRows.of(of)
     best = rows.optimum.a * rows.unit
-    over = Interval.about(rows, best)
+    over = SlopeInterval.around(rows, best)
     each = coefficients(rows, over)
-    found = least((rows.mass @ each)[None], over)
+    found = minimise_series((rows.mass @ each)[None], over)
     assert found.inside.all()
     assert found.slope[0] == pytest.approx(best, rel=1e-10)
     assert found.value[0] == pytest.approx(rows.optimum.value, rel=1e-14)
@@ -202,4 +207,4 @@ def test_interpolated_optimum_is_that_of_newton(slope):
 def test_logits_beyond_interpolation_are_known_to_be():
     z = np.array([[1.0, 0.0, 0.0], [0.0, 1e9, 0.0], [1.0, 0.0, 0.5]] * 4)
     rows = WeightedRows.of(predictions(z, [0, 1, 1] * 4))
-    assert coefficients(rows, Interval(rows.unit, 3 * rows.unit, False)) is None
+    assert coefficients(rows, SlopeInterval(rows.unit, 3 * rows.unit, False)) is None

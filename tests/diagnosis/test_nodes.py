@@ -1,13 +1,16 @@
-"""Nodes: what they keep of the rows, and which rows stay alone."""
+"""Nodes: what they keep of the rows, which rows stay single, and how they are drawn."""
+
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from sweep.diagnosis.bootstrap.nodes import compress
+from sweep.diagnosis.bootstrap.nodes import batches, compress, draw
 from sweep.diagnosis.scores import losses, scores, shares
-from tests.support.predicted import calibrated, predictions
+from tests.support.predicted import calibrated, overconfident, predictions
 
 
 def _data(n, seed=0, weighted=False, factor=2.0, shift=1.0):
@@ -30,11 +33,11 @@ def test_few_rows_are_nodes_in_order():
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("most", [1000, 4000, 2**14])
-def test_nodes_keep_sums_over_rows(most, weighted):
+@pytest.mark.parametrize("max_nodes", [1000, 4000, 2**14])
+def test_nodes_keep_sums_over_rows(max_nodes, weighted):
     data = _data(50_000, weighted=weighted)
-    nodes, exact = compress(data, most), scores(data)
-    assert most / 2 < len(nodes) <= most
+    nodes, exact = compress(data, max_nodes), scores(data)
+    assert max_nodes / 2 < len(nodes) <= max_nodes
     loss = np.logaddexp(0, -nodes.margin)
     assert _mean(nodes, loss) == pytest.approx(exact.cross_entropy, rel=1e-6)
     right = (nodes.z > 0) == nodes.y
@@ -44,20 +47,20 @@ def test_nodes_keep_sums_over_rows(most, weighted):
     for power in (1, 2, 3):
         moment = np.average(data.logits**power, weights=data.weight)
         assert _mean(nodes, nodes.z**power) == pytest.approx(moment, rel=1e-11)
-    found = shares(loss, nodes.count * nodes.weight)
-    np.testing.assert_allclose(found[2:5], exact.shares[2:5], rtol=1e-3)
+    node_shares = shares(loss, nodes.count * nodes.weight)
+    np.testing.assert_allclose(node_shares[2:5], exact.shares[2:5], rtol=1e-3)
 
 
-def test_the_worst_rows_and_the_ends_stay_alone():
+def test_the_worst_rows_and_the_ends_stay_single():
     data = _data(100_000)
     nodes = compress(data)
-    alone = nodes.z[np.isclose(nodes.count, 1)]
+    single = nodes.z[np.isclose(nodes.count, 1)]
     worst = data.logits[np.argsort(-losses(data))[:2000]]
-    assert np.isin(worst, alone).all()
+    assert np.isin(worst, single).all()
     for label in (0, 1):
         ordered = np.sort(data.logits[data.y == label])
-        assert np.isin(ordered[:256], alone).all()
-        assert np.isin(ordered[-256:], alone).all()
+        assert np.isin(ordered[:256], single).all()
+        assert np.isin(ordered[-256:], single).all()
 
 
 @pytest.mark.parametrize("share", [0.5, 1e-2, 3e-4])
@@ -67,8 +70,7 @@ def test_a_rare_class_keeps_its_rows(share):
     data = predictions(rng.normal(2 * y - 1, 1), y)
     nodes = compress(data)
     assert len(nodes) <= 2**14
-    mine = nodes.count[nodes.y].sum()
-    assert mine == pytest.approx(y.sum())
+    assert nodes.count[nodes.y].sum() == pytest.approx(y.sum())
     if share < 0.02:
         assert np.isin(data.logits[y == 1], nodes.z).mean() > 0.9
 
@@ -106,8 +108,31 @@ def test_nodes_of_ties_and_outliers(rows, noise, seed):
     right = _mean(nodes, (nodes.z > 0) == nodes.y)
     assert right == pytest.approx(scores(data).accuracy)
     for label in np.unique(y):
-        mine, own = z[y == label], nodes.z[nodes.y == label]
-        assert (own.min(), own.max()) == (mine.min(), mine.max())
-        assert nodes.count[nodes.y == label].sum() == pytest.approx(len(mine))
+        rows_z, nodes_z = z[y == label], nodes.z[nodes.y == label]
+        assert (nodes_z.min(), nodes_z.max()) == (rows_z.min(), rows_z.max())
+        assert nodes.count[nodes.y == label].sum() == pytest.approx(len(rows_z))
         at_zero = nodes.count[(nodes.y == label) & (nodes.z == 0)].sum()
-        assert at_zero == pytest.approx(np.sum(mine == 0))
+        assert at_zero == pytest.approx(np.sum(rows_z == 0))
+
+
+# --- draws --------------------------------------------------------------------------------------
+
+
+def test_few_rows_are_drawn_with_replacement():
+    nodes = compress(overconfident(40))
+    assert len(nodes) == 40
+    drawn = np.concatenate([draw(nodes, *batch) for batch in batches(nodes, 2000, 0)])
+    assert (drawn.sum(axis=1) == 40).all()
+    assert drawn.mean(axis=0) == pytest.approx(1, abs=0.15)
+    assert drawn.var(axis=0) == pytest.approx(1 - 1 / 40, abs=0.25)
+    assert stats.chisquare(drawn.sum(axis=0)).pvalue > 1e-3
+
+
+def test_nodes_of_many_rows_are_drawn_by_poisson():
+    nodes = compress(overconfident(20_000), 400)
+    generator, _ = next(iter(batches(nodes, 1, 5)))
+    drawn = draw(nodes, generator, 3000)
+    sigma = np.sqrt(nodes.count)
+    assert np.abs((drawn.mean(axis=0) - nodes.count) / sigma).max() < 5 / math.sqrt(3000)
+    ratio = drawn.var(axis=0) / nodes.count
+    assert ratio == pytest.approx(1, abs=0.25)

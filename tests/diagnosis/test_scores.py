@@ -71,7 +71,7 @@ def test_losses_keep_their_digits(z):
 def test_several_classes_are_the_same_in_parts(monkeypatch):
     data = _several()
     whole = losses(data), squared_errors(data)
-    monkeypatch.setattr(module, "AT_ONCE", 64)
+    monkeypatch.setattr(module, "CHUNK_LOGITS", 64)
     np.testing.assert_array_equal(np.stack([losses(data), squared_errors(data)]), np.stack(whole))
 
 

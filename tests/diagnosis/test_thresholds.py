@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, metric_at_thresholds
 
-from sweep.diagnosis.thresholds import FOLDS, moved, threshold, walk
+from sweep.diagnosis.thresholds import FOLDS, best_threshold, most_evident_move, move_to
 from sweep.optima import optimum
 from tests.support.predicted import calibrated, predictions
 
 
 def _found(z, y, weight=None, seed=0):
     made = predictions(z, y, weight)
-    return threshold(made, optimum(made.sample).accuracy, seed)
+    return best_threshold(made, optimum(made.sample).accuracy, seed)
 
 
 def _tied(n, seed, weighted):
@@ -68,11 +68,13 @@ def test_the_walk_is_the_best_of_all_moves(n, seed, weighted):
         by = np.where((z > cut) == (y == 1), w, -w)[changed].sum()
         gains.append(by / w.sum())
         evidence.append(by / np.sqrt((w[changed] ** 2).sum()) if changed.any() else 0.0)
-        found = moved(made, float(cut))
+        found = move_to(made, float(cut))
         assert found.gain == pytest.approx(gains[-1], abs=1e-12)
         assert found.evidence == pytest.approx(evidence[-1], abs=1e-12)
     allowed = [e for e, gain in zip(evidence, gains, strict=True) if gain > 0 and gain >= 0.05]
-    assert walk(made, 0.05).evidence == pytest.approx(max(allowed, default=0.0), abs=1e-9)
+    assert most_evident_move(made, 0.05).evidence == pytest.approx(
+        max(allowed, default=0.0), abs=1e-9
+    )
 
 
 @given(st.integers(FOLDS, 60), st.integers(0, 10**6), st.booleans())

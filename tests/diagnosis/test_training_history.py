@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from sweep.diagnosis.findings.training_history import Curve, learning_findings
+from sweep.diagnosis.findings.training_history import Curve, history_findings
 
 EACH = {10: 60, 30: 60, 100: 20, 1000: 4}
 """Histories of each length, in epochs, that are drawn."""
@@ -18,7 +18,7 @@ LENGTHS = tuple(EACH)
 
 
 def codes(of, chance=None):
-    return {finding.code for finding in learning_findings(of, chance)}
+    return {finding.code for finding in history_findings(of, chance)}
 
 
 def shares(make, epochs, chance=None):
@@ -118,8 +118,8 @@ def test_stalling_at_chance_is_a_plateau_only_where_chance_is_known(epochs):
 def test_learning_that_is_soon_done_is_no_plateau(epochs):
     for learned in (1, 2, 5):
         loss = 0.2 + 0.5 * np.exp(-np.arange(epochs) / learned)
-        assert learning_findings(history(loss, loss + 0.02), CHANCE) == ()
-        assert learning_findings(history(loss, loss + 0.02)) == ()
+        assert history_findings(history(loss, loss + 0.02), CHANCE) == ()
+        assert history_findings(history(loss, loss + 0.02)) == ()
 
 
 @pytest.mark.parametrize("epochs", LENGTHS)
@@ -138,7 +138,7 @@ def test_overfitting_says_when_to_stop_and_what_that_saves():
     val_loss = [0.7, 0.6, 0.5, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9, 0.9]
     val_acc = [0.6, 0.7, 0.8, 0.84, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]
     loss = np.linspace(0.7, 0.1, 11)
-    (found,) = learning_findings(history(loss, val_loss, None, val_acc))
+    (found,) = history_findings(history(loss, val_loss, None, val_acc))
     assert found.code == "overfitting"
     assert found.severity == "warning"
     assert found.numbers == pytest.approx(
@@ -163,7 +163,7 @@ def test_turn_is_dated_to_a_tenth_of_the_history(epochs, strength):
     for seed in range(20):
         rng = np.random.default_rng([2, epochs, seed])
         of, turn = histories.overfitted(rng, epochs, strength)
-        found = [f for f in learning_findings(of) if f.code == "overfitting"]
+        found = [f for f in history_findings(of) if f.code == "overfitting"]
         dated += [abs(f.numbers["epoch"] - turn) <= 0.1 * epochs + 1 for f in found]
     assert len(dated) >= 18
     assert np.mean(dated) >= 0.95
@@ -174,7 +174,7 @@ def test_rising_accuracy_and_level_accuracy_are_told_apart():
     loss = np.linspace(0.7, 0.1, 10)
 
     def sentence(val_acc):
-        found = learning_findings(history(loss, val_loss, None, val_acc))
+        found = history_findings(history(loss, val_loss, None, val_acc))
         return next(f.sentence for f in found if f.code == "loss_up_accuracy_up")
 
     assert sentence(np.linspace(0.6, 0.9, 10)).startswith("Loss up, accuracy up")
@@ -183,7 +183,7 @@ def test_rising_accuracy_and_level_accuracy_are_told_apart():
 
 def test_divergence_is_critical_and_comes_first():
     loss = np.r_[np.linspace(0.7, 0.3, 6), 0.6, 2.0, 5.0, 9.0]
-    found = learning_findings(history(loss, loss))
+    found = history_findings(history(loss, loss))
     assert found[0].code == "diverging"
     assert found[0].severity == "critical"
     assert found[0].numbers["epoch"] == 6
@@ -193,14 +193,14 @@ def test_divergence_is_critical_and_comes_first():
 
 def test_swings_are_told_by_their_size():
     loss = 0.6 + 0.15 * (-1.0) ** np.arange(20)
-    (found,) = learning_findings(history(loss))
+    (found,) = history_findings(history(loss))
     assert found.code == "diverging"
     assert found.numbers["swing"] == pytest.approx(0.3)
     assert "swings by 0.3" in found.sentence
 
 
 def test_plateau_names_the_chance_level():
-    (found,) = learning_findings(history(np.full(10, 1.1)), math.log(3))
+    (found,) = history_findings(history(np.full(10, 1.1)), math.log(3))
     assert found.code == "plateau"
     assert found.numbers == {"start": 1.1, "end": 1.1, "chance": math.log(3)}
     assert "chance level is 1.099" in found.sentence
@@ -209,13 +209,13 @@ def test_plateau_names_the_chance_level():
 def test_epochs_are_those_of_the_history():
     of = history(np.r_[np.linspace(0.7, 0.3, 6), 0.6, 2.0, 5.0, 9.0])
     shifted = type(of)(of.epochs - 1, of.loss, None, None, None)
-    assert learning_findings(shifted)[0].numbers["epoch"] == 5
+    assert history_findings(shifted)[0].numbers["epoch"] == 5
 
 
 def test_one_bad_last_epoch_and_short_histories_say_nothing():
     val_loss = np.r_[np.geomspace(0.7, 0.3, 11), 0.6]
-    assert learning_findings(history(np.linspace(0.7, 0.1, 12), val_loss)) == ()
-    assert learning_findings(history([0.7, 5.0, 90.0, 900.0])) == ()
+    assert history_findings(history(np.linspace(0.7, 0.1, 12), val_loss)) == ()
+    assert history_findings(history([0.7, 5.0, 90.0, 900.0])) == ()
 
 
 def test_five_epochs_of_plain_overfitting_are_enough():
@@ -231,7 +231,7 @@ def test_findings_do_not_depend_on_the_unit(epochs, seed, shift, scale):
     values = np.random.default_rng(seed).normal(size=epochs)
     one, other = Curve(values), Curve(scale * (values + shift))
     assert other.rise == pytest.approx(scale * one.rise, rel=1e-6, abs=1e-9 * scale)
-    assert other.doubt == pytest.approx(scale * one.doubt, rel=1e-6, abs=1e-9 * scale)
+    assert other.chance_rise == pytest.approx(scale * one.chance_rise, rel=1e-6, abs=1e-9 * scale)
     assert other.minimum == one.minimum
 
 
@@ -245,7 +245,7 @@ def test_levels_are_medians_of_the_epochs_around(epochs):
 
 def test_straight_line_has_no_noise():
     assert Curve(np.linspace(1, 0, 50)).error == pytest.approx(0, abs=1e-15)
-    assert Curve(np.linspace(1, 0, 50)).doubt == pytest.approx(0, abs=1e-14)
+    assert Curve(np.linspace(1, 0, 50)).chance_rise == pytest.approx(0, abs=1e-14)
 
 
 def test_error_is_that_of_white_noise():
@@ -259,7 +259,7 @@ def test_error_is_that_of_white_noise():
 
 def test_rise_of_flat_noise_is_within_doubt():
     beyond = [
-        (c := Curve(histories.noise(np.random.default_rng([m, seed]), m, 1.0))).rise > c.doubt
+        (c := Curve(histories.noise(np.random.default_rng([m, seed]), m, 1.0))).rise > c.chance_rise
         for m in (10, 20, 50, 200)
         for seed in range(250)
     ]

@@ -25,6 +25,13 @@ def calibrated(n, seed=0, spread=2.0, level=0.0):
     return t, (rng.random(n) < 1 / (1 + np.exp(-t))).astype(np.int64)
 
 
+def overconfident(n, seed=0, weighted=False, factor=2.0, shift=1.0):
+    """Predictions with the logits factor * t + shift, where t would be calibrated."""
+    t, y = calibrated(n, seed)
+    weight = np.random.default_rng(seed + 1).exponential(size=n) if weighted else None
+    return predictions(factor * t + shift, y, weight)
+
+
 def diagnosed(data, replicates=0, **fields):
     """A diagnosis, of which some fields are replaced."""
     return replace(sweep.diagnose(data, replicates=replicates), **fields)

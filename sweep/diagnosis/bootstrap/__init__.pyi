@@ -1,2 +1,2 @@
 from .binary import bootstrap as bootstrap
-from .multiclass import bootstrap_several as bootstrap_several
+from .multiclass import bootstrap_multiclass as bootstrap_multiclass

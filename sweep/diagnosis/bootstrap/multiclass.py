@@ -1,9 +1,13 @@
-"""The bootstrap of several classes, by sums over units: rows, or of many rows groups at random.
+"""The bootstrap of several classes, by sums over units: rows, or for many rows random groups.
 
-Every mean of a draw is a product of its counts with sums over units. Rows are dealt to groups at
-random, so that groups drawn with replacement scatter ratios of sums as rows do. Shares of the loss
-are no such sums: by rows they are found exactly, by groups to the first order in what a draw
-changes, by the influence of each row (Hampel 1974, The Influence Curve, J. Am. Stat. Assoc. 69).
+Every mean over a draw is a product of its counts with sums over units. Rows are assigned to groups
+at random, so that groups drawn with replacement vary like rows. Shares of the loss are not such
+sums: for rows they are computed exactly, for groups to first order in the change of the counts, by
+the influence of each row (Hampel 1974, The Influence Curve, J. Am. Stat. Assoc. 69).
+
+The optimum of a draw is near that of the data. There the loss of each unit, a smooth function of
+the slope, is interpolated at Chebyshev points, so the loss of a draw is one product with its counts
+for any number of classes, and its optimum is the root of a polynomial.
 """
 
 from __future__ import annotations
@@ -11,100 +15,107 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from numpy.polynomial import chebyshev as series
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.bootstrap.binary import Replicates, in_parts, shares
-from sweep.diagnosis.bootstrap.draws import draw_rows, seeds
-from sweep.diagnosis.bootstrap.loss_curve import Interval, coefficients, least
+from sweep.diagnosis.bootstrap.binary import Replicates, by_batches, loss_shares
+from sweep.diagnosis.bootstrap.nodes import batches, draw_rows
 from sweep.diagnosis.bootstrap.refits import Row
+from sweep.diagnosis.one_parameter import WeightedRows
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, correct, entropy, losses, squared_errors
-from sweep.diagnosis.temperature import WeightedRows
+from sweep.metrics.chebyshev import points
 from sweep.optima.records import OptimumStatus
 
-MOST, FEWEST = 2**14, 2**10
-"""Units at most, and as few of them at most as many classes leave room for."""
+MAX_UNITS = 2**14
+MIN_MAX_UNITS = 2**10  # the maximum does not fall below it, however many classes there are
+MAX_SUMS = 2**22  # sums over units: 32 MiB
+SUMS_BESIDES_CLASSES = 48  # sums over a unit that do not grow with the number of classes
 
-ROOM = 2**22
-"""Sums over units that there is room for: 32 MiB."""
+HALF_WIDTH = 8.0  # of the interpolated slopes, in standard errors of the optimum
+MAX_HALF_WIDTH_LOG = 3.0  # of the logarithm of the slope: a factor of 20
+RELATIVE = 0.4  # standard error relative to the slope, below which slopes vary by factors
+CHEBYSHEV_POINTS = (8, 16, 32, 64)  # tried in this order
+INTERPOLATED = 1e-12  # sum of the last two coefficients relative to that of all
+STEPS = 60  # Newton steps and bisections; bisection alone takes 53 for the bits of float64
 
-SUMS = 48
-"""Sums over a unit beside those by class."""
 
-
-def bootstrap_several(
-    predictions: Predictions, found: TemperatureOptimum, replicates: int, seed: int
+def bootstrap_multiclass(
+    predictions: Predictions, optimum: TemperatureOptimum, replicates: int, seed: int
 ) -> Replicates:
-    """The numbers of bootstrap samples of the predictions of several classes.
+    """The scores of bootstrap samples of the predictions of several classes.
 
-    The slope is that of softmax(a z), nan where it is beyond what is known of groups; the intercept
-    is nan.
+    The slope is that of softmax(a z), nan where it is outside the interpolated range of groups; the
+    intercept is nan.
 
     Args:
         predictions: of several classes.
-        found: `sweep.diagnosis.temperature.temperature_optimum` of them.
-        replicates: samples to draw, at least 1.
-        seed: of the draws.
+        optimum: `sweep.diagnosis.one_parameter.temperature_optimum` of them.
+        replicates: number of samples to draw, at least 1.
+        seed: seed of the draws.
     """
-    units = ResamplingUnits.of(predictions.with_weight, found, seed)
+    units = ResamplingUnits.of(predictions.with_weight, optimum, seed)
     units.prepare()
-    return in_parts(units.drawn, seeds(units, replicates, seed))
+    return by_batches(units.draw, batches(units, replicates, seed))
 
 
 @dataclass(frozen=True, eq=False)
 class ResamplingUnits:
-    """What bootstrap samples are drawn from.
+    """The units that bootstrap samples are drawn from.
 
     Attributes:
         predictions: the data, every row with weight.
-        found: their optimum.
-        unit: of each row, shape (n,), from 0.
-        count: how many there are.
+        optimum: their best slope.
+        unit: unit of each row, from 0, shape (n,).
+        count: number of units.
     """
 
     predictions: Predictions
-    found: TemperatureOptimum
+    optimum: TemperatureOptimum
     unit: Int[np.ndarray, " n"]
     count: int
 
     @classmethod
-    def of(cls, predictions: Predictions, found: TemperatureOptimum, seed: int) -> ResamplingUnits:
-        """Each row by itself, or if there are too many, groups of them."""
+    def of(
+        cls, predictions: Predictions, optimum: TemperatureOptimum, seed: int
+    ) -> ResamplingUnits:
+        """Single rows, or random groups of rows if there are too many."""
         n, k = len(predictions), len(predictions.classes)
-        most = min(MOST, max(FEWEST, ROOM // (3 * k + SUMS)))
+        most = min(MAX_UNITS, max(MIN_MAX_UNITS, MAX_SUMS // (3 * k + SUMS_BESIDES_CLASSES)))
         if n <= most:
-            return cls(predictions, found, np.arange(n), n)
-        dealt = np.random.default_rng(np.random.SeedSequence([seed, n])).permutation(n)
-        return cls(predictions, found, dealt % most, most)
+            return cls(predictions, optimum, np.arange(n), n)
+        shuffled = np.random.default_rng(np.random.SeedSequence([seed, n])).permutation(n)
+        return cls(predictions, optimum, shuffled % most, most)
 
     def __len__(self) -> int:
         return self.count
 
     @property
     def grouped(self) -> bool:
-        """Whether they are not rows."""
+        """Whether units are groups of rows."""
         return self.count < len(self.unit)
 
     def prepare(self) -> None:
-        """Makes what all draws need, so that no two threads make it at once."""
+        """Computes what all draws share, so that no two threads compute it at once."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            self.of_draws(np.ones((1, self.count)))
+            self.scores(np.ones((1, self.count)))
 
-    def drawn(self, generator: np.random.Generator, samples: int) -> Replicates:
-        """The numbers of so many bootstrap samples."""
+    def draw(self, generator: np.random.Generator, samples: int) -> Replicates:
+        """The scores of so many bootstrap samples."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self.of_draws(draw_rows(self.count, generator, samples))
+            return self.scores(draw_rows(self.count, generator, samples))
 
-    def of_draws(self, count: Float[np.ndarray, "r U"]) -> Replicates:
-        """The numbers of samples, by how often each unit is in them."""
+    def scores(self, count: Float[np.ndarray, "r U"]) -> Replicates:
+        """The scores of samples, by how often each sample contains each unit."""
         total, loss, right, squares = (count @ self._means).T
         by_class, class_loss, class_right = np.split(count @ self._by_class, 3, axis=1)
         share = by_class / total[:, None]
         slope, least_loss = self._optima(count, total)
-        worst_1_percent, worst_10_percent, gini = self._shares(count, loss)
+        worst_1_percent, worst_10_percent, gini = self._loss_shares(count, loss)
         saved = loss / total - least_loss
         return Replicates(
             cross_entropy=loss / total,
@@ -128,12 +139,12 @@ class ResamplingUnits:
     # --- sums over units --------------------------------------------------------------------
 
     def _sums(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " U"]:
-        """Of values by weight over each unit."""
+        """Weighted sums of the values over each unit."""
         return np.bincount(self.unit, self._weight * values, self.count)
 
     @cached_property
     def _weight(self) -> Float[np.ndarray, " n"]:
-        """Of each row, in a unit in which no sum overflows."""
+        """Weight of each row relative to the largest, so that no sum overflows."""
         return self.predictions.mass / np.max(self.predictions.mass)
 
     @cached_property
@@ -142,19 +153,19 @@ class ResamplingUnits:
 
     @cached_property
     def _means(self) -> Float[np.ndarray, "U 4"]:
-        """Weight, loss, what is right, and squared errors."""
+        """Weight, loss, correctness and squared error of each unit."""
         right = correct(self.predictions).astype(np.float64)
         columns = (np.ones(len(right)), self._loss, right, squared_errors(self.predictions))
         return np.stack([self._sums(column) for column in columns], axis=1)
 
     @cached_property
     def _by_class(self) -> Float[np.ndarray, "U m"]:
-        """Weight, loss and what is right of each class, one after the other."""
+        """Weight of each class in each unit, then loss, then correctness: m = 3 k."""
         k, y = len(self.predictions.classes), self.predictions.y
-        place, size = self.unit * k + y, self.count * k
+        cell, cells = self.unit * k + y, self.count * k
         right = correct(self.predictions).astype(np.float64)
         columns = (self._weight, self._weight * self._loss, self._weight * right)
-        sums = [np.bincount(place, column, size).reshape(-1, k) for column in columns]
+        sums = [np.bincount(cell, column, cells).reshape(-1, k) for column in columns]
         return np.concatenate(sums, axis=1)
 
     @cached_property
@@ -165,22 +176,22 @@ class ResamplingUnits:
     # --- the best slope ---------------------------------------------------------------------
 
     def _optima(self, count: Float[np.ndarray, "r U"], total: Row) -> tuple[Row, Row]:
-        """Slopes, and cross-entropies there."""
-        if self.found.status is not OptimumStatus.finite:
-            endless = self._rows.direction * np.inf if self._rows.direction else np.nan
-            return np.full(len(count), endless), count @ self._sums(self._rows.ties) / total
+        """Best slopes, and cross-entropies there."""
+        if self.optimum.status is not OptimumStatus.finite:
+            infinite = self._rows.direction * np.inf if self._rows.direction else np.nan
+            return np.full(len(count), infinite), count @ self._sums(self._rows.tie_losses) / total
         slope, value = np.full((2, len(count)), np.nan)
         inside = np.zeros(len(count), bool)
         if self._curves is not None:
-            over, columns = self._curves
-            near = least(count @ columns / total[:, None], over)
-            inside = near.inside
-            slope[inside] = near.slope[inside] / self._rows.unit
-            value[inside] = near.value[inside]
+            interval, columns = self._curves
+            minima = minimise_series(count @ columns / total[:, None], interval)
+            inside = minima.inside
+            slope[inside] = minima.slope[inside] / self._rows.unit
+            value[inside] = minima.value[inside]
         if self.grouped:
             return slope, value
         for i in np.flatnonzero(~inside):
-            slope[i], value[i] = self._far(count[i])
+            slope[i], value[i] = self._exact_optimum(count[i])
         return slope, value
 
     @cached_property
@@ -188,17 +199,17 @@ class ResamplingUnits:
         return WeightedRows.of(self.predictions)
 
     @cached_property
-    def _curves(self) -> tuple[Interval, Float[np.ndarray, "U p"]] | None:
-        """Cross-entropy of each unit near the best slope; None if it is not known there."""
-        over = Interval.about(self._rows, self.found.a * self._rows.unit)
-        each = coefficients(self._rows, over)
-        if each is None:
+    def _curves(self) -> tuple[SlopeInterval, Float[np.ndarray, "U p"]] | None:
+        """Series of the loss of each unit around the best slope; None if there is none."""
+        interval = SlopeInterval.around(self._rows, self.optimum.a * self._rows.unit)
+        by_row = coefficients(self._rows, interval)
+        if by_row is None:
             return None
-        return over, np.stack([self._sums(column) for column in each.T], axis=1)
+        return interval, np.stack([self._sums(column) for column in by_row.T], axis=1)
 
-    def _far(self, count: Float[np.ndarray, " U"]) -> tuple[float, float]:
-        """Slope and loss of a sample of rows of which they are far from those of the data."""
-        rows = self._rows.drawn(count)
+    def _exact_optimum(self, count: Float[np.ndarray, " U"]) -> tuple[float, float]:
+        """Slope and loss of a sample of rows whose optimum is outside the interval."""
+        rows = self._rows.resampled(count)
         best = rows.optimum
         if best.status is OptimumStatus.finite:
             return best.a, best.value
@@ -206,42 +217,138 @@ class ResamplingUnits:
 
     # --- shares of the loss -----------------------------------------------------------------
 
-    def _shares(self, count: Float[np.ndarray, "r U"], loss: Row) -> tuple[Row, Row, Row]:
-        """Worst 1%, worst 10% and Gini coefficient."""
+    def _loss_shares(self, count: Float[np.ndarray, "r U"], loss: Row) -> tuple[Row, Row, Row]:
+        """Share of the worst 1%, of the worst 10%, and Gini coefficient."""
         if self.grouped:
             worst_1_percent, worst_10_percent, gini = (count @ self._influences).T / loss
             return worst_1_percent, worst_10_percent, gini
         falling = np.argsort(-self._loss, kind="stable")
         counted = self.predictions.weight is None
         weight = count[:, falling] * self._weight[falling]
-        return shares(weight, self._loss[falling], counted=counted)
+        return loss_shares(weight, self._loss[falling], counted=counted)
 
     @cached_property
     def _influences(self) -> Float[np.ndarray, "U 3"]:
-        """What each unit adds to the loss of the worst, and to that times the Gini coefficient."""
+        """Influence of each unit on the loss of the worst, and on the loss times Gini."""
         order = np.argsort(self._loss)
         loss, weight = self._loss[order], self._weight[order]
         columns = np.empty((3, len(loss)))
-        columns[:, order] = np.stack([*_worst(loss, weight), _differences(loss, weight)])
+        influences = [*_worst_influence(loss, weight), _pair_influence(loss, weight)]
+        columns[:, order] = np.stack(influences)
         return np.stack([self._sums(column) for column in columns], axis=1)
 
 
-def _worst(
+def _worst_influence(
     loss: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"]
 ) -> Iterator[Float[np.ndarray, " n"]]:
     """Influence of each row, in ascending order of loss, on the loss of the worst 1% and 10%."""
     below = np.cumsum(weight)
-    for part in (0.01, 0.1):
-        least_of_them = loss[np.searchsorted(below, (1 - part) * below[-1])]
-        yield np.maximum(loss - least_of_them, 0.0) + part * least_of_them
+    for fraction in (0.01, 0.1):
+        least_of_worst = loss[np.searchsorted(below, (1 - fraction) * below[-1])]
+        yield np.maximum(loss - least_of_worst, 0.0) + fraction * least_of_worst
 
 
-def _differences(
+def _pair_influence(
     loss: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """Influence of each row, likewise, on half the mean difference of two rows."""
+    """Influence of each row, in ascending order of loss, on half the mean pair difference."""
     share = weight / np.sum(weight)
-    below, part = np.cumsum(share), np.cumsum(share * loss)
-    # Mean difference of each row from another: those below it, and those above.
-    each = loss * (2 * below - 1) + part[-1] - 2 * part
-    return each - np.sum(share * each) / 2
+    below, loss_below = np.cumsum(share), np.cumsum(share * loss)
+    # Mean difference of each row from the rows below it, and from those above it.
+    difference = loss * (2 * below - 1) + loss_below[-1] - 2 * loss_below
+    return difference - np.sum(share * difference) / 2
+
+
+# --- the loss against the slope, interpolated ---------------------------------------------------
+
+
+class CurveMinima(NamedTuple):
+    """Optima of draws.
+
+    Attributes:
+        slope: slope per unit; meaningless where it is not inside.
+        value: cross-entropy at that slope, in nats.
+        inside: whether the optimum is inside the interval of interpolation.
+    """
+
+    slope: Float[np.ndarray, " r"]
+    value: Float[np.ndarray, " r"]
+    inside: Bool[np.ndarray, " r"]
+
+
+@dataclass(frozen=True)
+class SlopeInterval:
+    """An interval of slopes around the best one, mapped to t in [-1, 1] with the best at t = 0.
+
+    Attributes:
+        best: best slope, per unit.
+        half_width: half-width of the slope, or of its logarithm if `by_factors`.
+        by_factors: whether slopes vary by factors.
+    """
+
+    best: float
+    half_width: float
+    by_factors: bool
+
+    @classmethod
+    def around(cls, rows: WeightedRows, best: float) -> SlopeInterval:
+        """The interval that holds the optima of draws."""
+        error = rows.standard_error(best)
+        if error < RELATIVE * abs(best):
+            return cls(best, min(MAX_HALF_WIDTH_LOG, HALF_WIDTH * error / abs(best)), True)
+        return cls(best, HALF_WIDTH * error, False)
+
+    def at(self, t: Float[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
+        """The slopes at t."""
+        if self.by_factors:
+            return self.best * np.exp(self.half_width * t)
+        return self.best + self.half_width * t
+
+
+def coefficients(rows: WeightedRows, interval: SlopeInterval) -> Float[np.ndarray, "n p"] | None:
+    """Chebyshev coefficients of each row's loss on an interval, with as few points as suffice.
+
+    None if no number of points suffices: for few samples, or where some logits are extreme.
+    """
+    for p in CHEBYSHEV_POINTS:
+        nodes = points(p)
+        values = np.stack([rows.losses(t) for t in interval.at(nodes).tolist()], axis=1)
+        basis = series.chebvander(nodes, p - 1) * (2 / p)
+        basis[:, 0] /= 2
+        by_row = values @ basis
+        size = rows.mass @ np.abs(by_row)
+        if np.sum(size[-2:]) <= INTERPOLATED * np.sum(size):
+            return by_row
+    return None
+
+
+def minimise_series(sums: Float[np.ndarray, "r p"], interval: SlopeInterval) -> CurveMinima:
+    """The optima of draws, by Newton's method with bisection.
+
+    Args:
+        sums: mean of the coefficients of the rows in each draw.
+        interval: the interval of the coefficients.
+    """
+    first = series.chebder(sums, axis=1).T
+    second = series.chebder(first, axis=0)
+    above = np.ones(len(sums))
+    below = -above
+    inside = (_values(below, first) < 0) & (_values(above, first) > 0)
+    t = np.zeros(len(sums))
+    for _ in range(STEPS):
+        gradient = _values(t, first)
+        below, above = np.where(gradient < 0, t, below), np.where(gradient > 0, t, above)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            newton = t - gradient / _values(t, second)
+        following = np.where((newton >= below) & (newton <= above), newton, (below + above) / 2)
+        if np.all(np.abs(following - t)[inside] <= np.finfo(np.float64).eps):
+            break
+        t = following
+    return CurveMinima(interval.at(t), _values(t, sums.T), inside)
+
+
+def _values(
+    t: Float[np.ndarray, " r"], coefficients: Float[np.ndarray, "p r"]
+) -> Float[np.ndarray, " r"]:
+    """The values of r series, each at its t."""
+    return np.asarray(series.chebval(t, coefficients, tensor=False))

@@ -1,7 +1,7 @@
 """Newton's method on many bootstrap samples at once, on the device.
 
-They differ from the data only in how often each node is drawn, so the optimum of the data is near
-that of each of them, and a few steps from there are enough.
+Samples differ from the data only in how often they draw each node, so their optima are near that of
+the data, and a few steps from there suffice.
 """
 
 from __future__ import annotations
@@ -15,33 +15,26 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-MAX_STEPS = 40
-"""Newton steps and halvings."""
-
-DONE = 1e-6
-"""Length of a step after which what is left, its square, is rounding."""
-
-ROUNDING = 1e-13
-"""Rise of the loss, relative, that may be rounding."""
-
-LOWEST = -700.0
-"""Log-odds below this one have a loss of minus themselves, to the last digit."""
+MAX_STEPS = 40  # Newton steps and halvings
+CONVERGED = 1e-6  # length of a step; the error after it is of the order of its square: rounding
+ROUNDING = 1e-13  # relative rise of the loss that may be rounding
+LOWEST = -700.0  # log-odds below it have a loss of minus themselves, to the last digit
 
 
 class Plane(NamedTuple):
-    """Log-odds of what came true, theta[0] * first + theta[1] * second + offset, at M nodes.
+    """Log-odds of the true label at M nodes, theta[0] * first + theta[1] * second + offset.
 
     Attributes:
         first: shape (M,).
         second: shape (M,).
         offset: shape (M,).
-        held: (2,) 1 for a parameter whose direction is 0 everywhere, so that it stays; else 0.
+        fixed: shape (2,), 1 for a parameter that has no effect anywhere and stays fixed, else 0.
     """
 
     first: Float[Array, " M"]
     second: Float[Array, " M"]
     offset: Float[Array, " M"]
-    held: Float[Array, " 2"]
+    fixed: Float[Array, " 2"]
 
 
 class RefitDerivatives(NamedTuple):
@@ -54,10 +47,10 @@ class RefitDerivatives(NamedTuple):
 
     @property
     def step(self) -> Float[Array, "R 2"]:
-        """Newton's."""
+        """Newton's step, by the inverse of the 2 x 2 Hessian."""
         (g1, g0), (h11, h10, h00) = self.gradient.T, self.hessian.T
-        scale = h11 * h00 - h10 * h10
-        return jnp.stack([h10 * g0 - h00 * g1, h10 * g1 - h11 * g0], 1) / scale[:, None]
+        determinant = h11 * h00 - h10 * h10
+        return jnp.stack([h10 * g0 - h00 * g1, h10 * g1 - h11 * g0], 1) / determinant[:, None]
 
 
 class RefitOptima(NamedTuple):
@@ -69,25 +62,25 @@ class RefitOptima(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Newton's method under way.
+    """A state of Newton's method.
 
     Attributes:
-        at: the best so far.
-        step: to take from there.
-        fraction: of it that is tried next.
+        best: the best point so far.
+        step: the step from there.
+        fraction: the fraction of the step that is tried next.
         converged: whether the next step leads to the optimum.
-        steps: tried so far.
+        steps: number of steps tried.
     """
 
-    at: RefitDerivatives
+    best: RefitDerivatives
     step: Float[Array, "R 2"]
     fraction: Float[Array, " R"]
     converged: Bool[Array, " R"]
     steps: Int[Array, ""]
 
 
-def sent(weight: Float[np.ndarray, "r M"], shape: tuple[int, int]) -> Float[Array, "R N"]:
-    """Weights of each node in each sample on the device, padded to one of few shapes."""
+def on_device(weight: Float[np.ndarray, "r M"], shape: tuple[int, int]) -> Float[Array, "R N"]:
+    """Weight of each node in each sample on the device, padded to one of a few shapes."""
     if weight.shape != shape:
         weight = np.pad(
             weight, [(0, to - size) for to, size in zip(shape, weight.shape, strict=True)]
@@ -96,12 +89,12 @@ def sent(weight: Float[np.ndarray, "r M"], shape: tuple[int, int]) -> Float[Arra
         return jnp.asarray(weight)
 
 
-def sums(
+def node_sums(
     weight: Float[Array, "R N"], columns: Float[np.ndarray, "M c"]
 ) -> Float[np.ndarray, "R c"]:
-    """Sums of values at the nodes, by weight, in samples that were `sent`.
+    """Weighted sums of values at the nodes, for weights that are `on_device`.
 
-    BLAS on the host would do, but its threads wait for more by counting, where others could work.
+    The threads of a BLAS on the host would wait actively and keep others from working.
     """
     padded = np.pad(columns, ((0, weight.shape[1] - len(columns)), (0, 0)))
     with jax.enable_x64(True):
@@ -113,114 +106,121 @@ def _product(weight: Float[Array, "R N"], columns: Float[Array, "N c"]) -> Float
     return weight @ columns
 
 
-def minimise(
+def minimise_samples(
     plane: tuple[np.ndarray, np.ndarray, np.ndarray],
     start: tuple[float, float],
     weight: Float[Array, "R N"],
-    wanted: Bool[np.ndarray, " r"],
+    selected: Bool[np.ndarray, " r"],
 ) -> tuple[Float[np.ndarray, "r 2"], Float[np.ndarray, " r"], Bool[np.ndarray, " r"]]:
-    """Where the mean cross-entropy of samples is least.
+    """The minima of the mean cross-entropy of samples.
 
     Args:
         plane: (first, second, offset) as in `Plane`.
-        start: where to begin.
-        weight: of each node in each sample, `sent`.
-        wanted: the samples that it is to be found of.
+        start: theta to start from.
+        weight: weight of each node in each sample, `on_device`.
+        selected: the samples to minimise.
 
     Returns:
-        (theta, loss there, whether it was found); nonsense where it was not, or not wanted.
+        (theta, loss, whether it converged); meaningless for samples that did not converge or are
+        not selected.
     """
     samples, nodes = weight.shape
     padded = [np.pad(np.asarray(v, np.float64), (0, nodes - len(v))) for v in plane]
-    held = np.array([float(not np.any(v)) for v in plane[:2]])
-    asked = np.pad(wanted, (0, samples - len(wanted)))
+    fixed = np.array([float(not np.any(v)) for v in plane[:2]])
+    padded_selected = np.pad(selected, (0, samples - len(selected)))
     with jax.enable_x64(True):
-        on_device = Plane(*map(jnp.asarray, (*padded, held)))
-        found = _minimise(on_device, jnp.asarray(start), weight, jnp.asarray(asked))
-        theta, loss, converged = (np.array(v[: len(wanted)]) for v in found)
+        device_plane = Plane(*map(jnp.asarray, (*padded, fixed)))
+        optima = _minimise(device_plane, jnp.asarray(start), weight, jnp.asarray(padded_selected))
+        theta, loss, converged = (np.array(v[: len(selected)]) for v in optima)
     return theta, loss, converged
 
 
 @jax.jit
 def _minimise(
-    plane: Plane, start: Float[Array, " 2"], weight: Float[Array, "R M"], wanted: Bool[Array, " R"]
+    plane: Plane,
+    start: Float[Array, " 2"],
+    weight: Float[Array, "R M"],
+    selected: Bool[Array, " R"],
 ) -> RefitOptima:
     total = jnp.sum(weight, -1)
-    sums = partial(_at, plane, weight, total)
+    derivatives = partial(_derivatives, plane, weight, total)
 
     def unfinished(state: _State) -> Bool[Array, ""]:
         return jnp.any(~state.converged) & (state.steps < MAX_STEPS)
 
     def following(state: _State) -> _State:
-        at = state.at
-        trial = sums(at.theta + state.fraction[:, None] * state.step)
-        lower = trial.loss <= at.loss + ROUNDING * at.loss
-        taken = lower & ~state.converged
-        moved = jax.tree.map(lambda new, old: _chosen(taken, new, old), trial, at)
-        converged = state.converged | (taken & _close(moved))
-        fraction = jnp.where(taken, 1.0, state.fraction / 2)
-        # Where the step failed, Newton's is safer than the first one was: the loss falls along it.
+        best = state.best
+        trial = derivatives(best.theta + state.fraction[:, None] * state.step)
+        lower = trial.loss <= best.loss + ROUNDING * best.loss
+        accepted = lower & ~state.converged
+        moved = jax.tree.map(lambda new, old: _where(accepted, new, old), trial, best)
+        converged = state.converged | (accepted & _is_close(moved))
+        fraction = jnp.where(accepted, 1.0, state.fraction / 2)
+        # A rejected first step was Chebyshev's; along Newton's, the loss is sure to fall at first.
         return _State(moved, moved.step, fraction, converged, state.steps + 1)
 
-    at, step = _ahead(plane, weight, total, start)
-    state = _State(at, step, jnp.ones_like(total), ~wanted | _close(at), jnp.int32(0))
+    best, step = _chebyshev_step(plane, weight, total, start)
+    converged = ~selected | _is_close(best)
+    state = _State(best, step, jnp.ones_like(total), converged, jnp.int32(0))
     state = lax.while_loop(unfinished, following, state)
-    at, step = state.at, state.at.step
-    return RefitOptima(
-        at.theta + step, at.loss + jnp.sum(at.gradient * step, -1) / 2, state.converged
-    )
+    best, step = state.best, state.best.step
+    # The last step is not evaluated: the quadratic model gives its loss to rounding.
+    loss = best.loss + jnp.sum(best.gradient * step, -1) / 2
+    return RefitOptima(best.theta + step, loss, state.converged)
 
 
-def _chosen(
-    taken: Bool[Array, " R"], new: Float[Array, "R ..."], old: Float[Array, "R ..."]
+def _where(
+    accepted: Bool[Array, " R"], new: Float[Array, "R ..."], old: Float[Array, "R ..."]
 ) -> Float[Array, "R ..."]:
-    return jnp.where(taken.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+    return jnp.where(accepted.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
-def _close(at: RefitDerivatives) -> Bool[Array, " R"]:
+def _is_close(at: RefitDerivatives) -> Bool[Array, " R"]:
     """Whether the next step leads to the optimum but for rounding.
 
-    The slope's is relative, the level's is not: however high, it moves the log-odds by as much.
+    The bound is relative for the slope and absolute for the level, as an error of the level moves
+    all log-odds by the same amount, however large it is.
     """
-    least = DONE * jnp.stack([1 + jnp.abs(at.theta[:, 0]), jnp.ones_like(at.loss)], 1)
-    return jnp.all(jnp.abs(at.step) < least, -1)
+    bound = CONVERGED * jnp.stack([1 + jnp.abs(at.theta[:, 0]), jnp.ones_like(at.loss)], 1)
+    return jnp.all(jnp.abs(at.step) < bound, -1)
 
 
-def _at(
+def _derivatives(
     plane: Plane, weight: Float[Array, "R M"], total: Float[Array, " R"], theta: Float[Array, "R 2"]
 ) -> RefitDerivatives:
-    first, second, offset, held = plane
+    first, second, offset, fixed = plane
     margin = theta[:, :1] * first[None] + theta[:, 1:] * second[None] + offset[None]
-    loss, wrong, curve = _terms(margin)
+    loss, wrong, curvature = _loss_terms(margin)
     gradient = -(weight * wrong) @ jnp.stack([first, second], 1)
-    hessian = (weight * curve) @ _squares(plane)
-    return _means(theta, total, jnp.sum(weight * loss, -1), gradient, hessian, held)
+    hessian = (weight * curvature) @ _squares(plane)
+    return _means(theta, total, jnp.sum(weight * loss, -1), gradient, hessian, fixed)
 
 
-def _ahead(
+def _chebyshev_step(
     plane: Plane, weight: Float[Array, "R M"], total: Float[Array, " R"], theta: Float[Array, " 2"]
 ) -> tuple[RefitDerivatives, Float[Array, "R 2"]]:
-    """The same where all samples are at one place, and a step from there (Chebyshev's method).
+    """Derivatives of all samples at one theta, and a third-order step from it (Chebyshev's method).
 
-    One product of matrices has all sums, so third derivatives cost nothing and save an iteration.
+    One matrix product gives all sums, so third derivatives cost nothing and save an iteration.
     """
-    first, second, offset, held = plane
-    loss, wrong, curve = _terms(theta[0] * first + theta[1] * second + offset)
+    first, second, offset, fixed = plane
+    loss, wrong, curvature = _loss_terms(theta[0] * first + theta[1] * second + offset)
     direction, squares = jnp.stack([first, second], 1), _squares(plane)
-    third = curve * (2 * wrong - 1)
+    third = curvature * (2 * wrong - 1)
     cubes = jnp.concatenate([squares * first[:, None], (squares[:, 2] * second)[:, None]], 1)
-    columns = [loss[:, None], -wrong[:, None] * direction, curve[:, None] * squares]
+    columns = [loss[:, None], -wrong[:, None] * direction, curvature[:, None] * squares]
     sums = weight @ jnp.concatenate([*columns, third[:, None] * cubes], 1)
-    there = jnp.broadcast_to(theta, (len(weight), 2))
-    at = _means(there, total, sums[:, 0], sums[:, 1:3], sums[:, 3:6], held)
-    step = at.step
+    everywhere = jnp.broadcast_to(theta, (len(weight), 2))
+    at = _means(everywhere, total, sums[:, 0], sums[:, 1:3], sums[:, 3:6], fixed)
+    newton = at.step
+    # Chebyshev: Newton's step s plus the step for the gradient T(s, s) / 2, T the third derivative.
     c30, c21, c12, c03 = sums[:, 6:].T / total[None]
-    by1, by2 = step.T
+    s1, s0 = newton.T
     bend = [
-        c30 * by1 * by1 + 2 * c21 * by1 * by2 + c12 * by2 * by2,
-        c21 * by1 * by1 + 2 * c12 * by1 * by2 + c03 * by2 * by2,
+        c30 * s1 * s1 + 2 * c21 * s1 * s0 + c12 * s0 * s0,
+        c21 * s1 * s1 + 2 * c12 * s1 * s0 + c03 * s0 * s0,
     ]
-    return at, step + at._replace(gradient=jnp.stack(bend, 1) / 2).step
+    return at, newton + at._replace(gradient=jnp.stack(bend, 1) / 2).step
 
 
 def _squares(plane: Plane) -> Float[Array, "M 3"]:
@@ -228,8 +228,8 @@ def _squares(plane: Plane) -> Float[Array, "M 3"]:
     return jnp.stack([first * first, first * second, second * second], 1)
 
 
-def _terms(margin: Float[Array, "*r M"]) -> tuple[Float[Array, "*r M"], ...]:
-    """Loss at each of some log-odds, minus its derivative, and its second derivative."""
+def _loss_terms(margin: Float[Array, "*r M"]) -> tuple[Float[Array, "*r M"], ...]:
+    """Loss at some log-odds, minus its first derivative, and its second derivative."""
     tail = jnp.exp(-jnp.maximum(margin, LOWEST))
     right = 1 / (1 + tail)
     wrong = tail * right
@@ -243,9 +243,9 @@ def _means(
     loss: Float[Array, " R"],
     gradient: Float[Array, "R 2"],
     hessian: Float[Array, "R 3"],
-    held: Float[Array, " 2"],
+    fixed: Float[Array, " 2"],
 ) -> RefitDerivatives:
-    """Of sums. A parameter that is held gets a curvature, so that its step is 0 rather than 0/0."""
-    stays = jnp.stack([held[0], jnp.zeros_like(held[0]), held[1]])
-    by = total[:, None]
-    return RefitDerivatives(theta, loss / total, gradient / by, hessian / by + stays[None])
+    """Sums divided by the mass; curvature 1 for a fixed parameter makes its step 0, not 0/0."""
+    stiffness = jnp.stack([fixed[0], jnp.zeros_like(fixed[0]), fixed[1]])
+    mass = total[:, None]
+    return RefitDerivatives(theta, loss / total, gradient / mass, hessian / mass + stiffness[None])

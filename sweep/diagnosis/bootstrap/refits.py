@@ -1,7 +1,7 @@
 """The recalibrations of bootstrap samples: best slope and intercept, together and each alone.
 
-Whether a sample has a finite optimum is decided exactly, as for the data, by the nodes that were
-drawn. What Newton's method on the device does not reach is left to the slower and safer one.
+Whether a sample has a finite optimum is decided exactly, from the nodes it draws. Newton's method
+on the device finds the optima; the few that it misses are left to a slower, safer method.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from jax import Array
 from jaxtyping import Bool, Float
 
 from sweep.base.errors import InputError
+from sweep.diagnosis.bootstrap.newton import minimise_samples, node_sums, on_device
 from sweep.diagnosis.bootstrap.nodes import LogitNodes
 from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.diagnosis.scores import entropy
@@ -23,63 +24,53 @@ from sweep.measure.measure import Measure
 from sweep.measure.points import Points
 from sweep.optima.newton import minimise
 
-if TYPE_CHECKING:
-    from jax import Array
-
-EIGHTHS = 8
-"""Shapes that are compiled for between a power of two and the next."""
-
-TINY = float(np.finfo(np.float64).tiny)
-"""In place of 0 in a divisor."""
+EIGHTHS = 8  # shapes that are compiled between a power of two and the next
+TINY = float(np.finfo(np.float64).tiny)  # replaces 0 in a divisor
 
 Row = Float[np.ndarray, " r"]
 """A number for each bootstrap sample."""
 
-Wanted = Bool[np.ndarray, " r"]
-"""The samples that something is to be found of."""
+Selected = Bool[np.ndarray, " r"]
+"""The bootstrap samples that an optimum is computed for."""
 
-Exact = Callable[[Measure], tuple[float, float, float]]
-"""Finds the same as the device, of one sample: two parameters and the loss."""
+SafeMethod = Callable[[Measure], tuple[float, float, float]]
+"""Finds the optimum of one sample: two parameters and the loss."""
 
 
 @dataclass(frozen=True, eq=False)
 class BootstrapWeights:
-    """Weights of each node in r bootstrap samples.
+    """Weight of each node in r bootstrap samples.
 
     Attributes:
         weight: shape (r, M).
-        on_device: the same on the device, padded.
+        padded: the same on the device, padded with zeros.
     """
 
     weight: Float[np.ndarray, "r M"]
-    on_device: Array
+    padded: Array
 
     @classmethod
-    def of(cls, weight: Float[np.ndarray, "r M"], at_once: int) -> BootstrapWeights:
-        """Sends weights of at most so many samples to the device."""
-        from sweep.diagnosis.bootstrap.newton import sent
-
-        return cls(weight, sent(weight, (at_once, _eighth(weight.shape[1]))))
+    def of(cls, weight: Float[np.ndarray, "r M"], batch_size: int) -> BootstrapWeights:
+        """Copies the weights of at most `batch_size` samples to the device."""
+        return cls(weight, on_device(weight, (batch_size, _eighth(weight.shape[1]))))
 
     def sums(self, columns: Float[np.ndarray, "M c"]) -> Float[np.ndarray, "r c"]:
-        """Sums of values at the nodes, by weight."""
-        from sweep.diagnosis.bootstrap.newton import sums
-
-        return sums(self.on_device, columns)[: len(self.weight)]
+        """Weighted sums of values at the nodes, for each sample."""
+        return node_sums(self.padded, columns)[: len(self.weight)]
 
 
 @dataclass(frozen=True, eq=False)
 class Refits:
     """Optima of r bootstrap samples, each field of shape (r,).
 
-    All are nan where only one class was drawn, or where nothing was found. Where the classes are
-    separated, a is infinite, b nan and the loss its infimum; where all logits are equal, a and b
-    are nan.
+    All are nan where a sample has one class only, or where no method converges. Where the classes
+    are separated, a is infinite, b is nan and the loss is its infimum; where all logits are equal,
+    a and b are nan.
 
     Attributes:
         a: slope of the best recalibration.
-        b: its intercept.
-        both: cross-entropy there, in nats.
+        b: intercept of the best recalibration.
+        both: cross-entropy at (a, b), in nats.
         slope: least cross-entropy with a slope alone, b = 0.
         intercept: least cross-entropy with an intercept alone, a = 1.
     """
@@ -93,11 +84,11 @@ class Refits:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """The optima on the data, near which those of samples are; not finite where there are none.
+    """The optima of the data, near those of the samples; not finite where there are none.
 
     Attributes:
         a: slope of the best recalibration.
-        b: its intercept.
+        b: intercept of the best recalibration.
         slope: the best slope alone.
         intercept: the best intercept alone.
     """
@@ -110,11 +101,11 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Refitter:
-    """Finds the recalibrations of bootstrap samples.
+    """Recalibrates bootstrap samples.
 
     Attributes:
-        nodes: what they are drawn from.
-        start: the optima on the data.
+        nodes: the nodes that samples are drawn from.
+        start: the optima of the data.
     """
 
     nodes: LogitNodes
@@ -123,82 +114,79 @@ class Refitter:
     def __call__(self, samples: BootstrapWeights) -> Refits:
         """The optima of samples."""
         weight, drawn = samples.weight, samples.weight > 0
-        ends = _Ends.of(self.nodes, drawn)
-        a, b, both = self._together(samples, ends.overlap)
-        for i in np.flatnonzero(ends.two_classes & ~ends.overlap):
-            a[i], both[i] = ends.direction[i], self._infimum(weight[i], ends.tie[i])
-        slope = self._by_slope(samples, ends.two_classes, drawn)
-        return Refits(a, b, both, slope, self._by_intercept(samples, ends.two_classes))
+        ranges = _ClassRanges.of(self.nodes, drawn)
+        a, b, both = self._together(samples, ranges.overlap)
+        for i in np.flatnonzero(ranges.two_classes & ~ranges.overlap):
+            a[i], both[i] = ranges.direction[i], self._infimum(weight[i], ranges.tie[i])
+        slope = self._by_slope(samples, ranges.two_classes, drawn)
+        return Refits(a, b, both, slope, self._by_intercept(samples, ranges.two_classes))
 
-    def _together(self, samples: BootstrapWeights, wanted: Wanted) -> tuple[Row, Row, Row]:
-        """Slope, intercept and loss, of samples whose classes overlap."""
-        if not wanted.any():
-            none = np.full(len(wanted), np.nan)
+    def _together(self, samples: BootstrapWeights, selected: Selected) -> tuple[Row, Row, Row]:
+        """Slope, intercept and loss of the selected samples, whose classes overlap."""
+        if not selected.any():
+            none = np.full(len(selected), np.nan)
             return none, none.copy(), none.copy()
         nodes, start = self.nodes, self.start
-        curve = self._curvature(start.a, start.b)
-        # Where the Hessian on the data is the unit matrix, but for a factor.
-        centre = float(np.sum(curve * nodes.z) / max(np.sum(curve), TINY))
-        unit = _spread(nodes.z - centre, curve)
+        curvature = self._curvature(start.a, start.b)
+        # Coordinates in which the Hessian of the data is a multiple of the unit matrix.
+        centre = float(np.sum(curvature * nodes.z) / max(np.sum(curvature), TINY))
+        unit = _rms(nodes.z - centre, curvature)
         plane = self._sign * ((nodes.z - centre) / unit), self._sign, np.zeros(len(nodes))
         near = start.a * unit, start.b + start.a * centre
 
-        def exact(measure: Measure) -> tuple[float, float, float]:
-            found = minimise(measure)
-            return found.a * unit, found.b + found.a * centre, found.value
+        def safe(measure: Measure) -> tuple[float, float, float]:
+            best = minimise(measure)
+            return best.a * unit, best.b + best.a * centre, best.value
 
-        theta, loss = self._descended(plane, near, samples, wanted, exact)
+        theta, loss = self._minimise(plane, near, samples, selected, safe)
         a = theta[:, 0] / unit
         return a, theta[:, 1] - a * centre, loss
 
     def _by_slope(
-        self, samples: BootstrapWeights, wanted: Wanted, drawn: Bool[np.ndarray, "r M"]
+        self, samples: BootstrapWeights, selected: Selected, drawn: Bool[np.ndarray, "r M"]
     ) -> Row:
         """Least loss with a slope alone, which is infinite where all margins have one sign."""
         nodes, slope = self.nodes, self.start.slope
         margin, weight = nodes.margin, samples.weight
-        total = np.where(wanted, np.sum(weight, axis=1), np.nan)
+        total = np.where(selected, np.sum(weight, axis=1), np.nan)
         loss = np.sum(weight[:, margin == 0], axis=1) / total * math.log(2)
-        finite = drawn[:, margin > 0].any(axis=1) & drawn[:, margin < 0].any(axis=1) & wanted
+        finite = drawn[:, margin > 0].any(axis=1) & drawn[:, margin < 0].any(axis=1) & selected
         if not finite.any():
             return loss
-        curve = self._curvature(slope, 0.0)
-        unit = _spread(nodes.z, curve)
-        still = np.zeros(len(nodes))
+        unit = _rms(nodes.z, self._curvature(slope, 0.0))
+        zeros = np.zeros(len(nodes))
 
-        def exact(measure: Measure) -> tuple[float, float, float]:
+        def safe(measure: Measure) -> tuple[float, float, float]:
             a, value = slope_alone(measure)
             return a * unit, 0.0, value
 
-        plane, near = (margin / unit, still, still), (slope * unit, 0.0)
-        return np.where(finite, self._descended(plane, near, samples, finite, exact)[1], loss)
+        plane, near = (margin / unit, zeros, zeros), (slope * unit, 0.0)
+        return np.where(finite, self._minimise(plane, near, samples, finite, safe)[1], loss)
 
-    def _by_intercept(self, samples: BootstrapWeights, wanted: Wanted) -> Row:
+    def _by_intercept(self, samples: BootstrapWeights, selected: Selected) -> Row:
         """Least loss with an intercept alone."""
 
-        def exact(measure: Measure) -> tuple[float, float, float]:
+        def safe(measure: Measure) -> tuple[float, float, float]:
             b, value = intercept_alone(measure)
             return 0.0, b, value
 
         plane = np.zeros(len(self.nodes)), self._sign, self.nodes.margin
-        return self._descended(plane, (0.0, self.start.intercept), samples, wanted, exact)[1]
+        return self._minimise(plane, (0.0, self.start.intercept), samples, selected, safe)[1]
 
-    def _descended(
+    def _minimise(
         self,
         plane: tuple[np.ndarray, np.ndarray, np.ndarray],
         near: tuple[float, float],
         samples: BootstrapWeights,
-        wanted: Wanted,
-        exact: Exact,
+        selected: Selected,
+        safe: SafeMethod,
     ) -> tuple[Float[np.ndarray, "r 2"], Row]:
-        """Parameters and loss of samples that have an optimum, nan of others."""
-        from sweep.diagnosis.bootstrap.newton import minimise
-
-        theta, loss, converged = minimise(plane, near, samples.on_device, wanted)
-        theta[~wanted], loss[~wanted] = np.nan, np.nan
-        for i in np.flatnonzero(wanted & ~converged):
+        """Parameters and loss of the selected samples, which have an optimum; nan for others."""
+        theta, loss, converged = minimise_samples(plane, near, samples.padded, selected)
+        theta[~selected], loss[~selected] = np.nan, np.nan
+        for i in np.flatnonzero(selected & ~converged):
             try:
-                *theta[i], loss[i] = exact(self._measure(samples.weight[i]))
+                *theta[i], loss[i] = safe(self._measure(samples.weight[i]))
             except InputError:
                 theta[i], loss[i] = np.nan, np.nan
         return theta, loss
@@ -211,19 +199,17 @@ class Refitter:
         return Measure(*points, n=len(nodes), fingerprint="")
 
     def _infimum(self, weight: Float[np.ndarray, " M"], tie: float) -> float:
-        """Of a sample whose classes meet in one logit at most: what the points there have."""
-        first, last = (
-            np.searchsorted(self.nodes.z, tie),
-            np.searchsorted(self.nodes.z, tie, "right"),
-        )
-        there, ones = weight[first:last], self.nodes.y[first:last]
-        mass = np.array([np.sum(there[~ones]), np.sum(there[ones])])
+        """Infimum of a separated sample: the entropy of the only logit that both classes share."""
+        z = self.nodes.z
+        first, last = np.searchsorted(z, tie), np.searchsorted(z, tie, "right")
+        tied, is_class1 = weight[first:last], self.nodes.y[first:last]
+        mass = np.array([np.sum(tied[~is_class1]), np.sum(tied[is_class1])])
         if not np.all(mass):
             return 0.0
         return float(entropy(mass / np.sum(mass)) * np.sum(mass) / np.sum(weight))
 
     def _curvature(self, a: float, b: float) -> Float[np.ndarray, " M"]:
-        """By how much each node curves the loss of the data."""
+        """Second derivative of the loss of each node by its log-odds, at (a, b)."""
         tail = np.exp(-np.abs(a * self.nodes.z + b))
         return self.nodes.count * self.nodes.weight * tail / (1 + tail) ** 2
 
@@ -233,8 +219,8 @@ class Refitter:
 
 
 @dataclass(frozen=True, eq=False)
-class _Ends:
-    """The extreme logits of each class in each sample; (inf, -inf) where it was not drawn."""
+class _ClassRanges:
+    """The extreme logits of each class in each sample; (inf, -inf) for a class without samples."""
 
     low0: Row
     high0: Row
@@ -242,17 +228,18 @@ class _Ends:
     high1: Row
 
     @classmethod
-    def of(cls, nodes: LogitNodes, drawn: Bool[np.ndarray, "r M"]) -> _Ends:
-        """Of the nodes that were drawn."""
+    def of(cls, nodes: LogitNodes, drawn: Bool[np.ndarray, "r M"]) -> _ClassRanges:
+        """The ranges of the nodes that were drawn."""
         ends = []
         for label in (False, True):
-            z, some = nodes.z[nodes.y == label], drawn[:, nodes.y == label]
+            z, of_class = nodes.z[nodes.y == label], drawn[:, nodes.y == label]
             if len(z) == 0:
                 ends += [np.full(len(drawn), np.inf), np.full(len(drawn), -np.inf)]
                 continue
-            any_drawn = some.any(axis=1)
-            first, last = np.argmax(some, axis=1), len(z) - 1 - np.argmax(some[:, ::-1], axis=1)
-            ends += [np.where(any_drawn, z[first], np.inf), np.where(any_drawn, z[last], -np.inf)]
+            is_drawn = of_class.any(axis=1)
+            first = np.argmax(of_class, axis=1)
+            last = len(z) - 1 - np.argmax(of_class[:, ::-1], axis=1)
+            ends += [np.where(is_drawn, z[first], np.inf), np.where(is_drawn, z[last], -np.inf)]
         return cls(*ends)
 
     @property
@@ -262,7 +249,7 @@ class _Ends:
 
     @property
     def overlap(self) -> Bool[np.ndarray, " r"]:
-        """Whether there is one finite optimum of slope and intercept."""
+        """Whether slope and intercept have a finite optimum."""
         return self.two_classes & (self.low0 < self.high1) & (self.low1 < self.high0)
 
     @property
@@ -277,10 +264,10 @@ class _Ends:
         return np.minimum(self.high0, self.high1)
 
 
-def _spread(offset: Float[np.ndarray, " M"], curve: Float[np.ndarray, " M"]) -> float:
-    """Root mean square where the loss curves; 1 where it does so nowhere, or only at 0."""
+def _rms(offset: Float[np.ndarray, " M"], weight: Float[np.ndarray, " M"]) -> float:
+    """Weighted root mean square; 1 where it would be 0."""
     largest = max(float(np.max(np.abs(offset))), TINY)
-    square = np.sum(curve * (offset / largest) ** 2) / max(np.sum(curve), TINY)
+    square = np.sum(weight * (offset / largest) ** 2) / max(np.sum(weight), TINY)
     return largest * math.sqrt(square) if square > 0 else 1.0
 
 

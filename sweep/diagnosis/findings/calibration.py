@@ -1,9 +1,9 @@
-"""Findings about confidence: the slope, the intercept, and the sign of the logits.
+"""Findings about calibration: the slope, the intercept, and the sign of the logits.
 
-Which of slope and intercept to blame is decided by a closed test (Vergouwe et al. 2017, A closed
+A closed test decides which of slope and intercept is at fault (Vergouwe et al. 2017, A closed
 testing procedure to select an appropriate method for updating prediction models, Statistics in
-Medicine 36): only if both together are rejected, and of the two the one that explains everything by
-itself. An effect must matter besides being significant: on much data everything is significant.
+Medicine 36): neither, unless both together are rejected; then, the one that explains everything by
+itself, or else both. An effect must also matter, as on much data every effect is significant.
 """
 
 from __future__ import annotations
@@ -16,260 +16,256 @@ from sweep.diagnosis.decomposition import SEPARATED, LossDecomposition
 from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.report import Finding, Severity
 
-BOTH = 8.40
-"""Likelihood ratio of slope and intercept together: the 1.5% of chi-squared with 2 degrees."""
+# Likelihood ratios, with the level at which chi-squared exceeds them.
+BOTH = 8.40  # of slope and intercept together: 1.5%, 2 degrees of freedom
+ALONE = 5.92  # of one of them: 1.5%, 1 degree of freedom
+SIGNAL = 6.63  # of logits that carry a signal: 1%, 1 degree of freedom
+WITHOUT_OUTLIERS = 4.61  # of both without outliers: 10%, 2 degrees; all samples were tested already
 
-ONE = 5.92
-"""Likelihood ratio of one of them: the 1.5% of chi-squared with 1 degree."""
-
-SIGNAL = 6.63
-"""Likelihood ratio of logits that carry a signal: the 1% of chi-squared with 1 degree."""
-
-STILL = 4.61
-"""That which must remain of both without a few outliers: the 10%, for all samples were tested."""
-
-MATTERS = 0.01
-"""Share of the loss that recalibration must save to matter."""
-
-LARGEST = 700.0
-"""Intercepts beyond it have an exponential beyond float64."""
-
-GRAVE = 0.25
-"""Share of the loss from which on it is critical."""
+MATTERS = 0.01  # share of the loss that recalibration must save to matter
+CRITICAL_SHARE = 0.25  # of the loss that recalibration saves
+MAX_EXPONENT = 700.0  # of exp in float64
 
 
 class CalibrationFault(NamedTuple):
-    """What is to blame for the loss that recalibration would save.
+    """What is at fault for the loss that recalibration saves.
 
     Attributes:
-        slope: whether the slope is.
-        intercept: whether the intercept is.
-        of: the split of the loss that says so.
-        a: the slope that would be right.
-        b: the intercept that would be right.
+        slope: whether the slope is at fault.
+        intercept: whether the intercept is at fault.
+        loss: the decomposition that shows it: of all samples, or of the typical ones.
+        a: the slope that is needed; 1 if the slope is not at fault.
+        b: the intercept that is needed; 0 if the intercept is not at fault.
     """
 
     slope: bool
     intercept: bool
-    of: LossDecomposition
+    loss: LossDecomposition
     a: float
     b: float
 
 
-def blame(evidence: Evidence) -> CalibrationFault:
-    """Whether slope and intercept are to blame, by a closed test."""
-    found = evidence.usual_split if evidence.surprise.dominating else evidence.split
-    slope, intercept = _closed_test(evidence, found) if _is_off(evidence) else (False, False)
+def calibration_fault(evidence: Evidence) -> CalibrationFault:
+    """Whether slope and intercept are at fault, by a closed test."""
+    dominated = evidence.unexpected.dominating
+    loss = evidence.typical_decomposition if dominated else evidence.decomposition
+    slope, intercept = _closed_test(evidence, loss) if _is_off(evidence) else (False, False)
     if slope and intercept:
-        # Of separated classes the slope has no bound, and neither has its intercept.
-        b = found.b if math.isfinite(found.b) else found.intercept_alone
-        return CalibrationFault(True, True, found, found.a, b)
+        # Separated classes have an infinite slope, so they have no joint intercept.
+        b = loss.b if math.isfinite(loss.b) else loss.intercept_alone
+        return CalibrationFault(True, True, loss, loss.a, b)
     if slope:
-        return CalibrationFault(True, False, found, found.slope_alone, 0.0)
-    return CalibrationFault(
-        False, intercept, found, 1.0, found.intercept_alone if intercept else 0.0
-    )
+        return CalibrationFault(True, False, loss, loss.slope_alone, 0.0)
+    return CalibrationFault(False, intercept, loss, 1.0, loss.intercept_alone if intercept else 0.0)
 
 
 def _is_off(evidence: Evidence) -> bool:
-    """Whether recalibration saves something that matters, also without a few outliers."""
-    bound = BOTH if evidence.predictions.binary else ONE
-    every, usual = evidence.split, evidence.usual_split
-    if evidence.likelihood_ratio(every.as_is, every.by_both) < bound:
+    """Whether recalibration saves something that matters, with and without outliers."""
+    bound = BOTH if evidence.predictions.binary else ALONE
+    loss, typical = evidence.decomposition, evidence.typical_decomposition
+    if evidence.likelihood_ratio(loss.as_is, loss.by_both) < bound:
         return False
-    if usual is not every and evidence.likelihood_ratio(usual.as_is, usual.by_both) < STILL:
-        return False
-    return usual.as_is - usual.by_both >= MATTERS * usual.as_is > 0
+    if typical is not loss:
+        ratio = evidence.likelihood_ratio(typical.as_is, typical.by_both)
+        if ratio < WITHOUT_OUTLIERS:
+            return False
+    return typical.as_is - typical.by_both >= MATTERS * typical.as_is > 0
 
 
-def _closed_test(evidence: Evidence, found: LossDecomposition) -> tuple[bool, bool]:
+def _closed_test(evidence: Evidence, loss: LossDecomposition) -> tuple[bool, bool]:
     """Whether the slope, and whether the intercept, is needed to save what can be saved."""
 
-    def explains(alone: float) -> bool:
-        left = alone - found.by_both
-        ratio = evidence.likelihood_ratio(alone, found.by_both)
-        return ratio < ONE or left < MATTERS * found.as_is
+    def explains_everything(alone: float) -> bool:
+        ratio = evidence.likelihood_ratio(alone, loss.by_both)
+        return ratio < ALONE or alone - loss.by_both < MATTERS * loss.as_is
 
-    by_slope, by_intercept = explains(found.by_slope), explains(found.by_intercept)
-    if by_slope and by_intercept:
-        slope = found.by_slope <= found.by_intercept
-        return slope, not slope
-    return not by_intercept, not by_slope
+    slope_suffices = explains_everything(loss.by_slope)
+    intercept_suffices = explains_everything(loss.by_intercept)
+    if slope_suffices and intercept_suffices:
+        slope_is_better = loss.by_slope <= loss.by_intercept
+        return slope_is_better, not slope_is_better
+    return not intercept_suffices, not slope_suffices
 
 
 def is_flipped(evidence: Evidence) -> bool:
-    """Whether the logits rank the classes the wrong way round, beyond chance."""
-    return evidence.usual_split.a < 0 and has_signal(evidence)
+    """Whether the logits rank the classes in reverse, beyond chance."""
+    return evidence.typical_decomposition.a < 0 and has_signal(evidence)
 
 
 def has_signal(evidence: Evidence) -> bool:
-    """Whether the logits tell the classes apart, beyond chance."""
-    found = evidence.usual_split
-    return evidence.likelihood_ratio(found.entropy, found.by_both) > SIGNAL
+    """Whether the logits separate the classes to some extent, beyond chance."""
+    loss = evidence.typical_decomposition
+    return evidence.likelihood_ratio(loss.entropy, loss.by_both) > SIGNAL
 
 
-def confidence(evidence: Evidence) -> Iterator[Finding]:
+def calibration_findings(evidence: Evidence) -> Iterator[Finding]:
     """Findings about the slope and the intercept."""
     if is_flipped(evidence):
         yield _flipped(evidence)
     else:
-        what = blame(evidence)
-        if what.slope:
-            yield _overconfident(evidence, what) if what.a < 1 else _underconfident(evidence, what)
-        if what.intercept:
-            yield _shifted(evidence, what)
+        fault = calibration_fault(evidence)
+        if fault.slope:
+            yield (_overconfident if fault.a < 1 else _underconfident)(evidence, fault)
+        if fault.intercept:
+            yield _shifted(evidence, fault)
     if evidence.diagnosis.optimum_status in SEPARATED:
         yield _separable(evidence)
 
 
+# --- the findings -------------------------------------------------------------------------------
+
+
 def _flipped(evidence: Evidence) -> Finding:
-    found = evidence.usual_split
+    loss = evidence.typical_decomposition
+    check = "Check which column belongs to which class"
+    if evidence.predictions.binary:
+        check = f"Check that large logits stand for class {evidence.predictions.classes[1]}"
     return Finding(
         "sign_flipped",
         "critical",
-        f"The logits rank the classes the wrong way round: the best calibration slope is negative "
-        f"(a* = {found.a:.3g}), and with it cross-entropy would be {found.by_both:.3g} nats in "
-        f"place of {found.as_is:.3g}.",
-        f"{_sides(evidence)}: a swapped label coding, a swapped column of probabilities, or the "
-        "minus of another sign convention; then negate the logits.",
+        f"The logits rank the classes in reverse: the best calibration slope is negative "
+        f"(a* = {loss.a:.3g}), and it reduces cross-entropy from {loss.as_is:.3g} to "
+        f"{loss.by_both:.3g} nats.",
+        f"{check}: the labels, the columns of probabilities or the sign convention may be "
+        "swapped. Then negate the logits.",
         {
-            "slope": found.a,
-            "cross_entropy": found.as_is,
-            "cross_entropy_at_optimum": found.by_both,
+            "slope": loss.a,
+            "cross_entropy": loss.as_is,
+            "cross_entropy_at_optimum": loss.by_both,
         },
     )
 
 
-def _sides(evidence: Evidence) -> str:
-    if not evidence.predictions.binary:
-        return "Check which column is of which class"
-    return f"Check that large logits stand for class {evidence.predictions.classes[1]}"
-
-
-def _overconfident(evidence: Evidence, what: CalibrationFault) -> Finding:
-    share = _share(what)
-    worse = what.of.as_is > what.of.entropy
-    factor = "" if what.a <= 0 else f" {1 / what.a:.3g} times"
+def _overconfident(evidence: Evidence, fault: CalibrationFault) -> Finding:
+    loss = fault.loss
+    is_worse = loss.as_is > loss.entropy
+    factor = "" if fault.a <= 0 else f" {1 / fault.a:.3g} times"
     sentence = (
-        f"The predictions are more certain than they turn out right: the logits are{factor} too "
-        f"large ({_slope(evidence, what)}){_costs(evidence, what)}."
+        f"The predictions are too confident: the logits are{factor} too large "
+        f"({_slope(evidence, fault)}){_cost(evidence, fault)}."
     )
-    if worse:
+    if is_worse:
         sentence += (
-            f" As it stands the loss is worse than that of predicting the share of each class, "
-            f"{what.of.entropy:.3g}; accuracy does not see it."
+            " The loss is higher than that of predicting the class shares, "
+            f"{loss.entropy:.3g} nats; accuracy does not show this."
         )
     advice = (
-        f"Multiply the logits by {what.a:.3g} (temperature {1 / what.a:.3g}), fitted on data apart "
-        "from these; in training regularise more or stop earlier."
-        if what.a > 0
-        else "Look for overfitting: the size of these logits has nothing to do with the labels."
+        f"Multiply the logits by {fault.a:.3g} (temperature {1 / fault.a:.3g}), a factor to be "
+        "fitted on separate data; in training, regularise more or stop earlier."
+        if fault.a > 0
+        else "Look for overfitting: the size of these logits is unrelated to the labels."
     )
-    severity: Severity = "critical" if worse or share >= GRAVE else "warning"
-    return Finding("overconfident", severity, sentence, advice, _numbers(evidence, what))
+    is_critical = is_worse or _saved_share(fault) >= CRITICAL_SHARE
+    severity: Severity = "critical" if is_critical else "warning"
+    return Finding("overconfident", severity, sentence, advice, _numbers(evidence, fault))
 
 
-def _underconfident(evidence: Evidence, what: CalibrationFault) -> Finding:
-    bounded = math.isfinite(what.a)
-    size = f"{what.a:.3g} times too small" if bounded else "too small, however large they are"
+def _underconfident(evidence: Evidence, fault: CalibrationFault) -> Finding:
+    bounded = math.isfinite(fault.a)
+    size = f"{fault.a:.3g} times too small" if bounded else "too small by any factor"
     advice = (
-        f"Multiply the logits by {what.a:.3g} (temperature {1 / what.a:.3g}), fitted on data apart "
-        "from these; in training regularise less or train longer."
+        f"Multiply the logits by {fault.a:.3g} (temperature {1 / fault.a:.3g}), a factor to be "
+        "fitted on separate data; in training, regularise less or train longer."
         if bounded
         else "Train longer or regularise less; no finite factor is best for these data."
     )
     return Finding(
         "underconfident",
-        "critical" if _share(what) >= 2 * GRAVE else "warning",
-        f"The predictions are less certain than they turn out right: the logits are {size} "
-        f"({_slope(evidence, what)}){_costs(evidence, what)}.",
+        "critical" if _saved_share(fault) >= 2 * CRITICAL_SHARE else "warning",
+        f"The predictions are not confident enough: the logits are {size} "
+        f"({_slope(evidence, fault)}){_cost(evidence, fault)}.",
         advice,
-        _numbers(evidence, what),
+        _numbers(evidence, fault),
     )
 
 
-def _shifted(evidence: Evidence, what: CalibrationFault) -> Finding:
-    zero, one = evidence.predictions.classes
-    weights = "" if (zero, one) == ("0", "1") else f" (w1 being the weight of class {one})"
-    ratio = math.exp(-what.b) if abs(what.b) < LARGEST else math.inf
-    scaled = what.slope and 0 < what.a < math.inf
-    first = f"Multiply the logits by {what.a:.3g}, then add" if scaled else "To the logits add"
+def _shifted(evidence: Evidence, fault: CalibrationFault) -> Finding:
+    class0, class1 = evidence.predictions.classes
+    weights = "" if (class0, class1) == ("0", "1") else f" (w1 is the weight of class {class1})"
+    ratio = math.exp(-fault.b) if abs(fault.b) < MAX_EXPONENT else math.inf
+    scaled = fault.slope and 0 < fault.a < math.inf
+    repair = f"Add {fault.b:.3g} to the logits"
+    if scaled:
+        repair = f"Multiply the logits by {fault.a:.3g}, then add {fault.b:.3g}"
     return Finding(
         "intercept_shifted",
-        "critical" if _share(what) >= GRAVE else "warning",
-        f"All logits are shifted towards class {one if what.b < 0 else zero}: the calibration "
-        f"intercept is {what.b:.3g}{_interval_of_intercept(evidence, what)}, as after class "
-        f"weights or resampling with log(w1/w0) = {-what.b:.3g}, w1/w0 = {ratio:.3g}{weights}, "
-        f"or a change of the share of class {one}{_costs(evidence, what)}.",
-        f"{first} {what.b:.3g} if the shares of the classes here are those of use; or "
-        "train without class weights and move the decision threshold instead.",
-        _numbers(evidence, what) | {"log_weight_ratio": -what.b, "weight_ratio": ratio},
+        "critical" if _saved_share(fault) >= CRITICAL_SHARE else "warning",
+        f"All logits are shifted towards class {class1 if fault.b < 0 else class0}: the "
+        f"calibration intercept is {fault.b:.3g}{_intercept_interval(evidence, fault)}, as after "
+        f"class weights or resampling with log(w1/w0) = {-fault.b:.3g}, w1/w0 = {ratio:.3g}"
+        f"{weights}, or after a change of the share of class {class1}{_cost(evidence, fault)}.",
+        f"{repair} if the class shares of these data are those in use; or train without class "
+        "weights and move the decision threshold instead.",
+        _numbers(evidence, fault) | {"log_weight_ratio": -fault.b, "weight_ratio": ratio},
     )
 
 
 def _separable(evidence: Evidence) -> Finding:
-    value = evidence.split.by_both
+    value = evidence.decomposition.by_both
     return Finding(
         "separable",
         "info",
         "A cut of the logit separates the classes, so no finite slope is best: cross-entropy falls "
         f"to {value:.3g} nats as the logits grow without bound, and a Platt or temperature fit "
-        "only stops where its solver does.",
-        "Recalibrate on more data, or with a penalty; do not trust a fitted slope or temperature.",
+        "only tells where its solver stopped.",
+        "Recalibrate on more data or with a penalty; do not trust a fitted slope or temperature.",
         {"infimum": value, "status": evidence.diagnosis.optimum_status.name},
     )
 
 
-def _share(what: CalibrationFault) -> float:
-    """What recalibration saves, as a share of the loss."""
-    return (what.of.as_is - what.of.by_both) / what.of.as_is
+# --- their words and numbers --------------------------------------------------------------------
 
 
-def _costs(evidence: Evidence, what: CalibrationFault) -> str:
-    """What it costs in nats, by itself or with the other that is to blame."""
-    both = what.slope and what.intercept
-    return (
-        f"{'; slope and intercept together cost' if both else ', which costs'} "
-        f"{what.of.as_is - what.of.by_both:.3g} of the {what.of.as_is:.3g} nats of cross-entropy"
-        f"{'' if what.of is evidence.split else f', {_apart(evidence)} left aside'}"
-    )
+def _saved_share(fault: CalibrationFault) -> float:
+    """Share of the loss that recalibration saves."""
+    return (fault.loss.as_is - fault.loss.by_both) / fault.loss.as_is
 
 
-def _apart(evidence: Evidence) -> str:
-    """The samples that what is to blame was found without."""
-    apart = evidence.surprise.apart
-    return f"the {apart} samples of largest loss" if apart > 1 else "the sample of largest loss"
-
-
-def _slope(evidence: Evidence, what: CalibrationFault) -> str:
-    """The calibration slope with its interval; and that without the largest losses, if it is."""
-    whole, estimate = evidence.split.a, evidence.diagnosis.recalibration.slope
-    text = f"calibration slope {whole:.3g}" if math.isfinite(whole) else "no finite slope is best"
-    text += _ends(estimate.low, estimate.high)
-    if what.of is evidence.split:
+def _cost(evidence: Evidence, fault: CalibrationFault) -> str:
+    """The cost of the fault in nats, of both faults together if there are two."""
+    both = fault.slope and fault.intercept
+    cost = f"{fault.loss.as_is - fault.loss.by_both:.3g} of the {fault.loss.as_is:.3g} nats"
+    text = f"{'; slope and intercept together cost' if both else '; this costs'} {cost}"
+    text += " of cross-entropy"
+    if fault.loss is evidence.decomposition:
         return text
-    return f"{text}; {what.a:.3g} without the largest losses"
+    apart = evidence.unexpected.apart
+    left_out = f"the {apart} samples" if apart > 1 else "the sample"
+    return f"{text} without {left_out} of largest loss"
 
 
-def _interval_of_intercept(evidence: Evidence, what: CalibrationFault) -> str:
+def _slope(evidence: Evidence, fault: CalibrationFault) -> str:
+    """The calibration slope with its interval, and that of the typical samples if it is used."""
+    a, estimate = evidence.decomposition.a, evidence.diagnosis.recalibration.slope
+    text = f"calibration slope {a:.3g}" if math.isfinite(a) else "no finite slope is best"
+    text += _interval(estimate.low, estimate.high)
+    if fault.loss is evidence.decomposition:
+        return text
+    return f"{text}; {fault.a:.3g} without the largest losses"
+
+
+def _intercept_interval(evidence: Evidence, fault: CalibrationFault) -> str:
+    """The interval of the intercept, which is for slope and intercept of all samples."""
+    if not (fault.slope and fault.loss is evidence.decomposition):
+        return ""
     estimate = evidence.diagnosis.recalibration.intercept
-    return _ends(estimate.low, estimate.high) if what.slope and what.of is evidence.split else ""
+    return _interval(estimate.low, estimate.high)
 
 
-def _ends(low: float, high: float) -> str:
-    known = math.isfinite(low) and math.isfinite(high)
-    return f", 95% interval {low:.3g} to {high:.3g}" if known else ""
+def _interval(low: float, high: float) -> str:
+    finite = math.isfinite(low) and math.isfinite(high)
+    return f", 95% interval {low:.3g} to {high:.3g}" if finite else ""
 
 
-def _numbers(evidence: Evidence, what: CalibrationFault) -> dict[str, float]:
-    found = what.of
+def _numbers(evidence: Evidence, fault: CalibrationFault) -> dict[str, float]:
+    loss = fault.loss
     return {
-        "slope": what.a,
-        "intercept": what.b,
-        "cross_entropy": found.as_is,
-        "by_slope": found.as_is - found.by_slope,
-        "by_intercept": found.as_is - found.by_intercept,
-        "by_both": found.as_is - found.by_both,
-        "a": evidence.split.a,
-        "b": evidence.split.b,
+        "slope": fault.a,
+        "intercept": fault.b,
+        "cross_entropy": loss.as_is,
+        "by_slope": loss.as_is - loss.by_slope,
+        "by_intercept": loss.as_is - loss.by_intercept,
+        "by_both": loss.as_is - loss.by_both,
+        "a": evidence.decomposition.a,
+        "b": evidence.decomposition.b,
     }

@@ -1,4 +1,4 @@
-"""Findings about single samples: the few that dominate the loss, and exact zeros and ones."""
+"""Findings about single samples: a few that dominate the loss, and probabilities of 0 or 1."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from collections.abc import Iterator
 from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.report import Finding
 
-MOST = 0.5
-"""Share of the loss of a few from which on that is critical."""
-
-LISTED = 100
-"""Rows that a finding lists."""
-
-NAMED = 5
-"""Rows that its sentence names."""
+CRITICAL_SHARE = 0.5  # of the loss in a few samples
+LISTED_ROWS = 100  # in the numbers of a finding
+NAMED_ROWS = 5  # in its sentence
 
 
-def outliers(evidence: Evidence) -> Iterator[Finding]:
+def outlier_findings(evidence: Evidence) -> Iterator[Finding]:
     """Findings about single samples."""
-    count = evidence.surprise.dominating
+    count = evidence.unexpected.dominating
     if count:
         yield _dominating(evidence, count)
     if evidence.diagnosis.exact.count:
@@ -27,29 +22,29 @@ def outliers(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _dominating(evidence: Evidence, count: int) -> Finding:
-    found, n = evidence.surprise, evidence.diagnosis.n
-    rows = [int(row) for row in found.rows[:count]]
-    share = float(found.shares[count - 1])
-    named = ", ".join(map(str, rows[:NAMED])) + (", …" if count > NAMED else "")
-    one = count == 1
+    unexpected, n = evidence.unexpected, evidence.diagnosis.n
+    rows = [int(row) for row in unexpected.rows[:count]]
+    share = float(unexpected.shares[count - 1])
+    named = ", ".join(map(str, rows[:NAMED_ROWS])) + (", …" if count > NAMED_ROWS else "")
     others = _loss_of_others(evidence, share, count)
+    head, this, it = f"{count} samples account", "these samples", "them"
+    if count == 1:
+        head, this, it = "One sample accounts", "this sample", "it"
     return Finding(
         "few_samples_dominate",
-        "critical" if share >= MOST else "warning",
-        f"{'One sample has' if one else f'{count} samples have'} {share:.0%} of the loss: "
-        f"row{'' if one else 's'} {named} of {n}, counted from 0; cross-entropy of the others is "
-        f"{others:.3g} nats. By the classifier's own probabilities losses as large are all but "
-        "impossible.",
-        f"Look at {'this sample' if one else 'these samples'} first: a wrong label, a broken "
-        "input, or an outlier that nothing like it was trained on. Accuracy hardly counts "
-        f"{'it' if one else 'them'}. Clipping the loss would only hide this.",
+        "critical" if share >= CRITICAL_SHARE else "warning",
+        f"{head} for {share:.0%} of the loss: row{'s' if count > 1 else ''} {named} of {n}, "
+        f"counted from 0; without {it} cross-entropy is {others:.3g} nats. By the classifier's own "
+        "probabilities, losses this large are almost impossible.",
+        f"Inspect {this} first, for a wrong label, a broken input, or an outlier unlike the "
+        f"training data. Accuracy hardly notices {it}, and clipping the loss only hides {it}.",
         {
             "count": count,
             "share": share,
-            "rows": rows[:LISTED],
+            "rows": rows[:LISTED_ROWS],
             "cross_entropy": evidence.diagnosis.cross_entropy.value,
             "cross_entropy_of_others": others,
-            "expected": found.expected,
+            "expected": unexpected.expected,
         },
     )
 
@@ -61,13 +56,13 @@ def _loss_of_others(evidence: Evidence, share: float, count: int) -> float:
     if weight is None:
         n = evidence.diagnosis.n
         return loss * (1 - share) * n / max(1, n - count)
-    left = float(weight.sum() - weight[evidence.surprise.rows[:count]].sum())
+    left = float(weight.sum() - weight[evidence.unexpected.rows[:count]].sum())
     return loss * (1 - share) * float(weight.sum()) / left if left > 0 else 0.0
 
 
 def _exact(evidence: Evidence) -> Finding:
     exact, n = evidence.diagnosis.exact, evidence.diagnosis.n
-    many = f"{exact.count} of {n} samples have a probability of exactly 0 or 1"
+    head = f"{exact.count} of {n} samples have a probability of exactly 0 or 1"
     numbers = {
         "count": exact.count,
         "wrong": exact.wrong,
@@ -79,18 +74,20 @@ def _exact(evidence: Evidence) -> Finding:
         return Finding(
             "exact_zero_one",
             "critical",
-            f"{many}, and {exact.wrong} of them are wrong, so cross-entropy is infinite as it "
-            f"stands; with {exact.taken_for:.3g} in place of 0 they have {exact.loss:.0%} of the "
-            f"loss, and that of all other samples is {exact.cross_entropy:.3g} nats.",
-            "Give logits, or log-probabilities in float64, in place of rounded probabilities; "
-            "where a model gives exact zeros (a vote of trees, a saturated sigmoid), smooth it.",
+            f"{head}; {exact.wrong} of them gave 0 to the true class, so cross-entropy is "
+            f"infinite. With {exact.taken_for:.3g} in place of 0, this accounts for "
+            f"{exact.loss:.0%} of the loss, and the samples without such a probability have a "
+            f"cross-entropy of {exact.cross_entropy:.3g} nats.",
+            "Pass logits, or log-probabilities in float64, instead of rounded probabilities; if "
+            "the model itself returns exact zeros (votes of trees, a saturated sigmoid), smooth "
+            "them.",
             numbers,
         )
     return Finding(
         "exact_zero_one",
         "info",
-        f"{many}; none of them is wrong, so they cost nothing, but one that is would cost an "
-        f"infinite loss. Here {exact.taken_for:.3g} stands in place of 0.",
-        "Give logits in place of rounded probabilities where there are any.",
+        f"{head}. None of them is wrong, so they cost nothing, but a wrong one would make "
+        f"cross-entropy infinite; all numbers use {exact.taken_for:.3g} in place of 0.",
+        "Pass logits instead of rounded probabilities, if you have them.",
         numbers,
     )

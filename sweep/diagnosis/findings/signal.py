@@ -1,4 +1,4 @@
-"""Findings about what the logits carry: nothing, little, no more than the shares of the classes."""
+"""Findings about the signal in the logits: none, little, or hidden by unequal or few samples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep.diagnosis.findings.calibration import blame, is_flipped
+from sweep.diagnosis.findings.calibration import calibration_fault, is_flipped
 from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.report import Finding
 from sweep.diagnosis.scores import (
@@ -21,51 +21,27 @@ from sweep.diagnosis.scores import (
     predicted,
 )
 
-NOTHING = 5.02
-"""Likelihood ratio of logits without a signal, beyond chance: 2.5% of chi-squared, 1 degree."""
+NO_SIGNAL = 5.02  # likelihood ratio that chance exceeds in 2.5%: chi-squared, 1 degree of freedom
+CONSTANT_WIDTH = 0.05  # of 98% of the logits; a probability changes by 1.2% over it
+CONSTANT_SHARE = 0.95  # of the samples: with one and the same logit, predictions are constant
+SATURATED = 12.0  # logit beyond which the gradient of the sigmoid is below 1e-5
+WRONG = 0.01  # share of wrong samples among saturated ones that is a fault
 
-SAME = 0.05
-"""Logits of which 98% lie that close together are constant; a probability moves by 1.2%."""
+IMBALANCE = 0.65  # share of the largest class from which accuracy can hide behind it
+NO_SKILL = 0.02  # share of the smaller classes that accuracy wins at most, to be no skill
+MAX_SKILL = 0.15  # the same at the upper end of a one-sided interval
 
-DEAD = 0.95
-"""Share of samples with one and the same logit from which on predictions are constant."""
+NO_GAIN = 0.01  # share of the chance loss that is no gain
+PROMISED_GAIN = 0.1  # share of the chance loss that confident probabilities promise to save
+ONE_SIDED = 1.64  # standard errors of a one-sided test at 5%
+LITTLE = 0.12  # share of the entropy that the logits explain
 
-SATURATED = 12.0
-"""Logits beyond it leave a gradient below 1e-5: the sigmoid is saturated."""
-
-WRONG = 0.01
-"""Share of wrong samples among saturated ones from which on that is a fault."""
-
-IMBALANCE = 0.65
-"""Share of the largest class from which on accuracy can hide behind it."""
-
-SKILL = 0.02
-"""Share of the smaller classes' samples that accuracy must win to be above the majority's."""
-
-NO_SKILL = 0.15
-"""Share of them that it can be said not to win, by a one-sided test."""
-
-NO_GAIN = 0.01
-"""Share of the chance loss that is no gain."""
-
-GAIN = 0.1
-"""Share of the chance loss that a classifier promises to win, from which on it promises much."""
-
-ONE_SIDED = 1.64
-"""Standard errors of a one-sided test at 5%."""
-
-LITTLE = 0.12
-"""Share of the entropy of the classes, explained by the logits, that is little."""
-
-FEW = 50
-"""Samples below which nothing is decided well."""
-
-FEW_OF_A_CLASS = 5
-"""Samples of a class below which nothing is decided well."""
+FEW = 50  # samples below which little can be decided
+FEW_OF_A_CLASS = 5  # the same for the samples of a class
 
 
-def signal(evidence: Evidence) -> Iterator[Finding]:
-    """Findings about what the logits carry."""
+def signal_findings(evidence: Evidence) -> Iterator[Finding]:
+    """Findings about the signal in the logits, and about unequal or few samples."""
     constant = _constant(evidence)
     if constant is not None:
         yield constant
@@ -84,37 +60,41 @@ def signal(evidence: Evidence) -> Iterator[Finding]:
 
 def is_constant(evidence: Evidence) -> bool:
     """Whether the predictions hardly differ from each other."""
-    z = _shape(evidence)
+    z = _logit_columns(evidence)
     low, high = np.quantile(z, (0.01, 0.99), axis=0)
-    return bool(np.all(high - low <= SAME)) or _commonest(z) >= DEAD
+    return bool(np.all(high - low <= CONSTANT_WIDTH)) or _commonest_share(z) >= CONSTANT_SHARE
 
 
-def _shape(evidence: Evidence) -> Shaped[np.ndarray, "n k"]:
-    """Logits, a column a class, in which equal predictions are equal."""
-    found = evidence.predictions
-    return found.logits[:, None] if found.binary else log_probabilities(found)
+def _logit_columns(evidence: Evidence) -> Shaped[np.ndarray, "n k"]:
+    """Logits as one column, or log-probabilities as a column a class: equal if predictions are."""
+    predictions = evidence.predictions
+    return predictions.logits[:, None] if predictions.binary else log_probabilities(predictions)
 
 
-def _commonest(z: Shaped[np.ndarray, "n k"]) -> float:
-    """Share of the samples that have the most frequent row."""
+def _commonest_share(z: Shaped[np.ndarray, "n k"]) -> float:
+    """Share of the samples that have the most frequent value in the first column."""
     first = np.sort(z[:, 0])
     ends = np.flatnonzero(np.concatenate([[True], first[1:] != first[:-1], [True]]))
     return float(np.max(np.diff(ends))) / len(z)
 
 
 def _constant(evidence: Evidence) -> Finding | None:
-    z = _shape(evidence)
+    z = _logit_columns(evidence)
     if is_constant(evidence):
-        middle = np.median(z, axis=0)
+        median = np.median(z, axis=0)
         return Finding(
             "constant_predictions",
             "critical",
-            f"The predictions hardly differ: {_alike(z)}.",
-            "Look for a dead layer (activations that are 0 for all inputs), inputs that were not "
-            "scaled or are constant, or a learning rate so high that the bias alone was learned.",
-            {"logit": float(middle[0]), "spread": float(np.ptp(z)), "commonest": _commonest(z)},
+            f"The predictions hardly differ: {_how_alike(z)}.",
+            "Look for a dead layer (activations that are 0 for all inputs), inputs that are "
+            "constant or not scaled, or a learning rate so high that only the bias was learned.",
+            {
+                "logit": float(median[0]),
+                "spread": float(np.ptp(z)),
+                "commonest": _commonest_share(z),
+            },
         )
-    wrong = _saturated(evidence)
+    wrong = _wrong_among_saturated(evidence)
     if wrong is None:
         return None
     return Finding(
@@ -122,35 +102,35 @@ def _constant(evidence: Evidence) -> Finding | None:
         "critical",
         f"The output is saturated: nearly all logits are beyond {SATURATED:g} in size, where the "
         f"gradient of the sigmoid vanishes, and {wrong:.1%} of these samples are wrong.",
-        "Scale the inputs, lower the learning rate or the initial weights; from there training "
-        "cannot go on by gradients.",
+        "Scale the inputs, or lower the learning rate or the initial weights; gradient descent "
+        "cannot leave a saturated output.",
         {"wrong": wrong, "beyond": SATURATED},
     )
 
 
-def _alike(z: Shaped[np.ndarray, "n k"]) -> str:
-    """How little they differ, in words."""
+def _how_alike(z: Shaped[np.ndarray, "n k"]) -> str:
+    """How little the predictions differ, in words."""
     n, k = z.shape
-    same = _commonest(z)
-    what = f"logit, {np.median(z):.4g}" if k == 1 else "probabilities"
+    same = _commonest_share(z)
+    value = f"logit, {np.median(z):.4g}" if k == 1 else "probabilities"
     if same == 1:
-        return f"all {n:,} samples have the same {what}"
-    if same >= DEAD:
-        return f"{round(same * n):,} of {n:,} samples have the same {what}"
+        return f"all {n:,} samples have the same {value}"
+    if same >= CONSTANT_SHARE:
+        return f"{round(same * n):,} of {n:,} samples have the same {value}"
     low, high = np.quantile(z, (0.01, 0.99), axis=0)
-    of = f"logits, about {np.median(z):.4g}," if k == 1 else "log-probabilities of each class"
-    return f"98% of the {of} are within {np.max(high - low):.2g} of each other"
+    values = f"logits, about {np.median(z):.4g}," if k == 1 else "log-probabilities of each class"
+    return f"98% of the {values} are within {np.max(high - low):.2g} of each other"
 
 
-def _saturated(evidence: Evidence) -> float | None:
-    """Share of wrong samples among the saturated ones, where nearly all are and too many fail."""
-    found = evidence.predictions
-    if not found.binary:
+def _wrong_among_saturated(evidence: Evidence) -> float | None:
+    """Share of wrong samples among saturated ones; None if it is small or few are saturated."""
+    predictions = evidence.predictions
+    if not predictions.binary:
         return None
-    beyond = np.abs(found.logits) > SATURATED
-    if np.mean(beyond) < DEAD:
+    beyond = np.abs(predictions.logits) > SATURATED
+    if np.mean(beyond) < CONSTANT_SHARE:
         return None
-    wrong = float(np.mean(~correct(found)[beyond]))
+    wrong = float(np.mean(~correct(predictions)[beyond]))
     return wrong if wrong >= WRONG else None
 
 
@@ -158,91 +138,95 @@ def _saturated(evidence: Evidence) -> float | None:
 
 
 def is_at_chance(evidence: Evidence) -> bool:
-    """Whether neither the logits nor any recalibration of them can be told from chance."""
-    found = evidence.usual_split
-    if is_flipped(evidence) or math.isinf(found.a):
+    """Whether neither the logits nor any recalibration of them are better than chance."""
+    loss = evidence.typical_decomposition
+    if is_flipped(evidence) or math.isinf(loss.a):
         return False
-    if evidence.likelihood_ratio(found.entropy, found.by_both) >= NOTHING:
+    if evidence.likelihood_ratio(loss.entropy, loss.by_both) >= NO_SIGNAL:
         return False
     if _keeps_its_promise(evidence):
         return False
-    each = losses(evidence.usual)
-    spread = float(np.sqrt(np.mean((each - found.entropy) ** 2) / evidence.effective))
-    return found.as_is > found.entropy - max(NO_GAIN * found.entropy, spread)
+    sample_loss = losses(evidence.typical)
+    error = float(np.sqrt(np.mean((sample_loss - loss.entropy) ** 2) / evidence.effective_n))
+    return loss.as_is > loss.entropy - max(NO_GAIN * loss.entropy, error)
 
 
 def _keeps_its_promise(evidence: Evidence) -> bool:
-    """Whether the loss is what the probabilities themselves promise, and that is a gain.
+    """Whether the loss is as low as the probabilities promise, and that is well below chance.
 
-    Few samples may not tell a good classifier from chance: then that is no evidence of chance.
+    A few samples may not distinguish a good classifier from chance, which is no evidence of chance.
     """
-    usual = evidence.usual
-    z = usual.logits
-    if usual.binary:
+    typical = evidence.typical
+    z = typical.logits
+    if typical.binary:
         z = np.stack([np.zeros(len(z)), z], axis=1)
-    loss = -log_probabilities(replace(usual, logits=z))
+    loss = -log_probabilities(replace(typical, logits=z))
     p = np.exp(-loss)
-    each = np.sum(p * loss, axis=1)
-    variance = np.sum(p * (loss - each[:, None]) ** 2, axis=1)
-    promised = float(np.average(each, weights=usual.weight))
-    if promised > (1 - GAIN) * float(entropy(np.average(p, axis=0, weights=usual.weight))):
+    # Mean and variance of the loss of each sample, if its probabilities are right.
+    entropies = np.sum(p * loss, axis=1)
+    variances = np.sum(p * (loss - entropies[:, None]) ** 2, axis=1)
+    promised = float(np.average(entropies, weights=typical.weight))
+    chance = float(entropy(np.average(p, axis=0, weights=typical.weight)))
+    if promised > (1 - PROMISED_GAIN) * chance:
         return False
-    error = math.sqrt(float(np.average(variance, weights=usual.weight)) / evidence.effective)
-    return evidence.usual_split.as_is <= promised + ONE_SIDED * error
+    variance = float(np.average(variances, weights=typical.weight))
+    error = math.sqrt(variance / evidence.effective_n)
+    return evidence.typical_decomposition.as_is <= promised + ONE_SIDED * error
 
 
 def _at_chance(evidence: Evidence) -> Finding:
-    found = evidence.usual_split
+    loss = evidence.typical_decomposition
     return Finding(
         "chance_level",
         "critical",
-        f"The loss is no better than chance: cross-entropy is {found.as_is:.4g} nats, predicting "
-        f"the share of each class costs {found.entropy:.4g}, and no recalibration of these logits "
-        f"does better than that beyond chance ({found.by_both:.4g}).",
-        "The logits carry no signal on these data: check that labels and rows belong together "
-        "(a shuffled join), that the features are there, and that the loss fell in training.",
+        f"The loss is no better than chance: cross-entropy is {loss.as_is:.4g} nats, predicting "
+        f"the class shares costs {loss.entropy:.4g}, and no recalibration of the logits improves "
+        f"on that beyond chance ({loss.by_both:.4g}).",
+        "The logits carry no signal on these data. Check that labels and rows belong together "
+        "(a shuffled join), that the features are present, and that the training loss fell.",
         {
-            "cross_entropy": found.as_is,
-            "base_rate_entropy": found.entropy,
+            "cross_entropy": loss.as_is,
+            "base_rate_entropy": loss.entropy,
             "uniform_entropy": evidence.diagnosis.baselines.uniform_entropy,
-            "cross_entropy_at_optimum": found.by_both,
+            "cross_entropy_at_optimum": loss.by_both,
         },
     )
 
 
 def _is_limited(evidence: Evidence) -> bool:
-    """Calibrated, and yet the logits explain little: surely less than LITTLE."""
-    found = evidence.usual_split
-    what = blame(evidence)
-    if what.slope or what.intercept or is_flipped(evidence) or not math.isfinite(found.a):
+    """Whether the logits are calibrated, and yet explain less than LITTLE beyond chance."""
+    loss = evidence.typical_decomposition
+    fault = calibration_fault(evidence)
+    if fault.slope or fault.intercept or is_flipped(evidence) or not math.isfinite(loss.a):
         return False
-    explained = 1 - found.as_is / found.entropy
-    return explained + ONE_SIDED * _error(evidence) < LITTLE
+    explained = 1 - loss.as_is / loss.entropy
+    return explained + ONE_SIDED * _explained_error(evidence) < LITTLE
 
 
-def _error(evidence: Evidence) -> float:
-    """Standard error of the share of the entropy that is explained."""
-    usual = evidence.usual
-    gained = -np.log(class_shares(usual)[usual.y]) - losses(usual)
-    return float(np.std(gained)) / math.sqrt(evidence.effective) / evidence.usual_split.entropy
+def _explained_error(evidence: Evidence) -> float:
+    """Standard error of the share of the entropy that the logits explain."""
+    typical = evidence.typical
+    gains = -np.log(class_shares(typical)[typical.y]) - losses(typical)
+    error = float(np.std(gains)) / math.sqrt(evidence.effective_n)
+    return error / evidence.typical_decomposition.entropy
 
 
 def _limited(evidence: Evidence) -> Finding:
-    found = evidence.usual_split
-    explained = 1 - found.as_is / found.entropy
+    loss = evidence.typical_decomposition
+    explained = 1 - loss.as_is / loss.entropy
     return Finding(
         "refinement_limited",
         "info",
-        f"The loss is high because the logits tell the classes apart only a little: they explain "
-        f"{max(0.0, explained):.1%} of the entropy {found.entropy:.3g}, and no slope or intercept "
-        f"saves more than {max(0.0, found.as_is - found.by_both):.2g} of the {found.as_is:.3g} "
-        "nats. That is no bug of the loss.",
+        "The loss is high because the logits hardly separate the classes: they explain "
+        f"{max(0.0, explained):.1%} of the entropy {loss.entropy:.3g}, and no slope or intercept "
+        f"saves more than {max(0.0, loss.as_is - loss.by_both):.2g} of the {loss.as_is:.3g} nats. "
+        "This is not a bug of the loss.",
         "Recalibration does not help; better features, more data or another model might.",
         {
             "explained": explained,
-            "cross_entropy": found.as_is,
-            "base_rate_entropy": found.entropy,
-            "cross_entropy_at_optimum": found.by_both,
+            "cross_entropy": loss.as_is,
+            "base_rate_entropy": loss.entropy,
+            "cross_entropy_at_optimum": loss.by_both,
         },
     )
 
@@ -255,53 +239,54 @@ def _is_imbalanced(evidence: Evidence) -> bool:
     majority, accuracy = report.baselines.majority_accuracy.value, report.accuracy.value
     if majority < IMBALANCE:
         return False
+    # Skill: the share of the smaller classes that accuracy wins over predicting the largest class.
+    # Only samples that are predicted otherwise contribute to its error.
     skill = (accuracy - majority) / (1 - majority)
-    changed = _share_not_majority(evidence)
-    error = math.sqrt(changed / evidence.effective) / (1 - majority)
-    # One sample more than the majority's is no skill either, whatever its share of the others.
-    gained = (accuracy - majority) * evidence.effective
-    none = skill <= SKILL or round(gained, 6) <= 1
-    return none and skill + ONE_SIDED * error <= NO_SKILL
+    error = math.sqrt(_share_predicted_otherwise(evidence) / evidence.effective_n) / (1 - majority)
+    # A gain of a single sample is no skill either, however few the others are.
+    gained = (accuracy - majority) * evidence.effective_n
+    no_skill = skill <= NO_SKILL or round(gained, 6) <= 1
+    return no_skill and skill + ONE_SIDED * error <= MAX_SKILL
 
 
-def _share_not_majority(evidence: Evidence) -> float:
-    """Share of the samples for which another class than the most frequent one is predicted."""
-    found = evidence.predictions
-    other = predicted(found) != np.argmax(class_shares(found))
-    return float(np.average(other, weights=found.weight))
+def _share_predicted_otherwise(evidence: Evidence) -> float:
+    """Share of the samples that are not predicted as the most frequent class."""
+    predictions = evidence.predictions
+    otherwise = predicted(predictions) != np.argmax(class_shares(predictions))
+    return float(np.average(otherwise, weights=predictions.weight))
 
 
 def _imbalanced(evidence: Evidence) -> Finding:
     report = evidence.diagnosis
     majority, accuracy = report.baselines.majority_accuracy.value, report.accuracy.value
-    largest = max(report.by_class, key=lambda one: one.share).label
+    largest = max(report.by_class, key=lambda c: c.share).label
     return Finding(
         "imbalanced",
         "warning",
-        f"Accuracy says nothing here: it is {accuracy:.4g}, and predicting class {largest} for "
+        f"Accuracy tells nothing here: it is {accuracy:.4g}, and predicting class {largest} for "
         f"every sample reaches {majority:.4g}.",
-        "Judge by cross-entropy against that of the base rate, by balanced accuracy or by "
-        "precision and recall; move the threshold to what a miss and a false alarm cost.",
+        "Compare cross-entropy with that of the base rate, or use balanced accuracy or precision "
+        "and recall; set the threshold by the costs of a miss and of a false alarm.",
         {"accuracy": accuracy, "majority_accuracy": majority, "majority": largest},
     )
 
 
 def _is_too_few(evidence: Evidence) -> bool:
-    least = min(one.n for one in evidence.diagnosis.by_class)
+    smallest = min(c.n for c in evidence.diagnosis.by_class)
     classes = len(evidence.diagnosis.classes)
-    few = len(evidence.predictions) < max(FEW, 10 * classes) or 2 * evidence.effective < FEW
-    return few or least < FEW_OF_A_CLASS
+    is_small = len(evidence.predictions) < max(FEW, 10 * classes) or 2 * evidence.effective_n < FEW
+    return is_small or smallest < FEW_OF_A_CLASS
 
 
 def _too_few(evidence: Evidence) -> Finding:
     report = evidence.diagnosis
-    least = min(report.by_class, key=lambda one: one.n)
+    smallest = min(report.by_class, key=lambda c: c.n)
     return Finding(
         "too_few_samples",
         "warning",
-        f"There are {report.n} samples, {least.n} of them of class {least.label}: slopes, shares "
-        "and thresholds are uncertain, as their intervals show, and faults may stay unseen.",
-        f"Validate on more: at least {FEW} samples, and a hundred of each class to judge "
+        f"There are {report.n} samples, {smallest.n} of them of class {smallest.label}: slopes, "
+        "shares and thresholds are uncertain, as their intervals show; faults may go unnoticed.",
+        f"Validate on more data: at least {FEW} samples, and a hundred of each class to judge "
         "calibration.",
-        {"n": report.n, "effective": evidence.effective, "least": least.n},
+        {"n": report.n, "effective": evidence.effective_n, "least": smallest.n},
     )

@@ -1,11 +1,11 @@
-"""What a training history tells: overfitting, divergence, a plateau.
+"""Findings about a training history: overfitting, divergence, a plateau.
 
-Losses by epoch are noisy, so nothing is read off single epochs. A curve is smoothed by running
-medians, and what it rises or falls is held against the noise of such a median. The noise of epochs
-is what second differences say, which a trend does not touch (by their median, which outliers do not
-touch), and what the best curve that falls and then rises leaves; where neighbouring epochs are
-alike, blocks of epochs say more. A change counts if it is far beyond the noise, and large enough to
-matter.
+Losses by epoch are noisy, so no conclusion rests on a single epoch. Running medians smooth a curve,
+and a rise or fall is compared with the noise of such a median. Two estimates of the noise of an
+epoch are used: second differences, which a trend does not affect (their median, which outliers do
+not affect), and the residuals of the best curve that falls and then rises. Where neighbouring
+epochs are alike, differences of blocks of epochs are used as well. A change counts if it is far
+beyond the noise and large enough to matter.
 """
 
 from __future__ import annotations
@@ -20,78 +20,54 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sweep.data.history import History
 from sweep.diagnosis.report import Finding
 
-FEWEST = 5
-"""Epochs below which noise and trend cannot be told apart."""
+MIN_EPOCHS = 5  # with fewer, noise and trend cannot be told apart
+MIN_EPOCHS_FOR_RESIDUALS = 8  # with fewer, noise alone often falls and then rises exactly
+WINDOWS = 20  # running medians side by side in a history
+MAX_WINDOW = 101  # epochs
+MEDIAN_DEVIATION = 0.6745  # median absolute value of the standard normal distribution
+MEDIAN_EFFICIENCY = 0.8  # standard error of a mean over that of a median, for normal noise
 
-FEWEST_FALLING_THEN_RISING = 8
-"""Epochs below which noise alone may well fall and then rise without an exception."""
-
-WINDOWS = 20
-"""Windows of a running median that a history has room for."""
-
-WIDEST = 101
-"""Epochs in a window at most."""
-
-DEVIATION = 0.6745
-"""Median absolute value of the standard normal distribution."""
-
-EFFICIENCY = 0.8
-"""Standard error of a mean over that of a median, where noise is normal."""
-
-RISE = 0.02
-"""Least rise of a validation loss that counts, as a fraction of its minimum."""
-
-FALL = 0.002, 0.02
-"""Fall of an accuracy that is none, and the largest that noise may hide, as fractions."""
-
-BACK = 0.1
-"""Least rise of a training loss that is divergence, as a fraction of what it had fallen."""
-
-ABOVE = 0.05
-"""The same as a fraction of its best."""
-
-SWING = 0.15
-"""Median change from epoch to epoch that is oscillation, as a fraction of the first loss."""
-
-REGULAR_SWING = 0.1, 0.9
-"""The same where that share of the changes alternate in sign; of noise, two thirds do."""
-
-STILL = 0.03, 0.1
-"""Fall of a training loss that is none, and the largest that noise may hide, as fractions."""
-
-LEARNED = 0.06
-"""How far below the chance level a loss is that was learned, as a fraction of that level."""
-
-AT_CHANCE = 0.02
-"""How near to the chance level a stalled loss is, as a fraction of that level."""
+RISE = 0.02  # least rise of a validation loss that counts, as a fraction of its minimum
+MIN_FALL, MAX_FALL = 0.002, 0.02  # fall of an accuracy that is none; at most, whatever the noise
+BACK = 0.1  # least rise of a training loss that is divergence, as a fraction of its fall before
+ABOVE = 0.05  # the same, as a fraction of its best
+SWING = 0.15  # median change between epochs that is oscillation, as a fraction of the first loss
+REGULAR_SWING = 0.1  # the same where the changes reverse regularly
+REGULAR = 0.9  # share of changes that reverse; for white noise it is two thirds
+MIN_STILL, MAX_STILL = 0.03, 0.1  # fall of a loss that is none, relative to its start; at most
+LEARNED = 0.06  # how far below the chance level a loss shows learning, as a fraction of that level
+AT_CHANCE = 0.02  # how near to the chance level a stalled loss is, as a fraction of that level
 
 
-def learning_findings(history: History, chance: float | None = None) -> tuple[Finding, ...]:
-    """What is the matter with a training history; nothing for fewer than five epochs.
+def history_findings(history: History, chance: float | None = None) -> tuple[Finding, ...]:
+    """The findings about a training history; none for fewer than five epochs.
 
     Args:
         history: losses and accuracies by epoch.
-        chance: loss of predicting the shares of the classes, in nats, if it is known.
+        chance: loss of predicting the class shares, in nats, if it is known.
 
     Returns:
-        Findings of the codes diverging, overfitting, loss_up_accuracy_up and plateau.
+        Findings with the codes diverging, overfitting, loss_up_accuracy_up and plateau.
     """
-    if len(history.epochs) < FEWEST:
+    if len(history.epochs) < MIN_EPOCHS:
         return ()
     epochs, training = history.epochs.astype(np.float64), Curve(history.loss)
-    found = [_diverging(epochs, training) or _plateau(epochs, training, chance)]
+    candidates = [_diverging(epochs, training) or _plateau(epochs, training, chance)]
     if history.val_loss is not None:
         validation = Curve(history.val_loss)
         accuracy = None if history.val_acc is None else Curve(history.val_acc)
-        if validation.rise > max(RISE * abs(validation.lowest), validation.doubt):
-            found.append(_overfitting(epochs, training, validation, accuracy))
-            found.append(_up_and_up(epochs, validation, accuracy))
-    return tuple(finding for finding in found if finding is not None)
+        if validation.rise > max(RISE * abs(validation.lowest), validation.chance_rise):
+            candidates.append(_overfitting(epochs, training, validation, accuracy))
+            candidates.append(_loss_up_accuracy_up(epochs, validation, accuracy))
+    return tuple(finding for finding in candidates if finding is not None)
+
+
+# --- curves -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A loss or an accuracy by epoch, at least `FEWEST` of them.
+    """A loss or an accuracy by epoch, of at least `MIN_EPOCHS` epochs.
 
     Attributes:
         values: as recorded, shape (m,).
@@ -102,88 +78,90 @@ class Curve:
     @property
     def window(self) -> int:
         """Epochs of a running median, an odd number."""
-        return min(WIDEST, 2 * (len(self.values) // (2 * WINDOWS)) + 1)
+        return min(MAX_WINDOW, 2 * (len(self.values) // (2 * WINDOWS)) + 1)
 
     @cached_property
     def levels(self) -> Float[np.ndarray, " m"]:
         """Running medians, of fewer epochs at the ends."""
         half, v = self.window // 2, self.values
-        found = np.empty(len(v))
-        found[half : len(v) - half] = np.median(sliding_window_view(v, self.window), axis=1)
+        levels = np.empty(len(v))
+        levels[half : len(v) - half] = np.median(sliding_window_view(v, self.window), axis=1)
         for i in range(half):
-            found[i] = np.median(v[: i + half + 1])
-            found[-1 - i] = np.median(v[-1 - i - half :])
-        return found
+            levels[i] = np.median(v[: i + half + 1])
+            levels[-1 - i] = np.median(v[-1 - i - half :])
+        return levels
 
     @property
-    def last(self) -> int:
-        """How many epochs are the end: a single bad one is none."""
+    def end_epochs(self) -> int:
+        """Number of epochs that form the end; more than one, as a single one may be bad."""
         return max(3, self.window)
 
     @property
     def end(self) -> float:
         """Level of the last epochs."""
-        return float(np.median(self.values[-self.last :]))
+        return float(np.median(self.values[-self.end_epochs :]))
 
     @cached_property
     def minimum(self) -> int:
-        """Index of the lowest epoch where the level is lowest, before the end."""
-        middle = int(np.argmin(self.levels[: -self.last]))
+        """Index of the lowest epoch around the lowest level before the end."""
+        middle = int(np.argmin(self.levels[: -self.end_epochs]))
         first = max(0, middle - self.window // 2)
         return first + int(np.argmin(self.values[first : middle + self.window // 2 + 1]))
 
     @property
     def lowest(self) -> float:
         """The lowest level before the end."""
-        return float(np.min(self.levels[: -self.last]))
+        return float(np.min(self.levels[: -self.end_epochs]))
 
     @property
     def rise(self) -> float:
-        """From the lowest level to the end."""
+        """Rise from the lowest level to the end."""
         return self.end - self.lowest
 
     @cached_property
     def error(self) -> float:
         """Standard error of a difference of two levels, by second differences."""
         v = self.values
-        return self._of_levels(max(_noise(v), _noise(v[len(v) // 2 :])))
+        return self._error_of_levels(max(_noise(v), _noise(v[len(v) // 2 :])))
 
     @cached_property
-    def doubt(self) -> float:
-        """Rise from the lowest level that noise alone makes in less than one of 200 histories.
+    def chance_rise(self) -> float:
+        """Rise that noise alone makes in fewer than one of 200 histories.
 
-        More errors than a normal difference needs: the lowest of many levels is low by chance, and
-        of few epochs the noise itself is hardly known. Simulations of curves that are nothing but
-        noise, white or with neighbours alike, set these numbers.
+        It takes more standard errors than a normal difference: the lowest of many levels is low by
+        chance, and a few epochs hardly determine the noise itself. The numbers come from
+        simulations of pure noise, white or with correlated neighbours.
         """
         m = len(self.values)
-        alone = (4.5 + 20 / m) * self.error
-        if m < FEWEST_FALLING_THEN_RISING:
-            return 2 * alone
-        about = self._of_levels(float(np.sqrt(np.mean(self._residuals**2))))
-        return min(alone, max(min(3.5, m / 6) * self.error, 4.5 * (1 + (12 / m) ** 4) * about))
+        by_differences = (4.5 + 20 / m) * self.error
+        if m < MIN_EPOCHS_FOR_RESIDUALS:
+            return 2 * by_differences
+        residual = self._error_of_levels(float(np.sqrt(np.mean(self._residuals**2))))
+        at_least = min(3.5, m / 6) * self.error
+        return min(by_differences, max(at_least, 4.5 * (1 + (12 / m) ** 4) * residual))
 
     @property
     def _residuals(self) -> Float[np.ndarray, " m"]:
-        """What is left by the best curve that falls to the minimum and then rises."""
-        from scipy.optimize import isotonic_regression
+        """Residuals of the best curve that falls until the minimum and then rises."""
+        from scipy.optimize import isotonic_regression  # slow to import, for histories only
 
         before, after = np.split(self.values, [self.minimum])
         falling = isotonic_regression(before, increasing=False).x if len(before) else before
         return np.concatenate([before - falling, after - isotonic_regression(after).x])
 
-    def _of_levels(self, noise: float) -> float:
+    def _error_of_levels(self, noise: float) -> float:
         """Standard error of a difference of two levels, by the noise of an epoch."""
         v, w = self.values, self.window
         blocks = np.median(v[len(v) % w :].reshape(-1, w), axis=1) if w > 1 else v[:0]
-        return 2**0.5 * max(noise / (EFFICIENCY * w**0.5), _noise(blocks))
+        return 2**0.5 * max(noise / (MEDIAN_EFFICIENCY * w**0.5), _noise(blocks))
 
 
 def _noise(values: Float[np.ndarray, " m"]) -> float:
-    """Standard deviation of the values about a smooth curve; 0 for too few of them."""
-    if len(values) < FEWEST:
+    """Standard deviation of the values about a smooth curve; 0 for fewer than `MIN_EPOCHS`."""
+    if len(values) < MIN_EPOCHS:
         return 0.0
-    return float(np.median(np.abs(np.diff(values, 2)))) / (DEVIATION * 6**0.5)
+    # The second difference of white noise has the variance 1 + 4 + 1.
+    return float(np.median(np.abs(np.diff(values, 2)))) / (MEDIAN_DEVIATION * 6**0.5)
 
 
 # --- the validation loss ------------------------------------------------------------------------
@@ -192,16 +170,16 @@ def _noise(values: Float[np.ndarray, " m"]) -> float:
 def _overfitting(
     epochs: Float[np.ndarray, " m"], training: Curve, validation: Curve, accuracy: Curve | None
 ) -> Finding | None:
-    """A validation loss that is known to rise, while the training loss does not."""
-    at = validation.minimum
-    if training.end > training.levels[at] + training.error:
+    """The finding for a rising validation loss, if the training loss does not rise as well."""
+    best = validation.minimum
+    if training.end > training.levels[best] + training.error:
         return None
-    epoch, saved = epochs[at], validation.rise
-    gained = None if accuracy is None else float(accuracy.levels[at]) - accuracy.end
+    epoch, saved = epochs[best], validation.rise
+    gained = None if accuracy is None else float(accuracy.levels[best]) - accuracy.end
     sentence = (
-        f"Overfitting: the validation loss is least at epoch {epoch:g} ({validation.lowest:.4g} "
-        f"nats) and rises to {validation.end:.4g} at the end, while the training loss goes on from "
-        f"{training.levels[at]:.4g} to {training.end:.4g}."
+        f"Overfitting: the validation loss is lowest at epoch {epoch:g} ({validation.lowest:.4g} "
+        f"nats) and rises to {validation.end:.4g} at the end, while the training loss goes from "
+        f"{training.levels[best]:.4g} to {training.end:.4g}."
     )
     advice = (
         f"Stop at epoch {epoch:g}, which saves {saved:.3g} nats{_in_accuracy(gained)}; "
@@ -213,45 +191,45 @@ def _overfitting(
         "validation_loss_at_end": validation.end,
         "saved_nats": saved,
         "saved_accuracy": gained,
-        "training_loss_there": float(training.levels[at]),
+        "training_loss_there": float(training.levels[best]),
         "training_loss_at_end": training.end,
     }
     return Finding("overfitting", "warning", sentence, advice, numbers)
 
 
 def _in_accuracy(gained: float | None) -> str:
-    """What stopping early does to the accuracy, to be said after what it saves in nats."""
+    """The effect of stopping early on accuracy, in words that follow the nats saved."""
     if gained is None:
         return ""
     verb = "gains" if gained >= 0 else "costs"
     return f" and {verb} {100 * abs(gained):.2g} percentage points of accuracy"
 
 
-def _up_and_up(
+def _loss_up_accuracy_up(
     epochs: Float[np.ndarray, " m"], validation: Curve, accuracy: Curve | None
 ) -> Finding | None:
-    """A validation loss that is known to rise, while the accuracy does not fall."""
+    """The finding for a rising validation loss, if the accuracy does not fall."""
     if accuracy is None:
         return None
-    at = validation.minimum
-    gain = accuracy.end - float(accuracy.levels[at])
-    if -gain > min(FALL[1], max(FALL[0], 2 * accuracy.error)):
+    best = validation.minimum
+    gain = accuracy.end - float(accuracy.levels[best])
+    if -gain > min(MAX_FALL, max(MIN_FALL, 2 * accuracy.error)):
         return None
-    sure = gain > max(FALL[0], 2 * accuracy.error)
-    course = "rises" if sure else "stays"
+    rises = gain > max(MIN_FALL, 2 * accuracy.error)
     sentence = (
-        f"Loss up, accuracy {'up' if sure else 'level'}: from epoch {epochs[at]:g} to the end the "
-        f"validation loss rises from {validation.lowest:.4g} to {validation.end:.4g} nats, while "
-        f"the validation accuracy {course}, {accuracy.levels[at]:.4g} to {accuracy.end:.4g}."
+        f"Loss up, accuracy {'up' if rises else 'level'}: from epoch {epochs[best]:g} to the end "
+        f"the validation loss rises from {validation.lowest:.4g} to {validation.end:.4g} nats, "
+        f"while the validation accuracy {'rises' if rises else 'stays level'} "
+        f"({accuracy.levels[best]:.4g} to {accuracy.end:.4g})."
     )
     advice = (
-        "The predictions grow more confident than they are right: keep the weights of the end for "
+        "The predictions grow more confident than they are right: keep the final weights for "
         "their accuracy and recalibrate them (temperature scaling), or stop early for the loss."
     )
     numbers = {
-        "epoch": int(epochs[at]),
+        "epoch": int(epochs[best]),
         "validation_loss_rise": validation.rise,
-        "validation_accuracy_there": float(accuracy.levels[at]),
+        "validation_accuracy_there": float(accuracy.levels[best]),
         "validation_accuracy_at_end": accuracy.end,
         "validation_accuracy_gain": gain,
     }
@@ -262,14 +240,12 @@ def _up_and_up(
 
 
 def _diverging(epochs: Float[np.ndarray, " m"], training: Curve) -> Finding | None:
-    """A training loss that ends above its best, or swings from epoch to epoch."""
+    """The finding for a training loss that ends above its best, or swings between epochs."""
     first, swing, alternating = _swings(training)
-    rise, best = training.rise, training.lowest
+    best = training.lowest
     fallen = max(0.0, float(training.levels[0]) - best)
-    rises = rise > max(BACK * fallen, ABOVE * abs(best), training.doubt)
-    swings = swing > SWING * first or (
-        swing > REGULAR_SWING[0] * first and alternating > REGULAR_SWING[1]
-    )
+    rises = training.rise > max(BACK * fallen, ABOVE * abs(best), training.chance_rise)
+    swings = swing > SWING * first or (swing > REGULAR_SWING * first and alternating > REGULAR)
     if not rises and not swings:
         return None
     sentence = (
@@ -277,7 +253,7 @@ def _diverging(epochs: Float[np.ndarray, " m"], training: Curve) -> Finding | No
         f"{epochs[training.minimum]:g} to {training.end:.4g} at the end."
         if rises
         else f"Diverging: the training loss swings by {swing:.3g} from epoch to epoch "
-        f"({100 * alternating:.0f}% of these changes turn back), beside {first:.4g} at the start."
+        f"({100 * alternating:.0f}% of these changes reverse); it is {first:.4g} at the start."
     )
     numbers = {
         "best": best,
@@ -286,38 +262,38 @@ def _diverging(epochs: Float[np.ndarray, " m"], training: Curve) -> Finding | No
         "swing": swing,
         "alternating": alternating,
     }
-    advice = "Lower the learning rate, to a third to begin with, or clip the gradients."
+    advice = "Lower the learning rate, to a third at first, or clip the gradients."
     return Finding("diverging", "critical", sentence, advice, numbers)
 
 
 def _swings(training: Curve) -> tuple[float, float, float]:
-    """First loss, median change in the second half, and the share of changes that turn back.
+    """First loss, median change in the second half, and the share of changes that reverse.
 
-    A change is that from the middle of both neighbours, so that a steady course is none.
+    A change is the difference from the mean of both neighbours, so a steady slope has none.
     """
-    late = training.values[-max(FEWEST, len(training.values) // 2 + 1) :]
+    late = training.values[-max(MIN_EPOCHS, len(training.values) // 2 + 1) :]
     changes = np.diff(late, 2) / 2
-    turned = float(np.mean(changes[1:] * changes[:-1] < 0))
-    return abs(float(training.levels[0])), float(np.median(np.abs(changes))), turned
+    reversing = float(np.mean(changes[1:] * changes[:-1] < 0))
+    return abs(float(training.levels[0])), float(np.median(np.abs(changes))), reversing
 
 
 def _plateau(
     epochs: Float[np.ndarray, " m"], training: Curve, chance: float | None
 ) -> Finding | None:
-    """A training loss that hardly falls, or that stalls at the chance level."""
+    """The finding for a training loss that hardly falls, or that stalls at the chance level."""
     start, end = float(np.median(training.values[:3])), training.end
-    least, most = STILL[0] * abs(start), STILL[1] * abs(start)
+    least, most = MIN_STILL * abs(start), MAX_STILL * abs(start)
     still = min(most, max(least, 4 * _noise(training.values)))
-    hardly = abs(start - end) <= still and abs(training.values[0] - end) <= most
-    if hardly and chance is not None and end < (1 - LEARNED) * chance:
-        # Learned within the first epoch, or before it; what is left to learn is little.
+    hardly_falls = abs(start - end) <= still and abs(training.values[0] - end) <= most
+    if hardly_falls and chance is not None and end < (1 - LEARNED) * chance:
+        # Learned in the first epoch or before it; little is left to learn.
         return None
-    if not hardly and (chance is None or not _stalls(training, chance)):
+    if not hardly_falls and (chance is None or not _stalls(training, chance)):
         return None
-    where = "" if chance is None else f"; chance level is {chance:.4g}"
+    level = "" if chance is None else f"; chance level is {chance:.4g}"
     sentence = (
         f"Plateau: the training loss is {start:.4g} at epoch {epochs[0]:g} and {end:.4g} at the "
-        f"end (epoch {epochs[-1]:g}){where}."
+        f"end (epoch {epochs[-1]:g}){level}."
     )
     advice = (
         "Check that gradients reach the weights and that labels belong to their inputs; then try a "
@@ -328,7 +304,7 @@ def _plateau(
 
 
 def _stalls(training: Curve, chance: float) -> bool:
-    """Whether the loss is at the chance level in the middle and at the end alike."""
-    half = float(np.median(training.values[len(training.values) // 2 :]))
+    """Whether the loss is at the chance level both in the second half and at the end."""
+    second_half = float(np.median(training.values[len(training.values) // 2 :]))
     near = AT_CHANCE * abs(chance)
-    return abs(half - chance) <= near and abs(training.end - chance) <= near
+    return abs(second_half - chance) <= near and abs(training.end - chance) <= near

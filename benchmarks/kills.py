@@ -33,9 +33,9 @@ import sweep
 from sweep.base import provenance
 from sweep.base.files import staged
 from sweep.benchmark.measurement import machine
-from sweep.runs import compute, journal, tasks
+from sweep.runs import journal, task
 from sweep.runs.directory import Directory, RunRecord
-from sweep.runs.landscapes import Landscapes, tile
+from sweep.runs.landscapes import Landscapes
 
 LAWS = ["W1", "D1"]
 IN_FLIGHT = 1
@@ -52,15 +52,15 @@ def swept(seeds: int, points: int) -> sweep.Spec:
 
 def work(out: Path, text: str, log: Path) -> None:
     """Runs or resumes the sweep, and logs the number of every task before it is computed."""
-    compute_task = compute.work
+    compute_task = task.compute
     begun = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def logged(job: compute.RunJob, index: int) -> Any:
+    def logged(job: task.RunJob, index: int) -> Any:
         os.write(begun, f"{index}\n".encode())
         return compute_task(job, index)
 
-    compute.work = logged
-    if Directory(out).begun.exists():
+    task.compute = logged
+    if Directory(out).run_json.exists():
         sweep.resume(out, progress=False)
     else:
         sweep.run(sweep.Spec.of(json.loads(text)), out, progress=False)
@@ -112,7 +112,7 @@ class Sweep:
             if kill is None:
                 break
             found.append(kill)
-        again = len(numbers(self._log)) - tasks.count(self._spec)
+        again = len(numbers(self._log)) - Landscapes(self._spec).count()
         if again != sum(kill["computed_again"] for kill in found):
             raise SystemExit(f"{again} tasks were computed again, not those in flight: {found}")
         return found
@@ -158,7 +158,7 @@ def killed(spec: sweep.Spec, folder: Path, kills: int, seed: int) -> dict[str, A
             raise SystemExit(f"the store of {one.out} is not that of {whole.out}")
         sweeps += 1
     return {
-        "tasks": tasks.count(spec),
+        "tasks": Landscapes(spec).count(),
         "uninterrupted_s": seconds,
         "sweeps_equal_byte_for_byte": sweeps,
         "most_computed_again": max(kill["computed_again"] for kill in found),
@@ -172,11 +172,11 @@ def killed(spec: sweep.Spec, folder: Path, kills: int, seed: int) -> dict[str, A
 
 def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
     """Seconds of a task that are not computation, in this process, where all is compiled."""
-    spent, moments, computed = [], {}, Landscapes.computed
+    spent, moments, computed = [], {}, Landscapes.compute
 
-    def timed(self: Landscapes, index: int, data: tuple[str, ...]) -> Any:
+    def timed(self: Landscapes, task: int, data: tuple[str, ...]) -> Any:
         start = time.perf_counter()
-        found = computed(self, index, data)
+        found = computed(self, task, data)
         spent.append(time.perf_counter() - start)
         return found
 
@@ -184,14 +184,14 @@ def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
         moments[event["event"]] = time.perf_counter()
 
     sweep.run(spec, folder / "compiling", progress=False)
-    Landscapes.computed = timed
+    Landscapes.compute = timed
     sweep.run(spec, folder / "timed", progress=False, on_event=watch)
-    Landscapes.computed = computed
-    count = tasks.count(spec)
+    Landscapes.compute = computed
+    count = Landscapes(spec).count()
     whole = moments["finished"] - moments["started"]
     return {
         "tasks": count,
-        "cells": math.prod(tile(spec)),
+        "cells": math.prod(Landscapes(spec).tile_shape),
         "task_ms": 1e3 * whole / count,
         "computation_ms": 1e3 * sum(spent) / count,
         "overhead_ms": 1e3 * (whole - sum(spent)) / count,
@@ -207,17 +207,19 @@ def status_seconds(count: int, folder: Path, like: Path, repeats: int = 3) -> di
     begun = RunRecord(spec.to_toml(), spec.fingerprint, "/", provenance.versions(), "cpu", ())
     directory.begin(begun)
     done = list(journal.read(Directory(like).journal).done.values())
-    lines = (dataclasses.replace(done[k % len(done)], task=k) for k in range(tasks.count(spec)))
+    lines = (
+        dataclasses.replace(done[k % len(done)], task=k) for k in range(Landscapes(spec).count())
+    )
     journal.rewrite(directory.journal, lines)
     command = [sys.executable, "-m", "sweep.cli", "status", str(directory.path), "--json"]
 
     def ask() -> None:
         shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        if (shown["total"], shown["done"]) != (tasks.count(spec),) * 2:
+        if (shown["total"], shown["done"]) != (Landscapes(spec).count(),) * 2:
             raise SystemExit(f"status is wrong: {shown}")
 
     return {
-        "tasks": tasks.count(spec),
+        "tasks": Landscapes(spec).count(),
         "command_s": least(ask, repeats),
         "function_s": least(lambda: sweep.status(directory.path), repeats),
     }

@@ -1,4 +1,4 @@
-"""The heartbeat: what the process that writes to a run is at, once a second, for all to read."""
+"""The heartbeat: progress of the writing process, once a second, in a file for all to read."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from pathlib import Path
 
 from sweep.base import files
 
-INTERVAL = 1.0
-"""Seconds between two beats."""
+INTERVAL = 1.0  # seconds between two beats
 
 
 @dataclass
 class Beat:
-    """What a process is at. Times are seconds since 1970.
+    """Progress of a process. Times are seconds since 1970.
 
     Attributes:
-        pid: the process.
-        host: the machine it runs on.
-        birth: when the process began, as the system has it, which tells it from a later one with
-            the same number; empty where that is not known.
+        pid: number of the process.
+        host: its machine.
+        birth: start of the process in the unit of the system, which tells it from a later process
+            with the same number; empty where the system does not say.
         state: "running", or how it ended: "finished", "interrupted" or "failed".
         started: when it began to work.
         time: of the beat.
         before: tasks that were done when it began.
         done: tasks that are done.
         total: tasks of the run.
-        failed: tasks that could not be done.
-        in_flight: tasks that are worked on.
+        failed: tasks that failed.
+        in_flight: tasks that are being computed.
     """
 
     pid: int
@@ -50,30 +49,30 @@ class Beat:
 
     @classmethod
     def begin(cls, total: int) -> Beat:
-        """The first one of this process."""
+        """The first beat of this process."""
         now, pid = time.time(), os.getpid()
         return cls(pid, platform.node(), birth(pid), "running", now, now, 0, 0, total)
 
     def work(self, done: int) -> None:
-        """From now on tasks are done, besides those that are."""
+        """Starts the clock of the work, with the tasks that are done already."""
         self.started, self.before, self.done = time.time(), done, done
 
     @property
     def alive(self) -> bool | None:
-        """Whether the process is there; None if that cannot be told from here."""
-        if self.host != platform.node() or os.name != "posix":  # elsewhere 0 is a signal, too
+        """Whether the process exists; None if this machine cannot tell."""
+        if self.host != platform.node() or os.name != "posix":  # elsewhere signal 0 ends a process
             return None
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except OSError:  # it is somebody else's
+        except OSError:  # it belongs to another user
             return True
         return birth(self.pid) == self.birth
 
 
 class Heart:
-    """Beats while the block runs."""
+    """Writes the beat to a file while the block runs."""
 
     def __init__(self, path: Path, beat: Beat) -> None:
         self.beat = beat
@@ -82,13 +81,13 @@ class Heart:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heart:
-        """Beats at once, and from now on."""
+        """Writes the first beat, and starts the thread."""
         self._write()
         self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Beats a last time."""
+        """Stops the thread, and writes the last beat."""
         self._stopped.set()
         self._thread.join()
         self._write()
@@ -99,12 +98,12 @@ class Heart:
 
     def _write(self) -> None:
         self.beat.time = time.time()
-        with suppress(OSError):  # a full disk is for whoever writes results to tell
+        with suppress(OSError):  # the writer of results reports a full disk
             files.replace(self._path, json.dumps(asdict(self.beat)).encode())
 
 
 def read(path: Path) -> Beat | None:
-    """The latest beat; None if there is none."""
+    """The latest beat; None if there is no valid one."""
     try:
         return Beat(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -112,9 +111,9 @@ def read(path: Path) -> Beat | None:
 
 
 def birth(pid: int) -> str:
-    """When a process began, in the system's own unit; empty where that is not known."""
+    """Start of a process in the unit of the system; empty where the system does not say."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return text.rpartition(")")[2].split()[19]  # the 22nd of all, after the name in parentheses
+    return text.rpartition(")")[2].split()[19]  # field 22; the name in parentheses is field 2

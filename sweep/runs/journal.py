@@ -1,28 +1,37 @@
-"""The journal: one line for each task that is done, written once its chunks are in place.
+"""The journal and the event log of a run: one JSON object a line.
 
-A line has the checksum of its own text and that of every chunk, so that whatever a crash or a disk
-did to either is seen, and the task is taken for not done. Lines may stand in any order.
+The journal has one line for each task that is done, written once its chunks are in place. A line
+holds the checksum of its own text and of every chunk, so that damage to either is noticed and the
+task is computed again. The order of the lines does not matter. The event log says what happened
+when.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import xxhash
 
 from sweep.base import files
 
-CHECK = ',"check":"'
-"""What comes before the checksum of a line's text up to there."""
+CHECK = ',"check":"'  # precedes the checksum of the text of a line up to there
+
+Event = dict[str, Any]
+"""`time` in UTC in ISO 8601, the name of the event as `event`, and its details."""
+
+Watcher = Callable[[Event], None]
+"""Receives events as they happen."""
 
 
 class Chunk(NamedTuple):
-    """The file of a chunk, which is the same in every place that a task writes it to.
+    """The content of a chunk, the same in all files of one variable that a task writes.
 
     Attributes:
         checksum: 64-bit XXH3 of its bytes, in hex.
@@ -39,10 +48,10 @@ class Done:
 
     Attributes:
         task: its number.
-        seconds: that it took.
-        chunks: by metric.
-        numbers: of its sample, by table; those that are nan are left out. Only the first tile of
-            a landscape has them.
+        seconds: computing time.
+        chunks: by variable.
+        numbers: scalars by table, without those that are nan; only the first tile of a landscape
+            has them.
     """
 
     task: int
@@ -52,12 +61,12 @@ class Done:
 
 
 class Journal(NamedTuple):
-    """What a journal says.
+    """The content of a journal.
 
     Attributes:
-        done: by task.
-        lines: good ones, however often a task stands there.
-        broken: lines that are not what was written; the last may be half of one.
+        done: the tasks that are done, by number.
+        lines: number of good lines; a task may have several.
+        broken: number of damaged lines; the last line may be half written.
     """
 
     done: dict[int, Done]
@@ -73,7 +82,7 @@ def line(done: Done) -> str:
 
 
 def parsed(text: str) -> Done | None:
-    """The task of a line; None if it is not what was written."""
+    """The task of a line; None if the line is damaged."""
     body, _, check = text.rpartition(CHECK)
     if check != f'{_checksum(body)}"}}':
         return None
@@ -87,35 +96,34 @@ def parsed(text: str) -> Done | None:
 
 
 def read(path: Path) -> Journal:
-    """What the journal says; nothing if there is none.
+    """The content of a journal; empty if there is no file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         content = b""
     lines = content.decode("ascii", "replace").rstrip("\n").split("\n") if content else []
-    found = [parsed(text) for text in lines]
-    good = [done for done in found if done is not None]
-    return Journal({done.task: done for done in good}, len(good), len(found) - len(good))
+    good = [done for done in map(parsed, lines) if done is not None]
+    return Journal({done.task: done for done in good}, len(good), len(lines) - len(good))
 
 
-def rewrite(path: Path, done: Iterable[Done]) -> None:
+def rewrite(path: Path, tasks: Iterable[Done]) -> None:
     """Replaces the journal by the lines of these tasks.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
-    files.replace(path, "".join(f"{line(one)}\n" for one in done).encode(), durable=True)
+    files.replace(path, "".join(f"{line(done)}\n" for done in tasks).encode(), durable=True)
 
 
 def append(journal: files.Lines, done: Done) -> None:
     """Marks a task as done.
 
     Raises:
-        OSError: it cannot be written, and is not.
+        OSError: the line cannot be written; the journal stays as it was.
     """
     journal.append(line(done))
 
@@ -125,5 +133,33 @@ def _checksum(text: str) -> str:
 
 
 def _text(number: float) -> float | str:
-    """A number as JSON has it; the infinities as texts."""
+    """A number for JSON; infinities become texts."""
     return number if math.isfinite(number) else repr(number)
+
+
+def now() -> str:
+    """The time in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Events:
+    """Writes the event log, and passes each event to a watcher."""
+
+    def __init__(self, path: Path, watcher: Watcher | None = None) -> None:
+        self._lines = files.Lines(path)
+        self._watcher = watcher
+
+    def __call__(self, name: str, **details: Any) -> None:
+        """Logs an event.
+
+        A full disk does not stop the run here: the next chunk will.
+        """
+        event = {"time": now(), "event": name} | details
+        with suppress(OSError):
+            self._lines.append(json.dumps(event))
+        if self._watcher is not None:
+            self._watcher(event)
+
+    def close(self) -> None:
+        """Closes the log."""
+        self._lines.close()

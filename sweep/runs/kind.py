@@ -1,27 +1,30 @@
-"""What a kind of work is: the store that it fills, the tasks that fill it, and how one is done.
+"""What a run computes: the interface of a kind of work, and how its tasks are numbered.
 
-There are landscapes (`sweep.runs.landscapes`) and networks (`sweep.runs.networks`); whatever else
-is done with a run, such as writing, checking and going on with it, knows neither.
+Landscapes (`sweep.runs.landscapes`) and networks (`sweep.runs.networks`) implement it; whatever
+starts, stores, checks or resumes a run works with either. The numbers of tasks follow from the
+canonical values of a spec alone, so that `status` counts them without loading JAX.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
 
-from sweep.runs.spec.spec import Spec
+from sweep.base.ranges import axis
 
-Place = tuple[int, ...]
-"""Indices of a chunk, or of an element of a table, along each dimension."""
+Indices = tuple[int, ...]
+"""Position of a chunk, or of an element of a table, along each dimension."""
 
 Values = Mapping[str, Shaped[np.ndarray, "..."]]
-"""What a task computed, by variable; at the end of an axis there may be less than a chunk."""
+"""The arrays that a task computed, by variable; at the end of an axis less than a chunk."""
 
 Numbers = Mapping[str, float]
-"""What it found besides, by table."""
+"""The scalars that a task computed, by table."""
 
 
 class Coordinate(NamedTuple):
@@ -37,12 +40,12 @@ class Coordinate(NamedTuple):
 
 
 class StoreVariable(NamedTuple):
-    """An array of the store, of which tasks write chunks.
+    """An array of the store that tasks write chunk by chunk.
 
     Attributes:
-        dimensions: names.
-        shape: of all of it.
-        chunk: that of a chunk.
+        dimensions: their names.
+        shape: of the array.
+        chunk: shape of a chunk.
         attributes: units, long name and others.
         dtype: "float64" or "float32".
     """
@@ -56,68 +59,164 @@ class StoreVariable(NamedTuple):
 
 @runtime_checkable
 class Work(Protocol):
-    """A kind of work, made for a spec.
-
-    What `count`, `copies` and `named` say follows from the spec alone, and loads nothing heavy.
-    """
-
-    @property
-    def spec(self) -> Spec:
-        """What is computed."""
-        ...
+    """One kind of work for one spec. Tasks are numbered from 0."""
 
     def coordinates(self) -> Mapping[str, Coordinate]:
-        """By dimension, in the order of the store's."""
+        """Coordinates by dimension, in the order of the store."""
         ...
 
     def tables(self) -> Mapping[str, StoreVariable]:
-        """Arrays of one chunk, that the numbers of all tasks make up."""
+        """Arrays of one chunk each, filled with the scalars of all tasks."""
         ...
 
     def variables(self) -> Mapping[str, StoreVariable]:
-        """Arrays whose chunks tasks write."""
+        """Arrays whose chunks the tasks write."""
         ...
 
     def attributes(self) -> Mapping[str, Any]:
-        """Of the store, beside what every run has."""
+        """Attributes of the store beyond those of every run."""
         ...
 
     def count(self) -> int:
-        """How many tasks there are; each is named by its number, from 0."""
+        """Number of tasks."""
         ...
 
-    def copies(self, index: int) -> int:
-        """Places that a task writes each of its chunks to."""
+    def describe(self, task: int) -> dict[str, str | int]:
+        """What a task computes, for people: {"population": "W1", "n": "1e4", ...}."""
         ...
 
-    def named(self, index: int) -> dict[str, str | int]:
-        """What a task is of, for people: {"population": "W1", "n": "1e4", ...}."""
+    def chunks(self, task: int) -> Mapping[str, tuple[Indices, ...]]:
+        """Chunks that a task writes, by variable; those of one variable hold the same bytes."""
         ...
 
-    def chunks(self, index: int) -> Mapping[str, tuple[Place, ...]]:
-        """Chunks that a task writes, by variable; those of one variable have the same bytes."""
+    def cells(self, task: int) -> tuple[Indices, ...]:
+        """Elements of the tables that receive the scalars of a task."""
         ...
 
-    def cells(self, index: int) -> tuple[Place, ...]:
-        """Elements of the tables that get the numbers of a task."""
-        ...
+    def check_data(self) -> tuple[str, ...]:
+        """Reads all files of data, so that a bad row is found at once.
 
-    def examined(self) -> tuple[str, ...]:
-        """Fingerprints of the files of data, all of which are read: what is bad is found at once.
+        Returns:
+            The fingerprint of each file.
 
         Raises:
-            InputError: one of them cannot be used, or what is asked for cannot be done with it.
+            InputError: a file cannot be used, or the spec asks for what its data do not allow.
         """
         ...
 
-    def computed(self, index: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
-        """Does a task.
+    def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
+        """Computes a task.
 
         Args:
-            index: its number.
-            data: fingerprints of the files of data.
+            task: its number.
+            data: fingerprints of the files of data when the run began.
 
         Raises:
-            InputError: it cannot be done.
+            InputError: the task cannot be computed.
         """
         ...
+
+
+@dataclass(frozen=True)
+class TileNumbers:
+    """Numbers of the tasks of landscapes: a task is one tile of one landscape.
+
+    The tiles of a landscape follow each other. The law itself (n = inf) is the same for every
+    seed: its tiles are computed once and written for each seed.
+
+    Attributes:
+        sources: number of laws or files.
+        finite_sizes: number of finite sample sizes; 0 for files.
+        infinite: whether the law itself is computed; it is the last size.
+        seeds: number of seeds; 1 for files.
+        tiles: tiles of a landscape along a and along b.
+    """
+
+    sources: int
+    finite_sizes: int
+    infinite: bool
+    seeds: int
+    tiles: tuple[int, int]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> TileNumbers:
+        """The numbering for the canonical values of a spec."""
+        axes = (values["a"], values["b"])
+        lengths = (axis(v).size if isinstance(v, str) else len(v) for v in axes)
+        rows, columns = (-(-length // values["tile"]) for length in lengths)
+        if "data" in values:  # a file is a landscape of its own, as a law itself is
+            return cls(len(values["data"]), 0, True, 1, (rows, columns))
+        infinite = any(map(math.isinf, values["n"]))
+        finite_sizes = len(values["n"]) - infinite
+        seeds = len(values["seed"])
+        return cls(len(values["population"]), finite_sizes, infinite, seeds, (rows, columns))
+
+    @property
+    def landscapes(self) -> int:
+        """Landscapes that are computed for each source."""
+        return self.finite_sizes * self.seeds + self.infinite
+
+    def count(self) -> int:
+        """Number of tasks."""
+        return self.sources * self.landscapes * math.prod(self.tiles)
+
+    def locate(self, task: int) -> tuple[int, int, int | None, int, int]:
+        """Indices (source, size, seed, row, column); the seed of the law itself is None."""
+        landscape, tile = divmod(task, math.prod(self.tiles))
+        source, landscape = divmod(landscape, self.landscapes)
+        size, seed = divmod(landscape, self.seeds)
+        row, column = divmod(tile, self.tiles[1])
+        return source, size, None if size == self.finite_sizes else seed, row, column
+
+    def copies(self, task: int) -> int:
+        """Number of chunks of one variable that a task writes."""
+        return self.seeds if self.locate(task)[2] is None else 1
+
+
+@dataclass(frozen=True)
+class BlockNumbers:
+    """Numbers of the tasks of networks: a task trains one block of seeds by one program.
+
+    Attributes:
+        sources: number of problems or files.
+        programs: number of values along each axis of hyperparameters that need a program each; 1
+            along axes of numbers, which one program trains side by side.
+        blocks: number of blocks of seeds.
+    """
+
+    sources: int
+    programs: tuple[int, ...]
+    blocks: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> BlockNumbers:
+        """The numbering for the canonical values of a spec."""
+        training = values["training"]
+        settings = {k: v for k, v in training.items() if k not in ("problem", "keep")}
+        axes = [value for value in settings.values() if isinstance(value, (list, tuple))]
+        # In a canonical spec exactly the hyperparameters that share a program are floats.
+        programs = tuple(1 if isinstance(v[0], float) else len(v) for v in axes)
+        sources = values["data"] if "data" in values else training["problem"]
+        seeds = len(values["seed"])
+        return cls(len(sources), programs, -(-seeds // min(training["block"], seeds)))
+
+    def count(self) -> int:
+        """Number of tasks."""
+        return self.sources * math.prod(self.programs) * self.blocks
+
+    def locate(self, task: int) -> tuple[int, Indices, int]:
+        """Indices (source, program along each axis, block): blocks change fastest."""
+        program, block = divmod(task, self.blocks)
+        source, program = divmod(program, math.prod(self.programs))
+        shape = self.programs or (1,)
+        along = tuple(int(k) for k in np.unravel_index(program, shape))
+        return source, along[: len(self.programs)], block
+
+    def copies(self, task: int) -> int:
+        """Number of chunks of one variable that a task writes."""
+        return 1
+
+
+def numbering(values: Mapping[str, Any]) -> TileNumbers | BlockNumbers:
+    """The numbering of tasks for the canonical values of a spec, as a dict or as parsed TOML."""
+    return (BlockNumbers if "training" in values else TileNumbers).of(values)

@@ -1,35 +1,35 @@
-"""Landscapes as a kind of work: a task is a tile of one, computed from a sample, a law or a file.
+"""Landscapes as a kind of work: a task computes one tile of the landscape of a sample, law or file.
 
-Metrics have the dimensions (population, n, seed, a, b), or (data, a, b); a chunk of theirs is the
-tile of one task. The numbers of each landscape, its optima among them, stand in tables without a
-and b. The latest landscape stays prepared for its next tile; the values of a tile do not depend on
-which others were computed before.
+Metrics have the dimensions (population, n, seed, a, b), or (data, a, b); a chunk of a metric is the
+tile of one task. The scalars of each landscape, its optima among them, fill tables without a and b.
+The latest landscape stays prepared for its next tile; the values of a tile do not depend on which
+tiles were computed before.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sweep.base.errors import InputError
+from sweep.base.ranges import size_text
 from sweep.data.sample import Sample, load
 from sweep.landscapes.landscape import prepare
+from sweep.landscapes.prepared import Prepared
 from sweep.landscapes.stack import sample
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting, metric
 from sweep.optima.optimum import optimum
+from sweep.optima.records import AccuracyOptimum, Optimum, OptimumStatus
 from sweep.populations import Population
-from sweep.runs import tables, tasks
 from sweep.runs.directory import fingerprint
-from sweep.runs.kind import Coordinate, Numbers, Place, StoreVariable, Values
+from sweep.runs.kind import Coordinate, Indices, Numbers, StoreVariable, TileNumbers, Values
 from sweep.runs.spec.spec import Spec
-from sweep.runs.tasks import TileTask
-
-if TYPE_CHECKING:
-    from sweep.landscapes.prepared import Prepared
 
 COORDINATES = {
     "population": {"long_name": "law of (x, y)"},
@@ -39,7 +39,91 @@ COORDINATES = {
     "a": {"units": "1 / unit of x", "long_name": "slope a"},
     "b": {"units": "1", "long_name": "intercept b"},
 }
-"""Attributes of each."""
+"""Attributes of each coordinate."""
+
+STATUSES = tuple(OptimumStatus)  # the values 0, 1, ... of `optimum_status`
+
+
+class LandscapeTable(NamedTuple):
+    """One scalar for each landscape.
+
+    Attributes:
+        units: its unit.
+        long_name: what it is.
+        flags: the meanings of the values 0, 1, ... of a category.
+    """
+
+    units: str
+    long_name: str
+    flags: tuple[str, ...] = ()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the variable, by the CF conventions."""
+        attributes: dict[str, Any] = {"units": self.units, "long_name": self.long_name}
+        if self.flags:
+            attributes |= {
+                "flag_values": [float(k) for k in range(len(self.flags))],
+                "flag_meanings": " ".join(self.flags),
+            }
+        return attributes
+
+
+TABLES = {
+    "points": LandscapeTable("count", "points that the landscape is of; inf is the law itself"),
+    "error_bound": LandscapeTable(
+        "1", "bound on |error| / max(1, value) of every metric with a bound"
+    ),
+}
+OPTIMUM_TABLES = {
+    "optimum_a": LandscapeTable("1 / unit of x", "slope of the cross-entropy optimum"),
+    "optimum_b": LandscapeTable("1", "intercept of the cross-entropy optimum"),
+    "least_cross_entropy": LandscapeTable("nats", "least cross-entropy, or its infimum"),
+    "optimum_cut": LandscapeTable("unit of x", "cut of the cross-entropy optimum"),
+    "optimum_orientation": LandscapeTable("1", "+1: class 1 above that cut, -1: below, 0: no cut"),
+    "optimum_status": LandscapeTable(
+        "1", "whether cross-entropy has an optimum", tuple(status.name for status in STATUSES)
+    ),
+    "highest_accuracy": LandscapeTable("1", "highest accuracy"),
+    "optimal_cuts": LandscapeTable(
+        "count", "intervals of cuts of highest accuracy; 0: only constants"
+    ),
+    "optimal_cut_low": LandscapeTable("unit of x", "lower end of the widest of these intervals"),
+    "optimal_cut_high": LandscapeTable("unit of x", "its upper end"),
+    "optimal_cut_orientation": LandscapeTable("1", "+1: class 1 above a cut in it, -1: below"),
+    "shared": LandscapeTable(
+        "1", "whether the cross-entropy optimum is most accurate", ("no", "yes")
+    ),
+    "regret": LandscapeTable("1", "accuracy lost at the cross-entropy optimum"),
+    "distance": LandscapeTable(
+        "unit of x", "from its cut to the nearest optimal one of its orientation"
+    ),
+}
+
+
+class TileTask(NamedTuple):
+    """One tile of one landscape.
+
+    Attributes:
+        source: index of the law or file in the spec.
+        n: points of the sample; inf is the law itself, None the points of a file.
+        seed: of the sample; None where nothing is drawn.
+        landscapes: indices, along the dimensions before a and b, of each landscape with this tile.
+        row: index of the tile along a.
+        column: index of the tile along b.
+    """
+
+    source: int
+    n: int | float | None
+    seed: int | None
+    landscapes: tuple[Indices, ...]
+    row: int
+    column: int
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first tile of its landscape."""
+        return self.row == self.column == 0
 
 
 @dataclass(frozen=True)
@@ -47,148 +131,142 @@ class Landscapes:
     """The landscapes of a spec.
 
     Attributes:
-        spec: what they are of.
+        spec: what to compute.
     """
 
     spec: Spec
-    _latest: dict[tuple[Any, ...], _Landscape] = field(default_factory=dict, compare=False)
+    _latest: dict[tuple[Any, ...], _PreparedLandscape] = field(default_factory=dict, compare=False)
 
     def coordinates(self) -> dict[str, Coordinate]:
-        """Those of each landscape, a and b; texts as objects, numbers as int64 if all are whole."""
-        found = {}
+        """Coordinates of the landscapes, a and b; whole numbers are int64, texts are objects."""
+        coordinates: dict[str, Any] = {}
         for name, values in self.spec.coordinates.items():
             text = isinstance(values[0], str)
             whole = all(isinstance(value, int) for value in values)
-            found[name] = np.array(values, object if text else np.int64 if whole else np.float64)
-        grid = self.spec.grid
-        every = found | {"a": grid.a, "b": grid.b}
-        return {name: Coordinate(values, COORDINATES[name]) for name, values in every.items()}
+            dtype = object if text else np.int64 if whole else np.float64
+            coordinates[name] = np.array(values, dtype)
+        coordinates |= {"a": self.spec.grid.a, "b": self.spec.grid.b}
+        return {name: Coordinate(v, COORDINATES[name]) for name, v in coordinates.items()}
 
     def tables(self) -> dict[str, StoreVariable]:
-        """Numbers of each landscape."""
-        names, shape = tuple(self.spec.coordinates), self._outer
+        """Scalars of each landscape."""
+        names, shape = tuple(self.spec.coordinates), self._outer_shape
+        tables = TABLES | (OPTIMUM_TABLES if self.spec.optimum else {})
         return {
             name: StoreVariable(names, shape, shape, table.attributes)
-            for name, table in tables.tables(self.spec.optimum).items()
+            for name, table in tables.items()
         }
 
     def variables(self) -> dict[str, StoreVariable]:
         """The metrics."""
         spec = self.spec
-        names, shape = (*spec.coordinates, "a", "b"), self._outer + spec.grid.shape
-        chunk = (1,) * len(self._outer) + tile(spec)
-        return {name: StoreVariable(names, shape, chunk, _described(name)) for name in spec.metrics}
+        names, shape = (*spec.coordinates, "a", "b"), self._outer_shape + spec.grid.shape
+        chunk = (1,) * len(self._outer_shape) + self.tile_shape
+        return {
+            name: StoreVariable(names, shape, chunk, _metric_attributes(name))
+            for name in spec.metrics
+        }
 
     def attributes(self) -> dict[str, Any]:
         """The tolerance."""
         return {"tolerance": self.spec.tolerance}
 
     def count(self) -> int:
-        """Tiles of all landscapes."""
-        return tasks.count(self.spec)
+        """Number of tiles of all landscapes."""
+        return self._numbers.count()
 
-    def copies(self, index: int) -> int:
-        """Landscapes that get a tile: of the law itself one for each seed."""
-        return len(tasks.task(self.spec, index).places)
+    def task(self, index: int) -> TileTask:
+        """The task with this number."""
+        spec = self.spec
+        source, size, seed, row, column = self._numbers.locate(index)
+        if spec.of_data:
+            return TileTask(source, None, None, ((source,),), row, column)
+        n = spec.n[size]
+        if seed is None:
+            landscapes = tuple((source, size, k) for k in range(len(spec.seed)))
+            return TileTask(source, n, None, landscapes, row, column)
+        return TileTask(source, n, spec.seed[seed], ((source, size, seed),), row, column)
 
-    def named(self, index: int) -> dict[str, str | int]:
-        """What a task is of, by dimension."""
-        return tasks.named(self.spec, tasks.task(self.spec, index))
+    def slices(self, task: TileTask) -> tuple[slice, slice]:
+        """The cells of a task, along a and along b."""
+        (rows, columns), side = self.spec.grid.shape, self.spec.tile
+        return (
+            slice(task.row * side, min((task.row + 1) * side, rows)),
+            slice(task.column * side, min((task.column + 1) * side, columns)),
+        )
 
-    def chunks(self, index: int) -> dict[str, tuple[Place, ...]]:
-        """The tile, of every metric."""
-        task = tasks.task(self.spec, index)
-        places = tuple((*place, task.row, task.column) for place in task.places)
-        return dict.fromkeys(self.spec.metrics, places)
+    def describe(self, task: int) -> dict[str, str | int]:
+        """What a task computes, by dimension."""
+        spec, tile = self.spec, self.task(task)
+        if tile.n is None:
+            description: dict[str, str | int] = {"data": spec.data[tile.source]}
+        else:
+            description = {"population": spec.population[tile.source], "n": size_text(tile.n)}
+            description |= {} if tile.seed is None else {"seed": tile.seed}
+        return description | ({} if spec.tiles == (1, 1) else {"tile": f"{tile.row},{tile.column}"})
 
-    def cells(self, index: int) -> tuple[Place, ...]:
-        """Its landscape, or landscapes."""
-        return tasks.task(self.spec, index).places
+    def chunks(self, task: int) -> dict[str, tuple[Indices, ...]]:
+        """The tile in every metric."""
+        tile = self.task(task)
+        chunks = tuple((*indices, tile.row, tile.column) for indices in tile.landscapes)
+        return dict.fromkeys(self.spec.metrics, chunks)
 
-    def examined(self) -> tuple[str, ...]:
-        """Fingerprints of the files of data, all of which are read: a bad row is found at once.
+    def cells(self, task: int) -> tuple[Indices, ...]:
+        """The landscapes of the tile."""
+        return self.task(task).landscapes
+
+    def check_data(self) -> tuple[str, ...]:
+        """Reads all files of data, and returns their fingerprints.
 
         Raises:
-            InputError: one of them is no sample.
+            InputError: a file holds no sample.
         """
-        spec = self.spec
-        for path in spec.files:
-            load(path, **columns(spec))
-        return tuple(map(fingerprint, spec.files))
+        for path in self.spec.files:
+            load(path, **column_names(self.spec))
+        return tuple(map(fingerprint, self.spec.files))
 
-    def computed(self, index: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
-        """The metrics of a tile, and, with the first one, the numbers of its landscape."""
-        spec, task = self.spec, tasks.task(self.spec, index)
-        if task.first:
-            self._latest.clear()  # so that whatever the numbers are made from has no history
-        landscape = self._prepared(task, data)
-        numbers = _numbers(spec, landscape) if task.first else {}
-        values = landscape.cells.tile(*tasks.slices(spec, task))
-        return {name: values[name] for name in spec.metrics}, numbers
+    def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
+        """The metrics of a tile; the first tile adds the scalars of its landscape."""
+        tile = self.task(task)
+        if tile.first:
+            self._latest.clear()  # the scalars must not depend on what was computed before
+        landscape = self._prepare(tile, data)
+        numbers = _scalars(self.spec, landscape) if tile.first else {}
+        values = landscape.cells.tile(*self.slices(tile))
+        return {name: values[name] for name in self.spec.metrics}, numbers
 
     @property
-    def _outer(self) -> tuple[int, ...]:
+    def tile_shape(self) -> tuple[int, int]:
+        """Cells of a chunk along a and along b."""
+        rows, columns = self.spec.grid.shape
+        return min(rows, self.spec.tile), min(columns, self.spec.tile)
+
+    @cached_property
+    def _numbers(self) -> TileNumbers:
+        return TileNumbers.of(self.spec.to_dict())
+
+    @property
+    def _outer_shape(self) -> Indices:
         """Shape of a table: that of a metric without a and b."""
         return tuple(map(len, self.spec.coordinates.values()))
 
-    def _prepared(self, task: TileTask, data: tuple[str, ...]) -> _Landscape:
-        """The landscape of a task, prepared for any of its tiles."""
-        key = data, task.source, task.n, task.seed
+    def _prepare(self, tile: TileTask, data: tuple[str, ...]) -> _PreparedLandscape:
+        """The landscape of a tile, prepared for any of its tiles."""
+        key = data, tile.source, tile.n, tile.seed
         if key not in self._latest:
-            self._latest.clear()  # before the next, so that there is room for it
-            self._latest[key] = _Landscape.of(_data(self.spec, task, data), self.spec)
+            self._latest.clear()  # frees the memory before the next one takes it
+            source = _read_or_draw(self.spec, tile, data)
+            self._latest[key] = _PreparedLandscape.of(source, self.spec)
         return self._latest[key]
 
 
-def tile(spec: Spec) -> tuple[int, int]:
-    """Cells of a chunk along a and along b."""
-    rows, columns = spec.grid.shape
-    return min(rows, spec.tile), min(columns, spec.tile)
-
-
-def _described(name: str) -> dict[str, str]:
-    """Attributes of a metric, as those of `sweep.landscape`."""
-    found = metric(name)
-    return {
-        "units": found.units,
-        "long_name": found.long_name,
-        "source": found.source,
-        "kind": "counting" if isinstance(found, Counting) else "smooth",
-    }
-
-
-def columns(spec: Spec) -> dict[str, Any]:
-    """What `load` is told of the columns of data."""
+def column_names(spec: Spec) -> dict[str, Any]:
+    """The arguments of `load` that name the columns of the data."""
     return {"x": spec.x, "y": spec.y, "weight": spec.weight}
 
 
-def _data(spec: Spec, task: TileTask, data: tuple[str, ...]) -> Sample | Population:
-    """What the landscape of a task is of.
-
-    Raises:
-        InputError: the file of data is not what it was when the run began, or no sample.
-    """
-    if task.n is not None:
-        return sample(spec.laws[task.source], task.n, task.seed or 0)
-    path = spec.files[task.source]
-    found = load(path, **columns(spec))
-    if fingerprint(path) != data[task.source]:
-        raise InputError(f"{path}: was changed since the run began; put it back")
-    return found
-
-
-def _numbers(spec: Spec, landscape: _Landscape) -> dict[str, float]:
-    """The numbers of a landscape, by table."""
-    data = landscape.data
-    points = math.inf if isinstance(data, Population) else float(data.n)
-    found = {"points": points, "error_bound": landscape.cells.attributes["error_bound"]}
-    if spec.optimum:
-        found |= tables.optima(optimum(data))
-    return {name: float(x) for name, x in found.items() if not math.isnan(x)}
-
-
-class _Landscape(NamedTuple):
-    """One landscape, of which tiles are asked for.
+class _PreparedLandscape(NamedTuple):
+    """One landscape, ready to compute tiles.
 
     Attributes:
         data: the measure of a sample, or a law.
@@ -199,8 +277,8 @@ class _Landscape(NamedTuple):
     cells: Prepared
 
     @classmethod
-    def of(cls, data: Sample | Population, spec: Spec) -> _Landscape:
-        """Plans for the whole grid."""
+    def of(cls, data: Sample | Population, spec: Spec) -> _PreparedLandscape:
+        """Plans for all cells of the grid."""
         source = data if isinstance(data, Population) else Measure.from_sample(data)
         cells = prepare(
             source,
@@ -213,3 +291,64 @@ class _Landscape(NamedTuple):
             memory_budget=spec.memory * 2**20,
         )
         return cls(source, cells)
+
+
+def _metric_attributes(name: str) -> dict[str, str]:
+    """The attributes that `sweep.landscape` gives a metric."""
+    described = metric(name)
+    return {
+        "units": described.units,
+        "long_name": described.long_name,
+        "source": described.source,
+        "kind": "counting" if isinstance(described, Counting) else "smooth",
+    }
+
+
+def _read_or_draw(spec: Spec, tile: TileTask, data: tuple[str, ...]) -> Sample | Population:
+    """The sample or law of a tile; a file of data must be the one that the run began with."""
+    if tile.n is not None:
+        return sample(spec.laws[tile.source], tile.n, tile.seed or 0)
+    path = spec.files[tile.source]
+    points = load(path, **column_names(spec))
+    if fingerprint(path) != data[tile.source]:
+        raise InputError(f"{path}: has changed since the run began; restore it")
+    return points
+
+
+def _scalars(spec: Spec, landscape: _PreparedLandscape) -> dict[str, float]:
+    """The scalars of a landscape, by table; those that do not exist are left out."""
+    data = landscape.data
+    points = math.inf if isinstance(data, Population) else float(data.n)
+    scalars = {"points": points, "error_bound": landscape.cells.attributes["error_bound"]}
+    if spec.optimum:
+        scalars |= _optimum_scalars(optimum(data))
+    return {name: float(value) for name, value in scalars.items() if not math.isnan(value)}
+
+
+def _optimum_scalars(best: Optimum) -> Mapping[str, float]:
+    """The scalars of the optima, by table; nan where there is none."""
+    cross_entropy = best.cross_entropy
+    return {
+        "optimum_a": cross_entropy.a,
+        "optimum_b": cross_entropy.b,
+        "least_cross_entropy": cross_entropy.value,
+        "optimum_cut": cross_entropy.cut,
+        "optimum_orientation": float(cross_entropy.orientation),
+        "optimum_status": float(STATUSES.index(cross_entropy.status)),
+        "shared": math.nan if best.shared is None else float(best.shared),
+        "regret": best.regret,
+        "distance": best.distance,
+    } | _accuracy_scalars(best.accuracy)
+
+
+def _accuracy_scalars(best: AccuracyOptimum) -> dict[str, float]:
+    """The highest accuracy, and the widest interval of cuts that reach it, the first of several."""
+    scalars = {"highest_accuracy": best.value, "optimal_cuts": float(len(best.cuts))}
+    if best.cuts:
+        low, high, orientation = max(best.cuts, key=lambda cut: cut[1] - cut[0])
+        scalars |= {
+            "optimal_cut_low": low,
+            "optimal_cut_high": high,
+            "optimal_cut_orientation": float(orientation),
+        }
+    return scalars

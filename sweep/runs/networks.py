@@ -1,14 +1,14 @@
 """Networks as a kind of work: a task trains a block of seeds by one program.
 
-What is recorded has the dimensions (problem, seed, hyperparameters in lists..., epoch), or `data`
-in the place of `problem`. Networks that differ by numbers such as the learning rate are trained
-side by side and make up one chunk; what changes the program, such as the widths, makes a task of
-its own. So the bits of a task do not depend on which others this process has done.
+Recorded variables have the dimensions (problem, seed, hyperparameters in lists..., epoch), with
+`data` in place of `problem` for files. Networks that differ by numbers such as the learning rate
+are trained side by side and share a chunk; each value of a hyperparameter that changes the program,
+such as the widths, is a task of its own. So the bits of a task do not depend on which other tasks
+this process has computed.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,45 +19,48 @@ from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
 from sweep.runs.directory import fingerprint
-from sweep.runs.kind import Coordinate, Numbers, Place, StoreVariable, Values
+from sweep.runs.kind import BlockNumbers, Coordinate, Indices, Numbers, StoreVariable, Values
 from sweep.runs.spec.networks import Training
 from sweep.runs.spec.spec import Spec
-from sweep.training.blocks import alike, side_by_side
-from sweep.training.ensemble import require_fitting, stacked, trained
-from sweep.training.files import from_file
-from sweep.training.hyperparameters import NUMBERS, written
-from sweep.training.problems import Problem, problem
+from sweep.training.ensemble import (
+    equal_blocks,
+    require_fitting,
+    seeds_within_budget,
+    stacked_sets,
+    train_networks,
+)
+from sweep.training.hyperparameters import NUMBERS, coordinate_value
+from sweep.training.problems import Problem, from_file, problem
 from sweep.training.results import VARIABLES, coordinates
-from sweep.training.split import Split
+from sweep.training.splits import Split
 
-CLASSES = "validation_y"
-"""Classes of the validation set, which the tasks of the first program write."""
-
-EPOCHS = ("best_epoch", "diverged_epoch", CLASSES)
-"""Variables of float64 whatever the networks are of."""
+CLASSES = "validation_y"  # classes of the validation set; tasks of the first program write them
+FLOAT64 = ("best_epoch", "diverged_epoch", CLASSES)  # whatever the precision of the networks
 
 SOURCES = {
     "problem": {"long_name": "what networks learn"},
     "data": {"long_name": "file of data"},
 }
-"""Attributes of the coordinates."""
+"""Attributes of the first coordinate."""
 
 
 class SeedBlock(NamedTuple):
     """A block of seeds, trained by one program.
 
     Attributes:
-        source: which problem or file of the spec.
-        structure: index of what changes the program along each axis of hyperparameters; 0 along
-            axes of numbers.
-        block: which block of seeds.
-        first: whether it is the first program.
+        source: index of the problem or file in the spec.
+        program: index of the program along each axis of hyperparameters; 0 along axes of numbers.
+        block: index of the block of seeds.
     """
 
     source: int
-    structure: tuple[int, ...]
+    program: Indices
     block: int
-    first: bool
+
+    @property
+    def first(self) -> bool:
+        """Whether it is trained by the first program."""
+        return not any(self.program)
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ class Networks:
     """The networks of a spec.
 
     Attributes:
-        spec: what they are trained on.
-        training: how.
+        spec: what to train on.
+        training: how to train.
     """
 
     spec: Spec
@@ -79,124 +82,124 @@ class Networks:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What networks learn: names of problems, or files as they are written."""
+        """Names of problems, or files as the spec writes them."""
         return self.spec.data or self.training.problem
 
     def coordinates(self) -> dict[str, Coordinate]:
         """The source, seeds, hyperparameters in lists, epochs and kept epochs."""
-        of, training = self.training.grid, self.training
-        made = coordinates(of.axes, self.spec.seed, training.epochs, training.keep)
-        found = {self.source: Coordinate(np.array(self.sources, object), SOURCES[self.source])}
-        for name, (_, values, about) in made.items():
-            texts = values.dtype.kind == "U"
-            found[name] = Coordinate(values.astype(object) if texts else values, about)
-        return found
+        training = self.training
+        trained_coordinates = coordinates(
+            self._axes, self.spec.seed, training.epochs, training.keep
+        )
+        sources = Coordinate(np.array(self.sources, object), SOURCES[self.source])
+        return {self.source: sources} | {
+            name: Coordinate(v.astype(object) if v.dtype.kind == "U" else v, attributes)
+            for name, (_, v, attributes) in trained_coordinates.items()
+        }
 
     def tables(self) -> dict[str, StoreVariable]:
-        """None."""
+        """No tables."""
         return {}
 
     def variables(self) -> dict[str, StoreVariable]:
-        """What is recorded, as by `sweep.train`."""
-        recorded = set().union(*map(self._recorded, self._made))
-        found = {n: self._variable(n, *VARIABLES[n]) for n in VARIABLES if n in recorded}
-        about = {"units": "1", "long_name": "classes, validation set"}
-        return found | {CLASSES: self._variable(CLASSES, ("point",), about)}
+        """The variables that `sweep.train` records."""
+        recorded = set().union(*map(_recorded, self._splits))
+        variables = {n: self._variable(n, *VARIABLES[n]) for n in VARIABLES if n in recorded}
+        attributes = {"units": "1", "long_name": "classes, validation set"}
+        return variables | {CLASSES: self._variable(CLASSES, ("point",), attributes)}
 
     def attributes(self) -> dict[str, Any]:
-        """Hyperparameters that all networks have, and the precision."""
+        """Hyperparameters that all networks share, and the precision."""
         fixed = {n: int(v) if isinstance(v, bool) else v for n, v in self.training.fixed.items()}
         return fixed | {"dtype": self.training.dtype}
 
     def count(self) -> int:
-        """Blocks of seeds, of every program and source."""
-        return len(self.sources) * math.prod(self._structures) * self._blocks
+        """Number of blocks of seeds of all programs and sources."""
+        return self._numbers.count()
 
     def task(self, index: int) -> SeedBlock:
-        """The task of that number: blocks change fastest, then programs."""
-        rest, block = divmod(index, self._blocks)
-        source, program = divmod(rest, math.prod(self._structures))
-        structure = tuple(int(k) for k in np.unravel_index(program, self._structures or (1,)))
-        return SeedBlock(source, structure[: len(self._structures)], block, program == 0)
+        """The task with this number."""
+        return SeedBlock(*self._numbers.locate(index))
 
-    def copies(self, index: int) -> int:
-        """One."""
-        return 1
-
-    def named(self, index: int) -> dict[str, str | int]:
-        """What a task is of, by dimension; seeds from the first to the last."""
-        task = self.task(index)
-        seeds = self._seeds(task)
-        found: dict[str, str | int] = {self.source: self.sources[task.source]}
-        for (name, values), place in zip(self._axes.items(), task.structure, strict=True):
+    def describe(self, task: int) -> dict[str, str | int]:
+        """What a task trains, by dimension; seeds from the first to the last."""
+        block = self.task(task)
+        seeds = self._seeds(block)
+        description: dict[str, str | int] = {self.source: self.sources[block.source]}
+        for (name, values), k in zip(self._axes.items(), block.program, strict=True):
             if name not in NUMBERS:
-                found[name] = str(written(name, values[place]))
-        return found | {"seed": seeds[0] if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"}
+                description[name] = str(coordinate_value(name, values[k]))
+        return description | {"seed": seeds[0] if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"}
 
-    def chunks(self, index: int) -> dict[str, tuple[Place, ...]]:
-        """One chunk of everything that is recorded."""
-        task = self.task(index)
-        place = (task.source, task.block, *task.structure)
-        found = {
-            name: ((*place, *(0 for _ in VARIABLES[name][0])),)
+    def chunks(self, task: int) -> dict[str, tuple[Indices, ...]]:
+        """One chunk of every recorded variable."""
+        block = self.task(task)
+        outer = (block.source, block.block, *block.program)
+        chunks: dict[str, tuple[Indices, ...]] = {
+            name: ((*outer, *(0 for _ in VARIABLES[name][0])),)
             for name in VARIABLES
-            if name in self._recorded(self._made[task.source])
+            if name in _recorded(self._splits[block.source])
         }
-        return found | ({CLASSES: ((task.source, task.block, 0),)} if task.first else {})
+        return chunks | ({CLASSES: ((block.source, block.block, 0),)} if block.first else {})
 
-    def cells(self, index: int) -> tuple[Place, ...]:
-        """None."""
+    def cells(self, task: int) -> tuple[Indices, ...]:
+        """No elements of tables."""
         return ()
 
-    def examined(self) -> tuple[str, ...]:
-        """Fingerprints of the files of data, all of which are read: a bad row is found at once.
+    def check_data(self) -> tuple[str, ...]:
+        """Reads all files of data, and returns their fingerprints.
 
         Raises:
-            InputError: one of them cannot be learnt from, or a batch is larger than its training
+            InputError: networks cannot learn from a file, or a batch is larger than its training
                 set.
         """
-        for name, made in zip(self._titles, self._made, strict=True):
+        for name, split in zip(self.spec.files or self.sources, self._splits, strict=True):
             try:
-                sets = [(points.x, points.y) for points in made.sets.values()]
-                require_fitting(self.training.grid.every, sets)
+                sets = [(points.x, points.y) for points in split.sets.values()]
+                require_fitting(self.training.grid.combinations, sets)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from None
         return tuple(map(fingerprint, self.spec.files))
 
-    def computed(self, index: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
-        """What is recorded of a block of seeds."""
-        task = self.task(index)
-        if data and fingerprint(self.spec.files[task.source]) != data[task.source]:
-            path = self.spec.files[task.source]
-            raise InputError(f"{path}: was changed since the run began; put it back")
-        asked, seeds = self._problems[task.source], self._seeds(task)
-        found = self._trained(task, asked, seeds)
-        chosen = self._chosen(task).shape
+    def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
+        """The recorded variables of a block of seeds."""
+        block = self.task(task)
+        if data and fingerprint(self.spec.files[block.source]) != data[block.source]:
+            path = self.spec.files[block.source]
+            raise InputError(f"{path}: has changed since the run began; restore it")
+        problem, seeds = self._problems[block.source], self._seeds(block)
+        shape = self._combinations(block).shape
         values = {
-            name: array.reshape(1, len(seeds), *chosen, *array.shape[2:])
-            for name, array in found.items()
+            name: array.reshape(1, len(seeds), *shape, *array.shape[2:])
+            for name, array in self._train(block, problem, seeds).items()
         }
-        if task.first:
-            classes = stacked(asked, seeds)[1][1]
+        if block.first:
+            classes = stacked_sets(problem, seeds)[1][1]
             values[CLASSES] = np.broadcast_to(classes, (1, len(seeds), classes.shape[-1]))
         return values, {}
 
-    def _trained(
-        self, task: SeedBlock, asked: Problem, seeds: list[int]
+    def _train(
+        self, block: SeedBlock, problem: Problem, seeds: list[int]
     ) -> dict[str, Shaped[np.ndarray, "s k ..."]]:
-        """What is recorded, with the axes (seeds, combinations) in front."""
-        training, made = self.training, self._made[task.source]
-        every = [training.grid.every[k] for k in self._chosen(task).ravel()]
+        """The recorded variables, with the axes (seeds, combinations) in front."""
+        training, split = self.training, self._splits[block.source]
+        combinations = [training.grid.combinations[k] for k in self._combinations(block).ravel()]
         budget = self.spec.memory * 2**20
-        most = side_by_side(made, every, training.epochs, len(training.keep), budget)
+        most = seeds_within_budget(split, combinations, training.epochs, len(training.keep), budget)
         how = training.epochs, training.keep, training.dtype
         parts = [
-            trained(asked, every, [seeds[k] for k in rows], *how, deterministic=True)
-            for rows in alike(len(seeds), most, self._block)
+            train_networks(
+                problem, combinations, [seeds[k] for k in rows], *how, deterministic=True
+            )
+            for rows in equal_blocks(len(seeds), most, self._block_size)
         ]
         return {
             name: np.concatenate([part[name] for part in parts])[: len(seeds)] for name in parts[0]
         }
+
+    @cached_property
+    def _numbers(self) -> BlockNumbers:
+        return BlockNumbers.of(self.spec.to_dict())
 
     @property
     def _axes(self) -> Mapping[str, tuple[Any, ...]]:
@@ -204,32 +207,23 @@ class Networks:
         return self.training.grid.axes
 
     @property
-    def _structures(self) -> tuple[int, ...]:
-        """Programs along each axis of hyperparameters."""
-        return tuple(1 if name in NUMBERS else len(v) for name, v in self._axes.items())
-
-    @property
-    def _block(self) -> int:
+    def _block_size(self) -> int:
         """Seeds of a chunk."""
         return min(self.training.block, len(self.spec.seed))
 
-    @property
-    def _blocks(self) -> int:
-        return -(-len(self.spec.seed) // self._block)
+    def _seeds(self, block: SeedBlock) -> list[int]:
+        start = block.block * self._block_size
+        return list(self.spec.seed[start : start + self._block_size])
 
-    def _seeds(self, task: SeedBlock) -> list[int]:
-        start = task.block * self._block
-        return list(self.spec.seed[start : start + self._block])
-
-    def _chosen(self, task: SeedBlock) -> Shaped[np.ndarray, "*shape"]:
-        """Which combinations a task trains, by axis of hyperparameters."""
+    def _combinations(self, block: SeedBlock) -> Shaped[np.ndarray, "*shape"]:
+        """Indices of the combinations that a task trains, by axis of hyperparameters."""
         shape = tuple(map(len, self._axes.values()))
-        numbers = np.arange(len(self.training.grid.every)).reshape(shape)
-        chosen = (
-            slice(None) if name in NUMBERS else slice(place, place + 1)
-            for name, place in zip(self._axes, task.structure, strict=True)
+        indices = np.arange(len(self.training.grid.combinations)).reshape(shape)
+        selection = (
+            slice(None) if name in NUMBERS else slice(k, k + 1)
+            for name, k in zip(self._axes, block.program, strict=True)
         )
-        return np.asarray(numbers[tuple(chosen)])
+        return np.asarray(indices[tuple(selection)])
 
     @cached_property
     def _problems(self) -> tuple[Problem, ...]:
@@ -240,35 +234,32 @@ class Networks:
         return tuple(from_file(path, x, y, self.training.validation) for path in self.spec.files)
 
     @cached_property
-    def _made(self) -> tuple[Split, ...]:
-        """The split of the first seed, of whose shape those of all seeds are."""
-        return tuple(one.draw(self.spec.seed[0]) for one in self._problems)
-
-    @property
-    def _titles(self) -> tuple[Any, ...]:
-        return self.spec.files or self.sources
-
-    def _recorded(self, made: Split) -> set[str]:
-        """Names of what is recorded of networks that learn from a split."""
-        return {n for n in VARIABLES if made.test is not None or not n.startswith("test_")}
+    def _splits(self) -> tuple[Split, ...]:
+        """The split of the first seed for each source; those of other seeds have the same shape."""
+        return tuple(problem.draw(self.spec.seed[0]) for problem in self._problems)
 
     def _variable(
-        self, name: str, inner: tuple[str, ...], about: Mapping[str, Any]
+        self, name: str, inner: tuple[str, ...], attributes: Mapping[str, Any]
     ) -> StoreVariable:
-        """A variable with these dimensions after the seed and the hyperparameters."""
+        """A variable with the inner dimensions after the seed and the hyperparameters."""
         axes = {} if name == CLASSES else self._axes
         sizes = {
             "epoch": self.training.epochs,
             "kept_epoch": len(self.training.keep),
-            "point": max(len(made.validation) for made in self._made),
+            "point": max(len(split.validation) for split in self._splits),
         }
-        last = tuple(sizes[one] for one in inner)
+        inner_shape = tuple(sizes[dimension] for dimension in inner)
         lengths = tuple(map(len, axes.values()))
         chunk = tuple(len(v) if n in NUMBERS else 1 for n, v in axes.items())
         return StoreVariable(
             (self.source, "seed", *axes, *inner),
-            (len(self.sources), len(self.spec.seed), *lengths, *last),
-            (1, self._block, *chunk, *last),
-            about,
-            "float64" if name in EPOCHS else self.training.dtype,
+            (len(self.sources), len(self.spec.seed), *lengths, *inner_shape),
+            (1, self._block_size, *chunk, *inner_shape),
+            attributes,
+            "float64" if name in FLOAT64 else self.training.dtype,
         )
+
+
+def _recorded(split: Split) -> set[str]:
+    """Names of the variables that are recorded of networks that learn from a split."""
+    return {n for n in VARIABLES if split.test is not None or not n.startswith("test_")}

@@ -1,7 +1,8 @@
-"""What a figure of a run shows: some of its landscapes, thinned out, each with its optima.
+"""What a figure of a run shows: some of its landscapes, each with its optima, or some networks.
 
-Of several laws at one size, the laws; else the first law at its sizes, by the first seed; or the
-files of data. Of networks, the curves of some problems and hyperparameters, over all seeds.
+A run with one sample size shows its laws, any other run of laws the sizes of its first law, both by
+the first seed; a run of files shows the files. A run of networks shows the training curves of some
+problems and hyperparameters, over all seeds.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
 from sweep.populations import Population
 from sweep.runs.directory import Directory
-from sweep.runs.landscapes import columns
+from sweep.runs.landscapes import column_names
 from sweep.runs.spec.spec import Spec
 from sweep.training.statistics import quantile_bands
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # 0.3 s, which a run without a figure does without
     import xarray as xr
 
-SHOWN = 6
-"""Landscapes beside each other that a page has room for."""
+MOST_LANDSCAPES = 6  # side by side on a page
+MOST_NETWORKS = 3  # side by side on a page
 
 
 class LandscapePreview(NamedTuple):
@@ -37,37 +38,13 @@ class LandscapePreview(NamedTuple):
     Attributes:
         title: tells it from the others.
         landscape: its metrics, at most `sweep.landscapes.out_of_core.VIEW` points along a and
-        along b.
+            along b.
         optimum: its optima.
     """
 
     title: str
     landscape: xr.Dataset
     optimum: Optimum
-
-
-def panels(out: str | os.PathLike[str]) -> list[LandscapePreview]:
-    """The landscapes that a figure of a run shows, at most SHOWN.
-
-    Args:
-        out: the directory of a run that is finished.
-
-    Raises:
-        InputError: there is no run, or a file of data cannot be read any more.
-    """
-    import xarray as xr
-
-    directory = Directory(Path(out))
-    spec = directory.read().to_spec()
-    with xr.open_zarr(directory.store, chunks=None) as results:
-        return [
-            LandscapePreview(title, thinned(results[list(spec.metrics)].isel(place)), optimum(data))
-            for title, place, data in _shown(spec)
-        ]
-
-
-ABREAST = 3
-"""Networks beside each other that a page has room for."""
 
 
 class Curves(NamedTuple):
@@ -82,63 +59,80 @@ class Curves(NamedTuple):
     bands: xr.Dataset
 
 
-def curves(out: str | os.PathLike[str]) -> list[Curves]:
-    """The networks that a figure of a run shows, at most ABREAST.
+def panels(out: str | os.PathLike[str]) -> list[LandscapePreview]:
+    """The landscapes that a figure of a run shows, at most MOST_LANDSCAPES.
 
     Args:
-        out: the directory of a run of networks that is finished.
+        out: directory of a finished run of landscapes.
+
+    Raises:
+        InputError: there is no run, or a file of data cannot be read any more.
+    """
+    import xarray as xr  # 0.3 s, which a run without a figure does without
+
+    directory = Directory(Path(out))
+    spec = directory.read().to_spec()
+    metrics = list(spec.metrics)
+    with xr.open_zarr(directory.store, chunks=None) as results:
+        return [
+            LandscapePreview(title, thinned(results[metrics].isel(indices)), optimum(data))
+            for title, indices, data in _selected(spec)
+        ]
+
+
+def curves(out: str | os.PathLike[str]) -> list[Curves]:
+    """The networks that a figure of a run shows, at most MOST_NETWORKS.
+
+    Args:
+        out: directory of a finished run of networks.
 
     Raises:
         InputError: there is no run.
     """
-    import xarray as xr
+    import xarray as xr  # 0.3 s, which a run without a figure does without
 
     with xr.open_zarr(Directory(Path(out)).store, chunks=None) as results:
         dimensions = [str(name) for name in results.loss.dims if name not in ("seed", "epoch")]
-        every = list(np.ndindex(*(results.sizes[name] for name in dimensions)))
-        places = [
-            dict(zip(dimensions, place, strict=True)) for place in evenly_spaced(every, ABREAST)
+        indices = list(np.ndindex(*(results.sizes[name] for name in dimensions)))
+        networks = [
+            results.isel(dict(zip(dimensions, index, strict=True)))
+            for index in evenly_spaced(indices, MOST_NETWORKS)
         ]
         return [
-            Curves(_title(results.isel(place), dimensions), quantile_bands(results.isel(place)))
-            for place in places
+            Curves(_title(network, dimensions), quantile_bands(network)) for network in networks
         ]
 
 
-def _title(of: xr.Dataset, dimensions: list[str]) -> str:
-    """The problem, and below it what hyperparameters differ."""
+def _title(network: xr.Dataset, dimensions: list[str]) -> str:
+    """The problem, and below it the hyperparameters that differ."""
     first, *others = dimensions
-    settings = ", ".join(f"{name.replace('_', ' ')} {of[name].item()}" for name in others)
-    return "\n".join(filter(None, (_short(of[first].item()), settings)))
+    settings = ", ".join(f"{name.replace('_', ' ')} {network[name].item()}" for name in others)
+    return "\n".join(filter(None, (_shortened(network[first].item()), settings)))
 
 
-def _shown(spec: Spec) -> list[tuple[str, dict[str, int], Sample | Population]]:
-    """Title, place in the store and data of each landscape that is shown."""
+def _selected(spec: Spec) -> list[tuple[str, dict[str, int], Sample | Population]]:
+    """Title, indices in the store and data of each landscape that is shown."""
     if spec.of_data:
+        files = [*enumerate(zip(spec.data, spec.files, strict=True))]
         return [
-            (_short(name), {"data": k}, load(file, **columns(spec)))
-            for k, (name, file) in evenly_spaced(
-                [*enumerate(zip(spec.data, spec.files, strict=True))], SHOWN
-            )
+            (_shortened(name), {"data": k}, load(file, **column_names(spec)))
+            for k, (name, file) in evenly_spaced(files, MOST_LANDSCAPES)
         ]
-    laws, sizes = (
-        evenly_spaced([*enumerate(spec.laws)], SHOWN),
-        evenly_spaced([*enumerate(spec.n)], SHOWN),
-    )
-    places = [(i, law, j, n) for i, law in laws for j, n in sizes]
-    if len(sizes) > 1:
-        places = [place for place in places if place[0] == 0]
+    laws = evenly_spaced([*enumerate(spec.laws)], MOST_LANDSCAPES)
+    sizes = evenly_spaced([*enumerate(spec.n)], MOST_LANDSCAPES)
+    several_sizes = len(sizes) > 1
     return [
         (
-            size_title(n) if len(sizes) > 1 else _short(spec.population[i]),
+            size_title(n) if several_sizes else _shortened(spec.population[i]),
             {"population": i, "n": j, "seed": 0},
             sample(law, n, spec.seed[0]),
         )
-        for i, law, j, n in places
+        for i, law in (laws[:1] if several_sizes else laws)
+        for j, n in sizes
     ]
 
 
-def _short(name: str) -> str:
+def _shortened(name: str) -> str:
     """A name that fits above a panel."""
     last = Path(name).name
     return last if len(last) <= 24 else last[:23] + "…"

@@ -1,70 +1,148 @@
-"""What a run has, by its journal and its store, and what of it is good."""
+"""What a run needs before it computes: a free directory, or the same spec, data and good chunks.
+
+`run` begins only where nothing would be lost. `resume` goes on only with the spec and the data that
+the run began with, and keeps only tasks whose chunks are those that were written.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sweep.base import files
+from sweep.base.errors import InputError
 from sweep.base.progress import bar
 from sweep.runs import journal
-from sweep.runs.directory import Directory, RunRecord
+from sweep.runs.directory import Directory, RunRecord, fingerprint
 from sweep.runs.journal import Done
+from sweep.runs.spec.spec import Spec
 from sweep.runs.store import Store
 
 Log = Callable[..., Any]
-"""Is told the name of an event and what is known of it."""
+"""Logs an event, given its name and its details."""
+
+
+def require_free(directory: Directory, spec: Spec) -> None:
+    """Refuses a directory where a run cannot begin.
+
+    Raises:
+        InputError: something is there, which the message names, or it cannot be written.
+    """
+    path = directory.path
+    if path.is_dir():
+        with files.write_errors(path):
+            free = directory.unused()
+        if not free:
+            raise InputError(_occupied(directory, spec))
+    elif os.path.lexists(path):
+        raise InputError(f"{path}: is not a directory and stays as it is; choose another name")
+    elif not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be made because there is no directory {path.parent}")
+    parent = path if path.is_dir() else path.parent
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written because {parent} is read-only")
+
+
+def _occupied(directory: Directory, spec: Spec) -> str:
+    path = directory.path
+    if not directory.run_json.exists():
+        return f"{path}: is not empty and not a run; choose another directory"
+    record = directory.read()
+    if record.fingerprint == spec.fingerprint:
+        return f"{path}: holds this run already; continue it with `sweep resume {path}`"
+    return (
+        f"{path}: holds another run ({_differing_keys(record.to_spec(), spec)} differs); choose "
+        "another directory"
+    )
+
+
+def require_spec(directory: Directory, record: RunRecord) -> Spec:
+    """The spec of the run.
+
+    Raises:
+        InputError: spec.toml has changed, and the message names the keys; or run.json is damaged.
+        OSError: spec.toml is missing and cannot be written.
+    """
+    spec = record.to_spec()
+    if spec.fingerprint != record.fingerprint:
+        raise directory.damaged()
+    if not directory.spec.exists():
+        files.replace(directory.spec, record.spec.encode())
+    present = Spec.read(directory.spec, base=record.base)
+    if present.fingerprint != record.fingerprint:
+        raise InputError(
+            f"{directory.spec}: has changed since the run began ({_differing_keys(spec, present)} "
+            "differs); restore it, or start another run with the new spec"
+        )
+    return spec
+
+
+def require_data(spec: Spec, record: RunRecord, path: Path) -> None:
+    """Refuses files of data that are not those that the run began with.
+
+    Raises:
+        InputError: a file is missing or differs.
+    """
+    spec.require_data()
+    for file, before in zip(spec.files, record.data, strict=True):
+        if fingerprint(file) != before:
+            raise InputError(
+                f"{path}: its data file {file} has changed since the run began; restore it, or "
+                "start another run"
+            )
 
 
 def recover(
-    directory: Directory, begun: RunRecord, store: Store, log: Log, progress: bool | None
+    directory: Directory, record: RunRecord, store: Store, log: Log, progress: bool | None
 ) -> dict[int, Done]:
     """The tasks that are done: marked in the journal, with every chunk as it was written.
 
-    All others are to be done: nothing is left of them, nor of processes that were killed. What the
-    spec says of the store is put right, so that this makes the store, too.
+    Removes the chunks of all other tasks and whatever killed processes left behind. Writes the
+    metadata of the store where they differ from what the spec says, and so creates the store, too.
 
     Args:
-        directory: the run's.
-        begun: what it was begun with.
-        store: the run's.
-        log: is told what is not good.
+        directory: of the run.
+        record: what the run began with.
+        store: of the run.
+        log: logs what was damaged.
         progress: whether to show a bar; None shows it on a terminal only.
 
     Raises:
-        OSError: something cannot be read or written.
+        OSError: a file cannot be read or written.
     """
-    found = journal.read(directory.journal)
-    if found.broken:
-        lines = "line" if found.broken == 1 else "lines"
-        log("torn", lines=found.broken, sentence=f"{found.broken} torn {lines} of the journal")
-    for name in store.repair(begun):
-        log("repaired", file=name, sentence=f"{name} of the store was damaged and is put right")
+    content = journal.read(directory.journal)
+    if content.broken:
+        lines = "line" if content.broken == 1 else "lines"
+        sentence = f"removed {content.broken} damaged {lines} of the journal"
+        log("torn", lines=content.broken, sentence=sentence)
+    for name in store.repair(record):
+        log("repaired", file=name, sentence=f"{name} of the store was damaged and is restored")
     good = {}
-    known = [done for done in found.done.values() if 0 <= done.task < store.work.count()]
-    with bar("check", len(known), "tasks", progress, scale=False) as step:
-        for done, fault in store.check(known):
+    marked = [done for done in content.done.values() if 0 <= done.task < store.work.count()]
+    with bar("check", len(marked), "tasks", progress, scale=False) as step:
+        for done, fault in store.check(marked):
             step(1)
             if fault is None:
                 good[done.task] = done
             else:
                 sentence = f"{fault}, so task {done.task} is computed again"
                 log("damaged", task=done.task, sentence=sentence)
-    if found.broken or found.lines > len(good):
+    if content.broken or content.lines > len(good):
         journal.rewrite(directory.journal, good.values())
-    removed = store.clear(good) + _clear(directory)
+    removed = store.clear(good) + _remove_partial_files(directory)
     if removed:
-        log("cleared", files=removed, sentence=f"{removed} files of unfinished tasks removed")
+        log("cleared", files=removed, sentence=f"{removed} files of unfinished tasks were removed")
     store.write_tables(good.values())
     return good
 
 
 def settle(directory: Directory, store: Store) -> int:
-    """Leaves what is done, by the journal, and nothing else; the number of tasks that are.
+    """Leaves only what is done by the journal; returns the number of these tasks.
 
     Raises:
-        OSError: something cannot be read or written.
+        OSError: a file cannot be read or written.
     """
     done = journal.read(directory.journal).done
     store.clear(done)
@@ -72,10 +150,23 @@ def settle(directory: Directory, store: Store) -> int:
     return len(done)
 
 
-def _clear(directory: Directory) -> int:
-    """Removes partial files beside the store."""
+def _remove_partial_files(directory: Directory) -> int:
+    """Removes partial files beside the store, and counts them."""
     with os.scandir(directory.path) as entries:
         partial = [entry.name for entry in entries if entry.name.endswith(files.PARTIAL)]
     for name in partial:
         (directory.path / name).unlink(missing_ok=True)
     return len(partial)
+
+
+def _differing_keys(spec: Spec, other: Spec) -> str:
+    """The keys in which two specs differ."""
+    first, second = _flat(spec), _flat(other)
+    names = list(dict.fromkeys([*first, *second]))
+    return ", ".join(name for name in names if first.get(name) != second.get(name)) or "base"
+
+
+def _flat(spec: Spec) -> dict[str, Any]:
+    """The values of a spec, those of its table `training` among them."""
+    values = spec.to_dict()
+    return values | values.pop("training", {})

@@ -1,4 +1,4 @@
-"""status(): how far a run is, from its files, whoever works on it. Loads neither JAX nor Zarr."""
+"""status(): the progress of a run, read from its files alone, without loading JAX or Zarr."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import enum
 import math
 import os
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,41 +19,39 @@ from sweep.runs import heartbeat, journal
 from sweep.runs.directory import Directory
 from sweep.runs.heartbeat import Beat
 from sweep.runs.journal import Done
-from sweep.runs.kind import Work
-from sweep.runs.kinds import work_of
+from sweep.runs.kind import BlockNumbers, TileNumbers, numbering
 
-SILENCE = 15.0
-"""Seconds without a heartbeat after which a process is taken to be stalled."""
+SILENCE = 15.0  # seconds without a heartbeat after which a process counts as stalled
 
 
 class State(enum.Enum):
-    """What a run is at; each member's value is the sentence for the user."""
+    """The state of a run; the value of each member is the sentence for the user."""
 
     finished = "Every task is done."
-    running = "A process works on it."
-    stalled = "A process holds it, or did, and has not been heard of for a while."
-    interrupted = "Nobody works on it; `sweep resume` goes on with it."
+    running = "A process is working on it."
+    stalled = "The process that works on it has not reported for a while."
+    interrupted = "No process is working on it; `sweep resume` continues it."
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a run is.
+    """The progress of a run. The latest process is the last one that ran or resumed it.
 
     Attributes:
-        path: its directory.
-        state: what it is at.
+        path: directory of the run.
+        state: whether it is finished, running, stalled or interrupted.
         done: tasks that are done.
-        total: tasks that there are.
-        failed: tasks that the latest process could not do.
-        in_flight: tasks that are worked on now.
-        rate: tasks a second of the latest process; nan before its first.
-        eta: seconds that the rest takes at that rate; nan unless it is running.
+        total: all tasks.
+        failed: tasks that failed in the latest process.
+        in_flight: tasks that are being computed.
+        rate: tasks per second of the latest process; nan before its first.
+        eta: seconds until the end at that rate; nan unless the run is running.
         size: bytes of chunks on disk.
-        seconds: that the latest process has worked.
+        seconds: working time of the latest process.
         silence: seconds since its latest heartbeat; nan if there was none.
-        started: when it began, in UTC as ISO 8601 has it; None if it never did.
-        pid: its number; None likewise.
-        host: its machine; None likewise.
+        started: when it started, in UTC in ISO 8601; None if no process did.
+        pid: number of the process; None if there was none.
+        host: its machine; None if there was none.
     """
 
     path: str
@@ -76,18 +75,18 @@ class Status:
 
 
 def status(out: str | os.PathLike[str]) -> Status:
-    """How far a run is.
+    """The progress of a run, which another process may be working on.
 
     Args:
-        out: its directory.
+        out: directory of the run.
 
     Raises:
         InputError: there is no run, or its files cannot be read.
     """
     directory = Directory(Path(out))
-    work = work_of(directory.read().to_spec())
+    numbers = _numbering(directory)
     done = _done(directory)
-    total = work.count()
+    total = numbers.count()
     beat = heartbeat.read(directory.heartbeat)
     state = _state(beat)
     rate = _rate(beat)
@@ -101,13 +100,21 @@ def status(out: str | os.PathLike[str]) -> Status:
         in_flight=beat.in_flight if beat and running else 0,
         rate=rate,
         eta=(total - len(done)) / rate if running and rate > 0 else math.nan,
-        size=_size(work, done),
+        size=_size(numbers, done),
         seconds=beat.time - beat.started if beat else math.nan,
         silence=max(0.0, time.time() - beat.time) if beat else math.nan,
-        started=_text(beat.started) if beat else None,
+        started=_utc_text(beat.started) if beat else None,
         pid=beat.pid if beat else None,
         host=beat.host if beat else None,
     )
+
+
+def _numbering(directory: Directory) -> TileNumbers | BlockNumbers:
+    values = tomllib.loads(directory.read().spec)
+    try:
+        return numbering(values)
+    except (InputError, KeyError, TypeError, IndexError, ArithmeticError):
+        raise directory.damaged() from None
 
 
 def _done(directory: Directory) -> Mapping[int, Done]:
@@ -119,7 +126,7 @@ def _done(directory: Directory) -> Mapping[int, Done]:
 
 
 def _state(beat: Beat | None) -> State:
-    """What a run is at, by its latest heartbeat."""
+    """The state of a run by its latest heartbeat."""
     if beat is None:
         return State.interrupted
     if beat.state != "running":
@@ -130,19 +137,19 @@ def _state(beat: Beat | None) -> State:
 
 
 def _rate(beat: Beat | None) -> float:
-    """Tasks a second of the latest process; nan before its first."""
+    """Tasks per second of the latest process; nan before its first."""
     if beat is None or beat.done == beat.before or beat.time <= beat.started:
         return math.nan
     return (beat.done - beat.before) / (beat.time - beat.started)
 
 
-def _size(work: Work, done: Mapping[int, Done]) -> int:
-    """Bytes of the chunks of tasks, by what the journal says: there may be too many to look."""
+def _size(numbers: TileNumbers | BlockNumbers, tasks: Mapping[int, Done]) -> int:
+    """Bytes of the chunks by the journal: there may be too many files to look at each."""
     return sum(
-        work.copies(index) * sum(chunk.size for chunk in one.chunks.values())
-        for index, one in done.items()
+        numbers.copies(task) * sum(chunk.size for chunk in done.chunks.values())
+        for task, done in tasks.items()
     )
 
 
-def _text(seconds: float) -> str:
+def _utc_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

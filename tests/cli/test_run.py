@@ -11,7 +11,7 @@ import xarray as xr
 
 import sweep
 from sweep.base.executors import Serial
-from sweep.cli import run as command
+from sweep.cli import runs as command
 from sweep.report.status import status_lines
 from sweep.report.text import counted, duration, size
 from sweep.runs import preview
@@ -66,14 +66,13 @@ def test_an_interrupted_run_says_how_to_go_on(run, spec, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "_tell", interrupt)
     code, out, err = run("run", spec, "--out", "r", "--quiet")
     assert (code, out) == (130, "")
-    assert err == (
-        "sweep: r: interrupted with 2 of 3 tasks done; `sweep resume r` goes on with it\n"
-    )
+    assert err == ("sweep: r: interrupted with 2 of 3 tasks done; continue with `sweep resume r`\n")
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     code, out, _ = run("status", "r")
     assert code == 0
-    assert out.startswith("r: interrupted, 2 of 3 tasks, 66%\n  Nobody works on it; `sweep resume")
+    sentence = "No process is working on it; `sweep resume"
+    assert out.startswith(f"r: interrupted, 2 of 3 tasks, 66%\n  {sentence}")
     code, out, err = run("resume", "r", "--quiet", "--json")
     assert (code, err) == (0, "")
     events = [json.loads(line)["event"] for line in out.splitlines()]
@@ -135,10 +134,10 @@ BAD = {
     "figure in the run": (1, ["run", "s.toml", "--out", "r", "--figure", "r/f.bmp"], "r/f.bmp: no"),
     "figure is there": (1, ["run", "s.toml", "--out", "r", "--figure", "f.png"], "exists already"),
     "figure of a resumed run": (1, ["resume", "r", "--figure", "f.png"], "exists already"),
-    "resume nothing": (1, ["resume", "r"], "r: no such directory; begin a run with `sweep run`"),
-    "resume another": (1, ["resume", "."], ".: is no run"),
+    "resume nothing": (1, ["resume", "r"], "r: no such directory; start a run with `sweep run`"),
+    "resume another": (1, ["resume", "."], ".: is not a run"),
     "status of nothing": (1, ["status", "r"], "r: no such directory"),
-    "status of another": (1, ["status", "."], ".: is no run"),
+    "status of another": (1, ["status", "."], ".: is not a run"),
     "status of no directory": (2, ["status"], "Command"),
 }
 
@@ -157,7 +156,7 @@ def test_a_run_is_not_begun_or_resumed_as_another(run, spec, tmp_path):
     assert run("run", spec, "--out", "r", "--quiet")[0] == 0
     code, _, err = run("run", spec, "--out", "r")
     assert (code, err.count("\n")) == (1, 1)
-    assert "go on with it by `sweep resume r`" in err
+    assert "continue it with `sweep resume r`" in err
     (tmp_path / spec).write_text(SPEC.replace("50", "60"))
     code, _, err = run("run", spec, "--out", "r")
     assert (code, err.count("\n")) == (1, 1)
@@ -166,7 +165,7 @@ def test_a_run_is_not_begun_or_resumed_as_another(run, spec, tmp_path):
     (tmp_path / "r" / "spec.toml").write_text(changed)
     code, _, err = run("resume", "r")
     assert (code, err.count("\n")) == (1, 1)
-    assert "was changed since the run began (a differs)" in err
+    assert "has changed since the run began (a differs)" in err
 
 
 class _Closed(io.StringIO):
@@ -221,7 +220,7 @@ SAID = {
     ),
     "interrupted": (
         {"rate": math.nan, "eta": math.nan, "failed": 1, "in_flight": 0},
-        ["1 task failed", "`sweep resume` goes on"],
+        ["1 task failed", "`sweep resume` continues"],
     ),
     "finished": ({"done": 10000}, ["finished, 10000 of 10000", "tasks, 100%\n  2 GiB of results"]),
 }
@@ -250,7 +249,7 @@ def test_times_and_sizes_in_words():
 
 
 def test_a_figure_shows_the_laws_at_one_size_or_the_first_at_many(monkeypatch):
-    monkeypatch.setattr(preview, "SHOWN", 2)
+    monkeypatch.setattr(preview, "MOST_LANDSCAPES", 2)
     laws = {"population": ["W1", "D1", "S1"], "seed": [7, 8]}
     shown = preview._shown(sweep.Spec(**laws))
     places = [(title, *place.values()) for title, place, _ in shown]

@@ -1,4 +1,4 @@
-"""A run computes what its spec asks for, and whatever stops it, it is the same in the end."""
+"""A run computes what its spec asks for; whatever stops it, the final store is the same."""
 
 import errno
 import os
@@ -17,8 +17,8 @@ import sweep
 from sweep import InputError
 from sweep.base import devices, files, provenance
 from sweep.base.executors import Serial
-from sweep.runs import compute, journal, landscapes
-from sweep.runs import store as results
+from sweep.runs import journal, landscapes, task
+from sweep.runs import store as store_module
 from tests.support.swept import SPEC, TASKS, events, store
 
 
@@ -41,19 +41,6 @@ def copy(whole, tmp_path):
 
 
 @pytest.fixture
-def computed(monkeypatch):
-    """The numbers of the tasks that are computed from here on."""
-    numbers, work = [], compute.work
-
-    def counted(job, index):
-        numbers.append(index)
-        return work(job, index)
-
-    monkeypatch.setattr(compute, "work", counted)
-    return numbers
-
-
-@pytest.fixture
 def deadly(monkeypatch):
     """Has the run not react to an exception, as if its process were gone."""
     monkeypatch.setattr("sweep.runs.execute._Run._stop", lambda *_: None)
@@ -62,7 +49,7 @@ def deadly(monkeypatch):
 # --- what is computed ---------------------------------------------------------------------------
 
 
-def test_the_store_has_what_landscape_and_optimum_say(whole):
+def test_the_store_holds_the_results_of_landscape_and_optimum(whole):
     with xr.open_zarr(whole / "results.zarr") as opened:
         found = opened.load()
     assert dict(found.sizes) == {"population": 1, "n": 3, "seed": 2, "a": 5, "b": 3}
@@ -123,7 +110,7 @@ def test_files_of_data_have_their_own_dimension(tmp_path):
         cells = sweep.landscape(sweep.data.load(tmp_path / "two.csv"), "-1:1:3", "0,1")
         np.testing.assert_allclose(found.cross_entropy[1], cells.cross_entropy, rtol=1e-12)
     (tmp_path / "two.csv").write_text("x,y\n1,0\n2,1\n")
-    with pytest.raises(InputError, match=r"two\.csv were changed since the run began"):
+    with pytest.raises(InputError, match=r"two\.csv has changed since the run began"):
         sweep.resume(tmp_path / "out")
 
 
@@ -210,7 +197,7 @@ POINTS = {
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_run_killed_at_any_point_is_the_same_in_the_end(
+def test_a_run_killed_at_any_point_ends_with_the_same_store(
     whole, tmp_path, monkeypatch, deadly, computed, point
 ):
     out, (name, dying) = tmp_path / "out", POINTS[point]
@@ -248,23 +235,23 @@ def test_kill_9_leaves_no_lock_and_loses_nothing(whole, tmp_path, computed):
     assert store(out) == store(whole)
 
 
-def test_a_disk_without_room_for_a_beginning_leaves_no_run_to_go_on_with(tmp_path, monkeypatch):
+def test_a_disk_without_room_for_a_beginning_leaves_no_run_to_resume(tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     out = tmp_path / "out"
     monkeypatch.setattr(files, "replace", full)
-    with pytest.raises(InputError, match=r"No space left on device\); no run was begun; begin it"):
+    with pytest.raises(InputError, match=r"No space left on device\); the run did not begin"):
         sweep.run(SPEC, out)
     monkeypatch.undo()
     assert sweep.run(SPEC, out).state.name == "finished"
 
 
-def test_ctrl_c_drops_the_task_and_says_how_to_go_on(whole, tmp_path, monkeypatch):
+def test_ctrl_c_drops_the_task_and_says_how_to_continue(whole, tmp_path, monkeypatch):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(results, "checksum", _interrupting(results.checksum, 5))
-        sentence = r"out: interrupted with 2 of 10 tasks done; `sweep resume .*out` goes on with it"
+        patch.setattr(store_module, "checksum", _interrupting(store_module.checksum, 5))
+        sentence = r"out: interrupted with 2 of 10 tasks done; continue with `sweep resume .*out`"
         with pytest.raises(KeyboardInterrupt, match=sentence):
             sweep.run(SPEC, out)
     with xr.open_zarr(out / "results.zarr") as found:
@@ -311,7 +298,7 @@ def test_a_full_disk_is_one_sentence_and_the_store_stays_valid(whole, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(name, _full_from(resolve_name(name), FULL[name]))
         with pytest.raises(
-            InputError, match=r"out: cannot be written \(No space left on device\); what is done"
+            InputError, match=r"out: cannot be written \(No space left on device\); finished tasks"
         ):
             sweep.run(SPEC, out)
     with xr.open_zarr(out / "results.zarr") as found:
@@ -322,7 +309,7 @@ def test_a_full_disk_is_one_sentence_and_the_store_stays_valid(whole, tmp_path, 
     assert store(out) == store(whole)
 
 
-def test_a_task_that_cannot_be_done_does_not_keep_others_from_it(whole, tmp_path, monkeypatch):
+def test_a_task_that_fails_does_not_stop_the_others(whole, tmp_path, monkeypatch):
     out, sample = tmp_path / "out", landscapes.sample
 
     def refuses(law, n, seed):
@@ -332,7 +319,7 @@ def test_a_task_that_cannot_be_done_does_not_keep_others_from_it(whole, tmp_path
 
     with monkeypatch.context() as patch:
         patch.setattr(landscapes, "sample", refuses)
-        sentence = r"2 of 10 tasks could not be done, the first \(.*seed 3.*\) because it is Sunday"
+        sentence = r"2 of 10 tasks failed, the first \(.*seed 3.*\) because it is Sunday"
         with pytest.raises(InputError, match=sentence):
             sweep.run(SPEC, out)
     found = sweep.status(out)
@@ -364,7 +351,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_chunk_is_seen_and_computed_again(whole, copy, computed, damage):
+def test_a_damaged_chunk_is_noticed_and_computed_again(whole, copy, computed, damage):
     DAMAGES[damage](copy / "results.zarr" / CHUNK)
     sweep.resume(copy)
     (event,) = events(copy, "damaged")
@@ -373,14 +360,14 @@ def test_a_damaged_chunk_is_seen_and_computed_again(whole, copy, computed, damag
     assert store(copy) == store(whole)
 
 
-def test_one_damaged_copy_of_what_all_seeds_have_is_seen(whole, copy, computed):
+def test_one_damaged_copy_of_what_all_seeds_share_is_noticed(whole, copy, computed):
     _flip(copy / "results.zarr" / "cross_entropy" / "c.0.2.1.0.0")
     sweep.resume(copy)
     assert computed == [8]
     assert store(copy) == store(whole)
 
 
-def test_a_damaged_line_of_the_journal_is_seen(whole, copy, computed):
+def test_a_damaged_line_of_the_journal_is_noticed(whole, copy, computed):
     lines = (copy / "journal.jsonl").read_text().splitlines()
     lines[3] = lines[3].replace('"task":3', '"task":2')
     (copy / "journal.jsonl").write_text("\n".join(lines) + "\n")
@@ -391,7 +378,7 @@ def test_a_damaged_line_of_the_journal_is_seen(whole, copy, computed):
     assert journal.read(copy / "journal.jsonl").broken == 0
 
 
-def test_damaged_metadata_and_a_lost_spec_are_put_right(whole, copy, computed):
+def test_damaged_metadata_and_a_lost_spec_are_restored(whole, copy, computed):
     (copy / "results.zarr" / "zarr.json").write_text("{")
     (copy / "results.zarr" / "a" / "c.0").unlink()
     (copy / "spec.toml").unlink()
@@ -415,17 +402,17 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(whole, copy):
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("device", "gpu: H100, x86_64", r"computes on cpu: .*, and the run on gpu: H100, x86_64;"),
-        ("sources", "ab", r"a worker has other code of sweep than this process; results of both"),
+        ("device", "gpu: H100, x86_64", r"computes on cpu: .*, but the run on gpu: H100, x86_64;"),
+        ("sources", "ab", r"a worker has other code of sweep than this process; their results"),
     ],
 )
 def test_a_worker_that_would_compute_otherwise_computes_nothing(copy, name, value, sentence):
     (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").unlink()
-    job = compute.RunJob(copy, SPEC.to_toml(), "", (), **{
+    job = task.RunJob(copy, SPEC.to_toml(), "", (), **{
         "device": devices.describe(), "sources": provenance.versions()["sources"], name: value
     })  # fmt: skip
     with pytest.raises(InputError, match=sentence):
-        compute.work(job, 0)
+        task.compute(job, 0)
     assert not (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").exists()
 
 

@@ -1,32 +1,24 @@
-"""Runs of networks: what they compute, that they survive what stops them, and what is refused."""
+"""Runs of networks: what they compute, that they survive what stops them, and bad data."""
 
-import json
-import math
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import tomllib
 
 import jax
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import sweep
 from sweep import InputError, figures
 from sweep.base.executors import Serial
-from sweep.runs import compute, networks, preview
-from sweep.runs.kinds import work_of
-from sweep.training import deterministic
-from sweep.training.blocks import alike
-from sweep.training.ensemble import trained
+from sweep.runs import networks, preview
+from sweep.runs.task import work_of
+from sweep.training.ensemble import equal_blocks, train_networks
 from sweep.training.hyperparameters import Hyperparameters
-from tests.support.checkout import ROOT
+from sweep.training.networks import deterministic_affine
 from tests.support.swept import events, store
 
 TABLE = {
@@ -38,8 +30,7 @@ TABLE = {
     "block": 2,
 }
 SPEC = sweep.Spec(seed=[4, 0, 7], training=TABLE)
-TASKS = 4
-"""Two blocks of seeds of two programs."""
+TASKS = 4  # two blocks of seeds of two programs
 
 NUMBERS = {"epochs": 6, "keep": [2, 6], "learning_rate": [0.01, 0.1]}
 
@@ -50,19 +41,6 @@ def whole(tmp_path_factory):
     out = tmp_path_factory.mktemp("networks") / "whole"
     sweep.run(SPEC, out)
     return out
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """The numbers of the tasks that are computed from here on."""
-    numbers, work = [], compute.work
-
-    def counted(job, index):
-        numbers.append(index)
-        return work(job, index)
-
-    monkeypatch.setattr(compute, "work", counted)
-    return numbers
 
 
 # --- what is computed ---------------------------------------------------------------------------
@@ -125,12 +103,12 @@ def test_files_of_data_of_different_lengths_are_filled_up_with_nan(tmp_path):
     assert not found.loss.isnull().any()
     for k in (0, 1):
         own = work_of(spec)._problems[k]
-        expected = trained(own, [Hyperparameters()], [1, 2], 3, [3], deterministic=True)
+        expected = train_networks(own, [Hyperparameters()], [1, 2], 3, [3], deterministic=True)
         np.testing.assert_array_equal(found.loss[k], expected["loss"][:, 0])
     # Each seed puts other rows aside.
     assert (found.loss[:, 0] != found.loss[:, 1]).any()
     (tmp_path / "b.csv").write_text("v,u,y\n1,0,1\n2,1,0\n")
-    with pytest.raises(InputError, match=r"b\.csv were changed since the run began"):
+    with pytest.raises(InputError, match=r"b\.csv has changed since the run began"):
         sweep.resume(tmp_path / "out")
 
 
@@ -170,7 +148,7 @@ THREADS = """
 import os, sys
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
 import jax, numpy as np
-from sweep.training.deterministic import affine
+from sweep.training.networks import deterministic_affine as affine
 rng = np.random.default_rng(0)
 shapes = (2, 1000, 64), (2, 64, 100), (2, 100)
 x, w, b = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
@@ -198,8 +176,8 @@ def test_deterministic_products_and_their_derivatives_are_those_of_numpy(k):
     expected = x @ w + b, weights @ w.T, x.T @ weights, weights.sum(0)
     with jax.enable_x64(True):
         of = tuple(map(jax.numpy.asarray, (x, w, b)))
-        total = jax.grad(lambda *of: (deterministic.affine(*of) * weights).sum(), (0, 1, 2))
-        found, slopes = jax.jit(lambda *of: (deterministic.affine(*of), total(*of)))(*of)
+        total = jax.grad(lambda *of: (deterministic_affine(*of) * weights).sum(), (0, 1, 2))
+        found, slopes = jax.jit(lambda *of: (deterministic_affine(*of), total(*of)))(*of)
         for one, other in zip((found, *slopes), expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
@@ -249,194 +227,32 @@ def test_a_task_that_cannot_be_done_is_said_with_what_it_is_of(tmp_path, monkeyp
     def refuses(*arguments, **options):
         raise InputError("it is Sunday")
 
-    monkeypatch.setattr(networks, "trained", refuses)
-    sentence = r"4 of 4 tasks could not be done, the first \(problem outlier, widths 2, seed 4 to 0"
+    monkeypatch.setattr(networks, "train_networks", refuses)
+    sentence = r"4 of 4 tasks failed, the first \(problem outlier, widths 2, seed 4 to 0"
     with pytest.raises(InputError, match=sentence):
         sweep.run(SPEC, tmp_path / "out")
     with xr.open_zarr(tmp_path / "out" / "results.zarr") as found:
         assert found.loss.isnull().all()
 
 
-@given(
-    st.integers(1, 3),
-    st.integers(1, 9),
-    st.integers(1, 4),
-    st.dictionaries(st.sampled_from(["widths", "l1", "batch"]), st.integers(1, 3)),
-)
-@settings(max_examples=30)
-def test_tasks_write_every_chunk_once(sources, seeds, block, lists):
-    given = {name: list(range(1, 1 + count)) for name, count in lists.items()}
-    spec = sweep.Spec(
-        data=[f"{k}.csv" for k in range(sources)],
-        seed=list(range(seeds)),
-        training={"block": block, "epochs": 1} | given,
-    )
-    work = networks.Networks(spec, spec.training)
-    split = sweep.training.problems.problem("outlier").draw(0)
-    work.__dict__["_made"] = (split,) * sources
-    for name, variable in work.variables().items():
-        chunks = [place for index in range(work.count()) for place in _places(work, index, name)]
-        counts = [-(-n // c) for n, c in zip(variable.shape, variable.chunk, strict=True)]
-        assert len(chunks) == len(set(chunks)) == math.prod(counts)
-        assert all(k < most for place in chunks for k, most in zip(place, counts, strict=True))
-
-
-def _places(work, index, name):
-    return work.chunks(index).get(name, ())
-
-
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
 def test_seeds_side_by_side_are_always_as_many(most):
     sizes = set()
     for n in (5, 2):
-        parts = [part.tolist() for part in alike(n, most, 5)]
+        parts = [part.tolist() for part in equal_blocks(n, most, 5)]
         sizes |= {len(part) for part in parts}
         assert [k for part in parts for k in part][:n] == list(range(n))
     assert len(sizes) == 1
     assert sizes.pop() <= most
 
 
-# --- specs --------------------------------------------------------------------------------------
-
-
-def test_one_value_a_list_and_a_text_mean_the_same():
-    given = {"widths": [8, 4], "keep": 300, "batch": "full", "optimizer": "adam"}
-    first = sweep.Spec(seed="0:2:3", training={"problem": "outlier"} | given)
-    other = sweep.Spec(
-        seed=[0, 1, 2],
-        training={"problem": ["outlier"], "widths": "8-4", "keep": [300.0], "l2": 0, "epochs": 3e2},
-    )
-    assert first == other
-    assert first.fingerprint == other.fingerprint
-    several = sweep.Spec(training={"problem": "outlier", "widths": [[8, 4], [3]], "batch": [5]})
-    axes = several.training.grid.axes
-    assert axes == {"widths": ((8, 4), (3,)), "batch": (5,)}
-    assert several.seed == (0,)
-
-
-HYPERPARAMETERS = st.fixed_dictionaries(
-    {},
-    optional={
-        "widths": st.sampled_from(["3-3", ["2", "none", "4-4"], [[2, 3]]]),
-        "activation": st.sampled_from(["tanh", "leaky_relu(0.2)"]),
-        "learning_rate": st.lists(st.floats(1e-9, 10), unique=True, min_size=1, max_size=3),
-        "batch": st.lists(st.sampled_from([5, 7, "full"]), unique=True, min_size=1),
-        "resample": st.booleans() | st.just([True, False]),
-        "loss": st.just("focal(2)"),
-        "schedule": st.just("cosine(0.1)"),
-    },
-)  # fmt: skip
-
-
-@given(HYPERPARAMETERS, st.booleans())
-@settings(max_examples=20)
-def test_the_canonical_text_reads_back(table, of_data):
-    source = {} if of_data else {"problem": "outlier"}
-    top = {"data": ["a.csv"], "x": ["u", "v"]} if of_data else {}
-    spec = sweep.Spec.of(top | {"training": source | table})
-    again = sweep.Spec.of(tomllib.loads(spec.to_toml()))
-    assert again == spec
-    assert (again.fingerprint, again.to_toml()) == (spec.fingerprint, spec.to_toml())
-    assert sweep.Spec.of(json.loads(json.dumps(spec.to_dict()))) == spec
-
-
-CHANGES = {
-    "problem": None, "validation": 0.5, "epochs": 9, "keep": 1, "dtype": "float64", "block": 7,
-    "widths": 4, "activation": "tanh", "loss": "focal", "optimizer": "sgd", "learning_rate": 0.02,
-    "schedule": "cosine", "batch": 3, "resample": True, "l1": 0.1, "l2": 0.1, "dropout": 0.1,
-    "noise": 0.1, "initial_bias": 0.1,
-}  # fmt: skip
-
-
-def test_every_key_makes_another_fingerprint():
-    assert set(CHANGES) == set(sweep.runs.spec.schema.TRAINING)
-    specs = [
-        sweep.Spec(data="a.csv", training={key: value} if value else {})
-        for key, value in CHANGES.items()
-    ]
-    specs += [sweep.Spec(data="a.csv", training={}, **{key: "z"}) for key in ("x", "y")]
-    specs += [sweep.Spec(data="a.csv", training={}, seed=3), sweep.Spec(training=TABLE)]
-    assert len({spec.fingerprint for spec in specs}) == len(specs)
-
-
-def test_the_spec_of_the_readme_reads():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    _, text = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
-    values = tomllib.loads(text)
-    spec = sweep.Spec.of(values)
-    assert len(spec.training.grid.every) == 8
-    assert work_of(spec).count() == 4 * 4
-    usual = sweep.Spec(training={"problem": "outlier"}).training
-    changed = {
-        key for key, value in spec.training.to_dict().items() if value != usual.to_dict()[key]
-    }
-    assert changed == set(values["training"]) - {"problem"}
-
-
-NETWORKS = '[training]\nproblem = "outlier"\n'
-BAD = {
-    "unknown": (f"{NETWORKS}epoch = 3", "line 3: training has no key 'epoch'; did you mean ep"),
-    "a landscape's": (f"a = '0:1:3'\n{NETWORKS}", "line 1: a is of landscapes; leave it out"),
-    "a law": (f"population = 'W1'\n{NETWORKS}", "line 1: population is of landscapes; leave"),
-    "sizes": (f"n = 100\n{NETWORKS}", "n is of landscapes; leave it out beside [training]"),
-    "dtype": (f"dtype = 'float32'\n{NETWORKS}", "dtype is of landscapes; leave it out beside"),
-    "no source": ("[training]\nepochs = 3", "line 1: there is neither problem nor data; give prob"),
-    "two sources": (f"data = 'a.csv'\n{NETWORKS}", "problem and data exclude each other; give one"),
-    "a share of a problem": (f"{NETWORKS}validation = 0.5", "validation is a share of the rows of"),
-    "columns of a problem": (f"x = 'u'\n{NETWORKS}", "x is a column of data; leave it out beside"),
-    "share": ("data = 'a.csv'\n[training]\nvalidation = 1", "validation is 1; a share between 0"),
-    "no problem": ("[training]\nproblem = 'outlie'", "there is no problem 'outlie'; there are out"),
-    "problem twice": ("[training]\nproblem = ['outlier', 'outlier']", "problem holds 'outlier' tw"),
-    "no table": ("training = 3", "line 1: training is 3; a table is needed, such as [training]"),
-    "rate": (f"{NETWORKS}learning_rate = [0.1, 0]", "learning_rate is 0; a number above 0 is need"),
-    "type of a rate": (f"{NETWORKS}learning_rate = '0.1'", "line 3: learning_rate is '0.1'; a num"),
-    "widths": (f"{NETWORKS}widths = [3, 0]", "widths is 0; a whole number from 1 to 4096 is need"),
-    "activation": (f"{NETWORKS}activation = 'rely'", "there is no activation 'rely'; the known"),
-    "optimiser": (f"{NETWORKS}optimizer = 'adem'", "there is no optimizer 'adem'; the known ones"),
-    "schedule": (f"{NETWORKS}schedule = 'step'", "there is no schedule 'step'; the known ones are"),
-    "loss": (f"{NETWORKS}loss = 'accuracy'", "loss is accuracy, which has no gradient; the losses"),
-    "empty": (f"{NETWORKS}l1 = []", "l1 is empty; a number that is not negative is needed"),
-    "twice": (f"{NETWORKS}l1 = [0.1, 0.1]", "l1 holds 0.1 twice; give it once"),
-    "epochs": (f"{NETWORKS}epochs = 0", "epochs is 0; a whole number from 1 to 1000000 is needed"),
-    "part of epochs": (f"{NETWORKS}epochs = 1.5", "epochs is 1.5; a whole number from 1 to"),
-    "endless epochs": (f"{NETWORKS}epochs = inf", "epochs is inf; a whole number from 1 to"),
-    "keep": (f"{NETWORKS}epochs = 9\nkeep = 10", "line 4: keep is 10; a whole number from 0 to 9"),
-    "keep twice": (f"{NETWORKS}keep = [5, 5]", "keep holds 5 twice; give it once"),
-    "block": (f"{NETWORKS}block = 0", "block is 0; a whole number of seeds is needed, such as 100"),
-    "precision": (f"{NETWORKS}dtype = 'half'", "dtype is 'half'; a text is needed: \"float32\" or"),
-    "seed": (f"seed = 4294967296\n{NETWORKS}", "line 1: seed is 4294967296; a whole number from"),
-    "room": (f"seed = '0:9999:10000'\n{NETWORKS}block = 10000\nepochs = 100000", "block: the c"),
-    "combinations": (
-        NETWORKS + "".join(f"{n} = {list(range(30))}\n" for n in ("l1", "l2", "noise")),
-        "training asks for 27000 combinations of hyperparameters, more than the 10000 that it may",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_what_is_no_spec_is_refused_with_its_place(tmp_path, name):
-    text, sentence = BAD[name]
-    (tmp_path / "s.toml").write_text(text)
-    with pytest.raises(InputError) as caught:
-        sweep.Spec.read(tmp_path / "s.toml")
-    message = str(caught.value)
-    assert message.startswith(f"{tmp_path}/s.toml")
-    assert sentence in message
-    assert "\n" not in message
-
-
-def test_every_key_refuses_a_wrong_type_and_says_what_it_needs():
-    for key in sweep.runs.spec.schema.TRAINING:
-        for value in ([[[]]], {"a": object()}, object()):
-            with pytest.raises(InputError, match=f"^{key} ") as caught:
-                sweep.Spec.of({"training": {"problem": "outlier", key: value}})
-            assert caught.value.key == f"training.{key}"
+# --- the command line ---------------------------------------------------------------------------
 
 
 DATA = {
     "no such column": ("x,y\n1,0\n2,1\n", 'x = "u"\n', "a.csv: has no column 'u'; its columns are"),
     "no inputs": ("y,weight\n1,0\n0,1\n", "", "a.csv: has no column of inputs; its columns are"),
-    "y twice": ("x,y\n1,0\n2,1\n", 'x = ["x", "y"]\n', "a.csv: the column 'y' is asked for as x"),
+    "y twice": ("x,y\n1,0\n2,1\n", 'x = ["x", "y"]\n', "a.csv: the column 'y' is named as x and"),
     "one row": ("x,y\n1,0\n", "", "a.csv: has 1 row; at least 2 are needed"),
     "no row": ("x,y\n", "", "a.csv: has 0 rows; at least 2 are needed"),
     "class": ("x,y\n1,0\n2,3\n", "", "a.csv: 'y' in row 2 is 3, which is neither 0 nor 1"),
@@ -453,11 +269,8 @@ def test_data_that_cannot_be_learnt_from_are_refused_before_anything_runs(refuse
     assert sentence in refused(1, "run", "s.toml", "--out", "r", "--quiet")
 
 
-# --- the command line ---------------------------------------------------------------------------
-
-
 def test_a_batch_larger_than_the_data_is_refused_before_anything_runs(refused, tmp_path):
-    (tmp_path / "s.toml").write_text(f"{NETWORKS}batch = [5, 21]\n")
+    (tmp_path / "s.toml").write_text('[training]\nproblem = "outlier"\nbatch = [5, 21]\n')
     sentence = "outlier: batch is 21 and the training set has 20 points; give at most 20, or full"
     assert sentence in refused(1, "run", "s.toml", "--out", "r", "--quiet")
 
@@ -497,4 +310,4 @@ def test_networks_are_run_drawn_and_told_of_as_landscapes_are(run, tmp_path):
     (tmp_path / "r" / "spec.toml").write_text(changed)
     code, _, err = run("resume", "r")
     assert (code, err.count("\n")) == (1, 1)
-    assert "was changed since the run began (epochs differs)" in err
+    assert "has changed since the run began (epochs differs)" in err

@@ -1,9 +1,11 @@
-"""A small run, and what to look at in one, for the tests of runs."""
+"""A small run, and functions that read what it wrote, for the tests of runs."""
 
 import json
+import math
 from pathlib import Path
 
 import sweep
+from sweep.runs.journal import Chunk, Done
 
 SPEC = sweep.Spec(
     population="W1",
@@ -14,17 +16,21 @@ SPEC = sweep.Spec(
     metrics=["cross_entropy", "accuracy"],
     tile=3,
 )
-TASKS = 10
-"""Two tiles of each of two samples of two sizes, and of the law itself."""
+TASKS = 10  # two tiles of each of two samples of two sizes, and of the law itself
 
 
 def store(out):
-    """Every file of the store of a run, by its path in it."""
+    """The content of every file of the store, by its path in the store."""
     root = Path(out) / "results.zarr"
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
 def events(out, name):
-    """The events of a name that a run logged."""
+    """The logged events with a name."""
     lines = (Path(out) / "events.jsonl").read_text().splitlines()
-    return [one for one in map(json.loads, lines) if one["event"] == name]
+    return [event for event in map(json.loads, lines) if event["event"] == name]
+
+
+def done_task(task):
+    """A task that is marked as done, with one chunk of 7 bytes."""
+    return Done(task, 0.25, {"accuracy": Chunk("ab", 7)}, {"distance": math.inf})

@@ -1,52 +1,46 @@
-"""The canonical values of a spec of networks: those of its table `training`, and beside it."""
+"""Canonical values of a spec of networks: its table `training`, and the keys beside it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweep.base.grid import DEFAULT_AXIS
 from sweep.base.memory import RESULT_LIMIT
-from sweep.base.ranges import whole
-from sweep.runs.spec.schema import TRAINING, SpecError, refused, require_known, typed
+from sweep.base.ranges import DEFAULT_AXIS, whole_number
+from sweep.runs.spec.schema import TRAINING, SpecError, refusal, require_known_keys, typed
 from sweep.runs.spec.values import (
     MOST_TASKS,
-    about,
-    column,
-    files,
-    known,
-    listed,
-    require_once,
-    seeds,
-    whole_number,
+    as_list,
+    column_name,
+    data_files,
+    key_errors,
+    one_of,
+    positive_integer,
+    require_distinct,
+    seed_values,
 )
-from sweep.training.ensemble import DTYPES
-from sweep.training.files import SHARE
 from sweep.training.hyperparameters import (
+    DTYPES,
+    LARGEST_SEED,
+    MOST_EPOCHS,
     NAMES,
     NUMBERS,
     Hyperparameters,
     Setting,
     combinations,
-    written,
+    coordinate_value,
 )
-from sweep.training.problems import problem
-from sweep.training.train import LARGEST_SEED, MOST_EPOCHS
+from sweep.training.problems import VALIDATION_SHARE, problem
 
-USUAL: dict[str, Any] = {"epochs": 300, "dtype": "float32", "block": 100}
-"""What keys of `training` are if they are left out, hyperparameters apart."""
+TRAINING_DEFAULTS: dict[str, Any] = {"epochs": 300, "dtype": "float32", "block": 100}
+MOST_COMBINATIONS = 10**4  # of hyperparameters
+CURVES = 7  # values recorded of a network after each epoch, if it has a test set
 
-MOST_COMBINATIONS = 10**4
-"""Of hyperparameters."""
-
-CURVES = 7
-"""What is recorded of a network after each epoch, if it has a test set."""
-
-LANDSCAPES: dict[str, Any] = {
+LANDSCAPE_DEFAULTS: dict[str, Any] = {
     "population": (),
     "n": (),
     "a": DEFAULT_AXIS,
@@ -59,7 +53,7 @@ LANDSCAPES: dict[str, Any] = {
     "optimum": True,
     "tile": 500,
 }
-"""Keys that networks have no use for, and what they are if they are left out."""
+"""Keys that networks do not use."""
 
 
 class HyperparameterGrid(NamedTuple):
@@ -67,11 +61,11 @@ class HyperparameterGrid(NamedTuple):
 
     Attributes:
         axes: values of those given in lists, in the order of the dimensions.
-        every: all combinations, the last axis fastest.
+        combinations: all of them, the last axis fastest.
     """
 
     axes: dict[str, tuple[Setting, ...]]
-    every: list[Hyperparameters]
+    combinations: list[Hyperparameters]
 
 
 @dataclass(frozen=True)
@@ -79,13 +73,13 @@ class Training:
     """The table `training`, every value in its canonical form.
 
     Attributes:
-        problem: by name; none beside data.
+        problem: names of problems; empty beside data.
         validation: share of the rows of data that are for validation; None beside problems.
-        epochs: how many.
+        epochs: number of epochs.
         keep: epochs after which validation logits are recorded; 0 is before training.
         dtype: "float32" or "float64".
         block: seeds that one task trains.
-        hyperparameters: all of them by name, as coordinates have them; those in lists as tuples.
+        hyperparameters: all of them by name, as values of coordinates; lists as tuples.
     """
 
     problem: tuple[str, ...]
@@ -103,12 +97,12 @@ class Training:
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """The hyperparameters that are the same for all networks."""
+        """The hyperparameters that all networks share."""
         return {n: value for n, value in self.hyperparameters if n not in self.grid.axes}
 
     def to_dict(self) -> dict[str, Any]:
-        """The canonical value of every key that there is a use for, in their order."""
-        own = {
+        """The canonical value of every key that applies, in the order of the text."""
+        values = {
             "problem": self.problem or None,
             "validation": self.validation,
             "epochs": self.epochs,
@@ -116,123 +110,127 @@ class Training:
             "dtype": self.dtype,
             "block": self.block,
         }
-        return {n: v for n, v in own.items() if v is not None} | dict(self.hyperparameters)
+        return {n: v for n, v in values.items() if v is not None} | dict(self.hyperparameters)
 
 
-def canonical(given: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The canonical value of every key, those of landscapes as if they were left out.
+def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """The canonical value of every key; keys of landscapes have their defaults.
 
     Args:
-        given: a value for every key, of its type; () for what is left out.
-        base: the directory that the files of data are relative to.
+        values: a value of the right type for every key; () for keys that are left out.
+        base: directory that files of data are relative to.
 
     Raises:
-        SpecError: one has no meaning, or they do not go together.
+        SpecError: a value is invalid, or two keys exclude each other.
     """
-    require_no_landscapes(
-        key for key, usual in LANDSCAPES.items() if given[key] not in (usual, list(listed(usual)))
+    require_no_landscape_keys(
+        key
+        for key, default in LANDSCAPE_DEFAULTS.items()
+        if values[key] not in (default, list(as_list(default)))
     )
-    data = files(listed(given["data"]), base)
-    found = seeds(given["seed"])
-    with about("seed"):
-        for seed in found:
-            whole("seed", seed, 0, LARGEST_SEED)
-    training = _training(given["training"], bool(data), len(found))
+    data = data_files(as_list(values["data"]), base)
+    seeds = seed_values(values["seed"])
+    with key_errors("seed"):
+        for seed in seeds:
+            whole_number("seed", seed, 0, LARGEST_SEED)
+    training = _training(values["training"], bool(data), len(seeds))
     _require_source(training.problem, data)
     if not data:
-        _require_no_columns(given)
+        _require_no_columns(values)
     return {
-        **LANDSCAPES,
+        **LANDSCAPE_DEFAULTS,
         "data": data,
-        "seed": found,
-        "memory": whole_number("memory", given["memory"]),
-        "x": _columns(given["x"]),
-        "y": column("y", given["y"]),
+        "seed": seeds,
+        "memory": positive_integer("memory", values["memory"]),
+        "x": _columns(values["x"]),
+        "y": column_name("y", values["y"]),
         "training": training,
     }
 
 
-def require_no_landscapes(keys: Any) -> None:
-    """Refuses keys that only landscapes have a use for.
+def require_no_landscape_keys(keys: Iterable[str]) -> None:
+    """Rejects keys that only landscapes use.
 
     Raises:
         SpecError: names the first of them.
     """
     for key in keys:
-        if key in LANDSCAPES:
-            own = "; networks have one of their own in [training]" if key == "dtype" else ""
-            raise SpecError(f"{key} is of landscapes; leave it out beside [training]{own}", key)
+        if key in LANDSCAPE_DEFAULTS:
+            hint = ", or give the one of networks in the table" if key == "dtype" else ""
+            raise SpecError(f"{key} is for landscapes; leave it out beside [training]{hint}", key)
 
 
 def _training(table: Mapping[str, Any], of_data: bool, seeds: int) -> Training:
-    """The table, in its canonical form."""
-    require_known(table, "training")
-    given = {key: _typed(key, value) for key, value in table.items()}
-    if "validation" in given and not of_data:
+    """The table `training`, in its canonical form."""
+    require_known_keys(table, "training")
+    written = {key: _typed(key, value) for key, value in table.items()}
+    if "validation" in written and not of_data:
         raise SpecError(
             "validation is a share of the rows of data; leave it out beside problem",
             "training.validation",
         )
-    made = USUAL | given
-    epochs = _whole("epochs", made["epochs"], 1, MOST_EPOCHS)
-    keep = tuple(_whole("keep", one, 0, epochs) for one in listed(made.get("keep", epochs)))
-    require_once("training.keep", keep, keep)
-    found = Training(
-        problem=_problems(listed(made.get("problem", ()))),
-        validation=_share(made.get("validation", SHARE)) if of_data else None,
+    values = TRAINING_DEFAULTS | written
+    epochs = _whole("epochs", values["epochs"], 1, MOST_EPOCHS)
+    keep = tuple(_whole("keep", epoch, 0, epochs) for epoch in as_list(values.get("keep", epochs)))
+    require_distinct("training.keep", keep, keep)
+    training = Training(
+        problem=_problems(as_list(values.get("problem", ()))),
+        validation=_share(values.get("validation", VALIDATION_SHARE)) if of_data else None,
         epochs=epochs,
         keep=keep,
-        dtype=known("training.dtype", made["dtype"], DTYPES),
-        block=whole_number("training.block", made["block"]),
-        hyperparameters=_hyperparameters({n: given[n] for n in NAMES if n in given}),
+        dtype=one_of("training.dtype", values["dtype"], DTYPES),
+        block=positive_integer("training.block", values["block"]),
+        hyperparameters=_hyperparameters({n: written[n] for n in NAMES if n in written}),
     )
-    _require_room(found, seeds)
-    return found
+    _require_room(training, seeds)
+    return training
 
 
 def _typed(key: str, value: Any) -> Any:
-    full = f"training.{key}"
+    qualified = f"training.{key}"
     if value in ([], ()):
-        raise SpecError(f"{key} is empty; {TRAINING[key].needed}", full)
-    return typed(full, value)
+        raise SpecError(f"{key} is empty; {TRAINING[key].needed}", qualified)
+    return typed(qualified, value)
 
 
 def _whole(key: str, value: float, least: int, most: int) -> int:
-    with about(f"training.{key}"):
-        return whole(key, int(value) if value == value // 1 else value, least, most)
+    with key_errors(f"training.{key}"):
+        return whole_number(key, int(value) if value == value // 1 else value, least, most)
 
 
 def _share(value: float) -> float:
     if not 0 < value < 1:
-        raise refused("training.validation", value)
+        raise refusal("training.validation", value)
     return value
 
 
-def _problems(asked: Sequence[str]) -> tuple[str, ...]:
+def _problems(texts: Sequence[str]) -> tuple[str, ...]:
     names = []
-    for text in asked:
-        with about("training.problem"):
+    for text in texts:
+        with key_errors("training.problem"):
             names.append(problem(text).name)
-    require_once("training.problem", asked, names)
+    require_distinct("training.problem", texts, names)
     return tuple(names)
 
 
-def _hyperparameters(given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """All of them as coordinates have them, those given in lists as tuples."""
-    several = math.prod(len(value) for value in given.values() if isinstance(value, list))
-    if several > MOST_COMBINATIONS:
+def _hyperparameters(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """All hyperparameters as values of coordinates; lists as tuples."""
+    count = math.prod(len(value) for value in values.values() if isinstance(value, list))
+    if count > MOST_COMBINATIONS:
         raise SpecError(
-            f"training asks for {several} combinations of hyperparameters, more than the "
-            f"{MOST_COMBINATIONS} that it may; ask for fewer values",
+            f"training asks for {count} combinations of hyperparameters, more than the limit of "
+            f"{MOST_COMBINATIONS}; ask for fewer values",
             "training",
         )
-    found = {}
-    for name in NAMES:  # one by one, so that whatever is refused is refused by its key
-        with about(f"training.{name}"):
-            axes, (first, *_) = combinations({n: given[n] for n in (name,) if n in given})
-        fixed = written(name, getattr(first, name))
-        found[name] = tuple(written(name, one) for one in axes[name]) if axes else fixed
-    return tuple(found.items())
+    canonical_values = {}
+    for name in NAMES:  # one by one, so that an error names its key
+        with key_errors(f"training.{name}"):
+            axes, (first, *_) = combinations({n: values[n] for n in (name,) if n in values})
+        if axes:
+            canonical_values[name] = tuple(coordinate_value(name, v) for v in axes[name])
+        else:
+            canonical_values[name] = coordinate_value(name, getattr(first, name))
+    return tuple(canonical_values.items())
 
 
 def _require_source(problems: Sequence[str], data: Sequence[str]) -> None:
@@ -246,33 +244,33 @@ def _require_source(problems: Sequence[str], data: Sequence[str]) -> None:
         )
 
 
-def _require_no_columns(given: Mapping[str, Any]) -> None:
-    for key, usual in (("x", (None,)), ("y", ("y",))):
-        if given[key] not in usual:
-            raise SpecError(f"{key} is a column of data; leave it out beside problem", key)
+def _require_no_columns(values: Mapping[str, Any]) -> None:
+    for key, defaults in (("x", (None,)), ("y", ("y",))):
+        if values[key] not in defaults:
+            raise SpecError(f"{key} names a column of data; leave it out beside problem", key)
 
 
-def _columns(asked: str | list[str] | None) -> tuple[str, ...] | None:
-    """Columns of the inputs; None for all that there are."""
-    if asked is None:
+def _columns(value: str | list[str] | None) -> tuple[str, ...] | None:
+    """Columns of the inputs; None for all but the labels and weights."""
+    if value is None:
         return None
-    names = tuple(column("x", name) for name in listed(asked))
-    require_once("x", names, names)
+    names = tuple(column_name("x", name) for name in as_list(value))
+    require_distinct("x", names, names)
     return names
 
 
 def _require_room(training: Training, seeds: int) -> None:
-    """Refuses tasks whose results would not fit, and too many of them."""
-    numbers = math.prod(len(v) for n, v in training.grid.axes.items() if n in NUMBERS)
-    tasks = -(-seeds // training.block) * (len(training.grid.every) // numbers)
+    """Rejects too many tasks, and tasks whose results do not fit into memory."""
+    side_by_side = math.prod(len(v) for n, v in training.grid.axes.items() if n in NUMBERS)
+    tasks = -(-seeds // training.block) * (len(training.grid.combinations) // side_by_side)
     if tasks > MOST_TASKS:
         raise SpecError(
-            f"block: the sweep would have {tasks} tasks, more than the {MOST_TASKS} that it may; "
-            "ask for more seeds in a block",
+            f"block: the sweep would have {tasks} tasks, more than the limit of {MOST_TASKS}; ask "
+            "for more seeds in a block",
             "training.block",
         )
-    networks = min(training.block, seeds) * numbers
-    needed = 8 * networks * CURVES * training.epochs
+    networks = min(training.block, seeds) * side_by_side
+    needed = 8 * networks * CURVES * training.epochs  # bytes of float64
     if needed > RESULT_LIMIT:
         raise SpecError(
             f"block: the curves of {networks} networks of {training.epochs} epochs would take "

@@ -1,6 +1,6 @@
-"""Keys of a spec: what each may hold, and the sentences that refuse anything else.
+"""Keys of a spec: the type of each, and the messages that reject anything else.
 
-The types are checked by msgspec, which says where in a value it found what it did not expect.
+msgspec checks the types, and says where in a value it found an unexpected one.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import ValidationError, convert
+
 from sweep.base.errors import InputError
 from sweep.base.families import short
 
 
 class SpecError(InputError):
-    """A spec asks for what cannot be done.
+    """A spec that cannot be run.
 
     Attributes:
-        key: the key that does; None if it is none in particular.
+        key: the key at fault; None if there is no single one.
     """
 
     def __init__(self, message: str, key: str | None = None) -> None:
@@ -28,7 +30,7 @@ class SpecError(InputError):
 
 
 class Key(NamedTuple):
-    """What a key may hold: its type, and the same in words, with an example."""
+    """What a key may hold: its type, and the same in words with an example."""
 
     type: Any
     needed: str
@@ -62,10 +64,10 @@ KEYS = {
         dict[str, Any] | None, 'a table is needed, such as [training] with problem = "outlier"'
     ),
 }
-"""By name, in the order in which a spec is written."""
+"""By name, in the order of the canonical text."""
 
-_Positive = Key(float | list[float], "a number above 0 is needed")
-_NotNegative = Key(float | list[float], "a number that is not negative is needed")
+_POSITIVE = Key(float | list[float], "a number above 0 is needed")
+_NOT_NEGATIVE = Key(float | list[float], "a number that is not negative is needed")
 
 TRAINING = {
     "problem": Key(_Names, 'a problem or a list of them is needed, such as "outlier"'),
@@ -82,34 +84,33 @@ TRAINING = {
     "activation": Key(_Names, 'a name is needed, such as "relu"'),
     "loss": Key(_Names, 'a name is needed, such as "cross_entropy"'),
     "optimizer": Key(_Names, 'a name is needed, such as "adam"'),
-    "learning_rate": _Positive,
+    "learning_rate": _POSITIVE,
     "schedule": Key(_Names, 'a name is needed, such as "constant"'),
     "batch": Key(
         int | float | str | list[int | float | str],
         'a whole number of points or "full" is needed, such as 20',
     ),
     "resample": Key(bool | list[bool], "true or false is needed"),
-    "l1": _NotNegative,
-    "l2": _NotNegative,
+    "l1": _NOT_NEGATIVE,
+    "l2": _NOT_NEGATIVE,
     "dropout": Key(float | list[float], "a number from 0 to below 1 is needed"),
-    "noise": _NotNegative,
+    "noise": _NOT_NEGATIVE,
     "initial_bias": Key(float | list[float], "a finite number is needed"),
 }
-"""Keys of the table `training`, likewise: its own, and the hyperparameters."""
+"""Keys of the table `training`: those of training as such, then the hyperparameters."""
 
-_EVERY = KEYS | {f"training.{name}": key for name, key in TRAINING.items()}
-"""Those of a table by its name, a point and theirs."""
+_QUALIFIED = KEYS | {f"training.{name}": key for name, key in TRAINING.items()}
 
 
-def require_known(names: Iterable[str], table: str = "") -> None:
-    """Refuses a key that there is not.
+def require_known_keys(names: Iterable[str], table: str = "") -> None:
+    """Rejects unknown keys.
 
     Args:
         names: of keys.
-        table: where they stand, "training" or the spec itself.
+        table: "training"; empty for the top level of the spec.
 
     Raises:
-        SpecError: suggests the nearest that there is.
+        SpecError: a key is unknown; the message suggests the nearest one.
     """
     keys = TRAINING if table else KEYS
     for name in names:
@@ -119,44 +120,42 @@ def require_known(names: Iterable[str], table: str = "") -> None:
         hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(keys)}"
         if table:
             raise SpecError(f"{table} has no key {name!r}; {hint}", f"{table}.{name}")
-        raise SpecError(f"there is no key {name!r}; {hint}", name)
+        raise SpecError(f"unknown key {name!r}; {hint}", name)
 
 
 def typed(key: str, value: Any) -> Any:
-    """The value, if it is of the type that the key may hold.
+    """The value, converted to the type of its key.
 
     Args:
-        key: its name; in a table that of the table, a point and its own.
-        value: as it is in the spec.
+        key: name of the key, as `table.key` in a table.
+        value: as in the spec.
 
     Raises:
-        SpecError: it is not; says what it is and what is needed.
+        SpecError: the value has another type.
     """
-    from msgspec import ValidationError, convert  # which `import sweep` does not load
-
     try:
-        return convert(value, _EVERY[key].type)
+        return convert(value, _QUALIFIED[key].type)
     except OverflowError:
-        raise refused(key, value) from None
+        raise refusal(key, value) from None
     except ValidationError as error:
-        inside = re.search(r"\$\[(\d+)\]", str(error))
-        if inside is None:
-            raise refused(key, value) from None
-        raise refused(key, value[int(inside.group(1))], "holds") from None
+        element = re.search(r"\$\[(\d+)\]", str(error))  # msgspec ends with its path: at `$[2]`
+        if element is None:
+            raise refusal(key, value) from None
+        raise refusal(key, value[int(element.group(1))], "holds") from None
 
 
-def refused(key: str, value: Any, verb: str = "is") -> SpecError:
-    """The sentence that refuses a value of a key."""
-    return SpecError(f"{bare(key)} {verb} {shown(value)}; {_EVERY[key].needed}", key)
+def refusal(key: str, value: Any, verb: str = "is") -> SpecError:
+    """The error that rejects a value of a key."""
+    return SpecError(f"{bare_name(key)} {verb} {shortened(value)}; {_QUALIFIED[key].needed}", key)
 
 
-def bare(key: str) -> str:
-    """The name of a key without that of its table."""
+def bare_name(key: str) -> str:
+    """The name of a key without its table."""
     return key.rpartition(".")[2]
 
 
-def shown(value: Any) -> str:
-    """A value in a sentence, shortened."""
+def shortened(value: Any) -> str:
+    """A value as an error message shows it."""
     if isinstance(value, Mapping):
         return f"a table with {', '.join(map(repr, value))}" if value else "an empty table"
     if isinstance(value, bool):

@@ -7,7 +7,7 @@
     b = "-5:5:101"
     metrics = ["cross_entropy", {name = "focal", gamma = [1, 2, 5]}]
 
-Or the networks that it trains, by the names of `sweep.train`:
+Or which networks it trains, by the names of `sweep.train`:
 
     seed = "0:999:1000"
 
@@ -15,8 +15,8 @@ Or the networks that it trains, by the names of `sweep.train`:
     problem = "outlier"                # or data = ["a.csv"] before the table
     learning_rate = [0.01, 0.05]
 
-A spec is checked when it is made, all but its files of data, and from then on every value is in
-its canonical form, whichever way it was written.
+A spec is checked when it is made, except for its files of data. Its attributes are canonical: they
+do not depend on how the values were written.
 """
 
 from __future__ import annotations
@@ -27,19 +27,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xxhash
 
-from sweep.base.grid import DEFAULT_AXIS, Grid, axis
+from sweep.base.grid import Grid
+from sweep.base.ranges import DEFAULT_AXIS, axis
 from sweep.populations import Population, population
-from sweep.runs.spec import landscapes, toml
-from sweep.runs.spec.schema import KEYS, SpecError, require_known, typed
-from sweep.runs.spec.values import MOST_TASKS, about
-
-if TYPE_CHECKING:
-    from sweep.runs.spec.networks import Training
+from sweep.runs.spec import landscapes, networks, toml
+from sweep.runs.spec.networks import Training
+from sweep.runs.spec.schema import KEYS, SpecError, require_known_keys, typed
+from sweep.runs.spec.values import MOST_TASKS, key_errors
 
 METRICS = ("cross_entropy", "accuracy")
 _Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -51,37 +50,37 @@ _Metric = str | Mapping[str, Any]
 class Spec:
     """What a sweep computes: a landscape of each law at each size and seed, or of each file.
 
-    Or networks, if there is a table `training`; then what is of landscapes has its usual values,
-    and `seed` is that of `sweep.train`.
+    With a table `training` it computes networks instead: `seed` is that of `sweep.train`, and keys
+    of landscapes have their defaults.
 
-    Every argument may be given as in TOML: one value, several in a list, or a text. The attributes
-    are canonical, and two specs are equal if they ask for the same of the same places.
+    Every argument may be given as in TOML: one value, a list of values, or a text. The attributes
+    are canonical; two specs with equal attributes are equal, whatever `base` is.
 
     Attributes:
-        population: laws, ids such as "W1" or names with all their parameters.
-        data: files, as written; what `files` resolves. Either these or laws.
-        n: sizes of the samples of each law, ascending; inf, the default, is the law itself.
-        seed: of the samples, in the order given; 0 unless given.
+        population: laws, by ids such as "W1" or by names with all their parameters.
+        data: files, as the spec writes them; `files` resolves them. Excludes `population`.
+        n: sizes of the samples of each law, ascending; the default, inf, is the law itself.
+        seed: seeds of the samples, in the order of the spec; the default is 0.
         a: slopes, as the text of an axis or its points.
-        b: intercepts, likewise.
-        metrics: names with all their parameters; of a table such as
-            {name = "focal", gamma = [1, 2]} one for each combination of what its lists hold.
-        tolerance: largest error accepted in a smooth metric, as a multiple of max(1, value).
+        b: intercepts, as the text of an axis or its points.
+        metrics: names with all their parameters; a table such as {name = "focal", gamma = [1, 2]}
+            gives one for each combination of values in its lists.
+        tolerance: largest error of a smooth metric, as a multiple of max(1, value).
         method: how smooth metrics are computed: "auto", "direct" or "compressed".
         dtype: precision of the direct method, "float64" or "float32".
         memory: working memory in MiB.
-        x: column of inputs of the data; for networks columns, of which None is all but y and
-            `weight`.
+        x: column of inputs of the data; for networks several columns, or None for all columns but y
+            and `weight`.
         y: column of labels of the data.
-        weight: column of weights; None takes a column `weight` if there is one.
-        optimum: whether the exact optima are found too.
+        weight: column of weights; None takes the column `weight` if there is one.
+        optimum: whether to find the exact optima, too.
         tile: most cells of a chunk of the store along a, and along b.
         training: the table of networks; None for landscapes.
-        base: the directory that the files of data are relative to; no part of what is computed.
+        base: directory that files of data are relative to; not part of the fingerprint.
 
     Raises:
-        SpecError: a value is of the wrong type, empty, unknown or named twice; the sentence, which
-            begins with the key, says so.
+        SpecError: a value has the wrong type, or is empty, unknown or given twice; the message
+            begins with the key.
     """
 
     population: tuple[str, ...]
@@ -125,15 +124,10 @@ class Spec:
         training: Mapping[str, Any] | None = None,
         base: str | os.PathLike[str] = "",
     ) -> None:
-        given = locals()
-        checked = {key: typed(key, _plain(given[key])) for key in KEYS}
-        if checked["training"] is None:
-            made = landscapes.canonical(checked, Path(base))
-        else:
-            from sweep.runs.spec import networks  # for which no other spec waits
-
-            made = networks.canonical(checked, Path(base))
-        for key, value in made.items():
+        arguments = locals()
+        values = {key: typed(key, _plain(arguments[key])) for key in KEYS}
+        kind = landscapes if values["training"] is None else networks
+        for key, value in kind.canonical(values, Path(base)).items():
             object.__setattr__(self, key, value)
         object.__setattr__(self, "base", Path(base))
         if self.training is None:
@@ -141,15 +135,15 @@ class Spec:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], base: str | os.PathLike[str] | None = None) -> Spec:
-        """The spec in a file of TOML.
+        """The spec in a TOML file.
 
         Args:
             path: the file.
-            base: what its files of data are relative to; None is the directory of the file.
+            base: directory that files of data are relative to; None is the directory of the file.
 
         Raises:
-            InputError: it cannot be read, is not TOML or no spec; the sentence begins with the
-                path, and has the line.
+            InputError: the file cannot be read, is not TOML or not a spec; the message begins with
+                the path and the line.
         """
         text = toml.read(path)
         values = toml.parsed(text, path)
@@ -157,25 +151,23 @@ class Spec:
             return cls.of(values, Path(path).parent if base is None else base)
         except SpecError as error:
             line = None if error.key is None else toml.line_of(text, error.key)
-            place = f"{path}, line {line}" if line else path
-            raise SpecError(f"{place}: {error}", error.key) from None
+            where = f"{path}, line {line}" if line else path
+            raise SpecError(f"{where}: {error}", error.key) from None
 
     @classmethod
     def of(cls, values: Mapping[str, Any], base: str | os.PathLike[str] = "") -> Spec:
-        """The spec of a mapping, such as a TOML document.
+        """The spec of a mapping, such as a parsed TOML file.
 
         Args:
             values: by key.
-            base: what its files of data are relative to.
+            base: directory that files of data are relative to.
 
         Raises:
-            SpecError: there is no such key, or as of the class.
+            SpecError: a key is unknown or its value invalid, see the class.
         """
-        require_known(values)
+        require_known_keys(values)
         if isinstance(values.get("training"), Mapping):
-            from sweep.runs.spec import networks
-
-            networks.require_no_landscapes(values)
+            networks.require_no_landscape_keys(values)
         for key, value in values.items():
             if isinstance(value, (list, tuple)) and not value:
                 raise SpecError(f"{key} is empty; {KEYS[key].needed}", key)
@@ -194,17 +186,17 @@ class Spec:
     @cached_property
     def grid(self) -> Grid:
         """The cells of every landscape, shape (P, Q)."""
-        a, b = (one if isinstance(one, str) else np.array(one) for one in (self.a, self.b))
+        a, b = (v if isinstance(v, str) else np.array(v) for v in (self.a, self.b))
         return Grid(axis(a, "a"), axis(b, "b"))
 
     @property
     def of_data(self) -> bool:
-        """Whether files are asked for, and not laws."""
+        """Whether the spec is of files, not of laws or problems."""
         return bool(self.data)
 
     @property
     def coordinates(self) -> dict[str, tuple[str, ...] | tuple[int | float, ...]]:
-        """What each landscape is of, by dimension, in the order of the store's.
+        """Coordinates of the landscapes, by dimension, in the order of the store.
 
         {"population": ..., "n": ..., "seed": ...}, or {"data": ...}.
         """
@@ -214,32 +206,32 @@ class Spec:
 
     @property
     def landscapes(self) -> int:
-        """Landscapes of the store, those of n = infinity once for every seed."""
+        """Number of landscapes in the store, those of n = infinity once for every seed."""
         return math.prod(map(len, self.coordinates.values()))
 
     @property
     def tiles(self) -> tuple[int, int]:
-        """Chunks of one landscape along a and along b."""
+        """Number of chunks of one landscape along a and along b."""
         rows, columns = self.grid.shape
         return -(-rows // self.tile), -(-columns // self.tile)
 
     def require_data(self) -> None:
-        """Refuses a spec of which a file of data is not there.
+        """Rejects a spec whose files of data do not exist.
 
         Raises:
-            SpecError: names it.
+            SpecError: names the first that is missing.
         """
         for name, path in zip(self.data, self.files, strict=True):
             if not path.exists():
                 where = "" if Path(name).is_absolute() else f" in {self.base.absolute()}"
-                raise SpecError(f"data holds {name!r}, and there is no such file{where}", "data")
+                raise SpecError(f"data holds {name!r}, but there is no such file{where}", "data")
             if path.is_dir():
                 raise SpecError(
                     f"data holds {name!r}, which is a directory; name its files", "data"
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        """The canonical value of every key that the spec has a use for, in their order."""
+        """The canonical value of every key that applies, in the order of the text."""
         values = {key: getattr(self, key) for key in KEYS if key not in self._unused}
         if self.training is None:
             return values
@@ -249,35 +241,33 @@ class Spec:
 
     @property
     def _unused(self) -> set[str]:
-        """Keys that make no difference here."""
+        """Keys that do not apply to this spec."""
         columns = {"x", "y"}
         if self.training is not None:
-            from sweep.runs.spec import networks
-
-            return {*networks.LANDSCAPES, *(() if self.of_data else {"data", *columns})}
+            return {*networks.LANDSCAPE_DEFAULTS, *(() if self.of_data else {"data", *columns})}
         sampled = {"population", "n", "seed"} if self.of_data else {"data", *columns, "weight"}
         return {*sampled, "training"}
 
     def to_toml(self) -> str:
-        """The canonical text: `Spec.of` makes an equal spec of what it says."""
+        """The canonical text, from which `Spec.of` makes an equal spec once it is parsed."""
         return toml.text(self.to_dict())
 
     @cached_property
     def fingerprint(self) -> str:
         """128-bit XXH3 digest, in hex, of the canonical values, the axes by their points."""
-        found = self.to_dict()
+        values = self.to_dict()
         axes = {name: tuple(getattr(self.grid, name).tolist()) for name in ("a", "b")}
-        points = {name: values for name, values in axes.items() if name in found}
-        return xxhash.xxh3_128_hexdigest(toml.text(found | points).encode())
+        points = {name: v for name, v in axes.items() if name in values}
+        return xxhash.xxh3_128_hexdigest(toml.text(values | points).encode())
 
     def _require_room(self) -> None:
         a, b = self.grid.a, self.grid.b
-        with about("tile"):
+        with key_errors("tile"):
             Grid(a[: self.tile], b[: self.tile]).require_room(len(self.metrics) + 1)
         tasks = self.landscapes * math.prod(self.tiles)
         if tasks > MOST_TASKS:
             raise SpecError(
-                f"the store would have {tasks} chunks, more than the {MOST_TASKS} that it may; ask "
+                f"the store would have {tasks} chunks, more than the limit of {MOST_TASKS}; ask "
                 "for fewer landscapes, or for a larger tile",
                 "tile",
             )
@@ -290,5 +280,5 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {key: _plain(element) for key, element in value.items()}
+    return [_plain(element) for element in value] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""Values of the keys that specs of any kind have, and what is said of those that are refused."""
+"""Values of keys that all kinds of specs share."""
 
 from __future__ import annotations
 
@@ -9,87 +9,87 @@ from pathlib import Path
 from typing import Any
 
 from sweep.base.errors import InputError
-from sweep.base.grid import axis
-from sweep.base.ranges import whole
-from sweep.runs.spec.schema import SpecError, bare, refused, shown
+from sweep.base.ranges import axis, whole_number
+from sweep.runs.spec.schema import SpecError, bare_name, refusal, shortened
 
-MOST_TASKS = 10**7
-"""Tasks of one run."""
+MOST_TASKS = 10**7  # the journal grows by about 400 bytes for each
 
 
 @contextmanager
-def about(key: str) -> Iterator[None]:
-    """Whatever the block refuses is refused of a key, with which the sentence begins."""
+def key_errors(key: str) -> Iterator[None]:
+    """Turns an error of the block into one about a key, whose name begins the message."""
     try:
         yield
     except SpecError:
         raise
     except InputError as error:
-        text, name = str(error), bare(key)
-        begins = text.startswith((f"{name} ", f"{name}=", f"{name}:"))
-        raise SpecError(text if begins else f"{name}: {text}", key) from None
+        text, name = str(error), bare_name(key)
+        named = text.startswith((f"{name} ", f"{name}=", f"{name}:"))
+        raise SpecError(text if named else f"{name}: {text}", key) from None
 
 
-def files(asked: Sequence[str], base: Path) -> tuple[str, ...]:
-    """Files of data, as they are written."""
-    for name in asked:
+def data_files(names: Sequence[str], base: Path) -> tuple[str, ...]:
+    """Files of data, as the spec writes them."""
+    for name in names:
         if not name.strip() or "\0" in name:
-            raise refused("data", name, "holds")
-    require_once("data", asked, [os.path.realpath(base / name) for name in asked])
-    return tuple(asked)
+            raise refusal("data", name, "holds")
+    require_distinct("data", names, [os.path.realpath(base / name) for name in names])
+    return tuple(names)
 
 
-def seeds(asked: Any) -> tuple[int, ...]:
-    """Seeds, in the order given; 0 if none is."""
-    if asked in ((), []):
+def seed_values(values: Any) -> tuple[int, ...]:
+    """Seeds, in the order of the spec; 0 if there are none."""
+    if values in ((), []):
         return (0,)
-    with about("seed"):
-        found = tuple(_seed(value) for value in axis(asked, "seed").tolist())
-    require_once("seed", found, found)
-    return found
+    with key_errors("seed"):
+        seeds = tuple(_seed(value) for value in axis(values, "seed").tolist())
+    require_distinct("seed", seeds, seeds)
+    return seeds
 
 
 def _seed(value: float) -> int:
-    return whole("seed", int(value) if value.is_integer() else value, 0)
+    return whole_number("seed", int(value) if value.is_integer() else value, 0)
 
 
-def whole_number(key: str, value: float) -> int:
+def positive_integer(key: str, value: float) -> int:
     """A whole number above 0."""
-    if not 1 <= value < 2**53 or value != int(value):
-        raise refused(key, value)
+    if not 1 <= value < 2**53 or value != int(value):  # float64 holds all integers up to 2^53
+        raise refusal(key, value)
     return int(value)
 
 
-def known(key: str, value: str, among: Iterable[str]) -> str:
+def one_of(key: str, value: str, choices: Iterable[str]) -> str:
     """One of several texts."""
-    if value not in among:
-        raise refused(key, value)
+    if value not in choices:
+        raise refusal(key, value)
     return value
 
 
-def column(key: str, value: str) -> str:
-    """The name of a column."""
+def column_name(key: str, value: str) -> str:
+    """The name of a column, which is not empty."""
     if not value:
-        raise refused(key, value)
+        raise refusal(key, value)
     return value
 
 
-def listed(value: Any) -> list[Any]:
-    """Several values, given as one or in a list."""
+def as_list(value: Any) -> list[Any]:
+    """A list of values, which the spec may write as one value."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def require_once(key: str, written: Iterable[Any], meant: Sequence[Any]) -> None:
-    """Refuses what is asked for twice, as it is written.
+def require_distinct(key: str, written: Iterable[Any], meanings: Sequence[Any]) -> None:
+    """Rejects a value that occurs twice.
 
     Args:
         key: the key.
-        written: each as it stands in the spec.
-        meant: what it means.
+        written: the values as the spec writes them.
+        meanings: what each of them means.
     """
     first: dict[Any, Any] = {}
-    for text, one in zip(written, meant, strict=True):
-        if one in first:
-            other = "" if first[one] == text else f", also as {first[one]!r}"
-            raise SpecError(f"{bare(key)} holds {shown(text)} twice{other}; give it once", key)
-        first[one] = text
+    for text, meaning in zip(written, meanings, strict=True):
+        if meaning in first:
+            other = "" if first[meaning] == text else f", also as {first[meaning]!r}"
+            raise SpecError(
+                f"{bare_name(key)} holds {shortened(text)} twice{other}; give it once", key
+            )
+        first[meaning] = text

@@ -81,7 +81,7 @@ def test_lists_of_a_metric_multiply_out(w0, w1):
     expected = [
         sweep.metrics.metrics.weighted_cross_entropy(*pair) for pair in itertools.product(w0, w1)
     ]
-    assert spec.metrics == tuple(one.name for one in expected)
+    assert spec.metrics == tuple(metric.name for metric in expected)
 
 
 NUMBERS = st.floats(-1e300, 1e300).map(lambda value: value + 0.0)
@@ -156,7 +156,7 @@ def test_the_directory_of_the_data_is_no_part_of_the_fingerprint(tmp_path):
 def test_data_are_relative_to_the_file_of_the_spec(read, tmp_path):
     spec = read('data = ["a.csv", "/b/c.npy"]')
     assert [str(path) for path in spec.files] == [f"{tmp_path}/a.csv", "/b/c.npy"]
-    with pytest.raises(sweep.InputError, match=r"'a\.csv', and there is no such file in /"):
+    with pytest.raises(sweep.InputError, match=r"'a\.csv', but there is no such file in /"):
         spec.require_data()
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(sweep.InputError, match=r"'a\.csv', which is a directory"):
@@ -166,7 +166,7 @@ def test_data_are_relative_to_the_file_of_the_spec(read, tmp_path):
     read('data = "a.csv"').require_data()
 
 
-def test_what_the_store_holds():
+def test_the_dimensions_of_the_store():
     spec = sweep.Spec(population=["W1", "D1"], n=[10, 20, 30], seed=[5, 6], a="0:1:25", tile=10)
     assert spec.coordinates == {"population": ("W1", "D1"), "n": (10, 20, 30), "seed": (5, 6)}
     assert (spec.landscapes, spec.tiles) == (12, (3, 11))
@@ -181,7 +181,7 @@ def test_the_example_is_the_command_of_the_readme():
 
 
 def test_the_spec_of_the_readme_has_every_key_and_none_of_the_usual_values():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "sweep" / "runs" / "README.md").read_text(encoding="utf-8")
     text, _ = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     values = tomllib.loads(text)
     assert set(values) == set(KEYS) - {"data", "x", "y", "weight", "training"}
@@ -206,10 +206,10 @@ BAD = {
     "depth": ("n = " + "[" * 10**5, "is nested too deeply"),
     "control": ("n = \x01", "line 1: is not TOML"),
     "empty": ("", "there is neither population nor data; give laws, such as population = ["),
-    "misspelt": ('$\n\nmetric = "accuracy"', "line 3: there is no key 'metric'; did you mean metr"),
-    "other name": ("$\nmemory_budget = 3", "there is no key 'memory_budget'; did you mean memory?"),
-    "unknown": ("$\nfoo = 3", "line 2: there is no key 'foo'; the keys are population, data, n,"),
-    "table": ("$\n[grid]\na = 1", "line 2: there is no key 'grid'; the keys are"),
+    "misspelt": ('$\n\nmetric = "accuracy"', "line 3: unknown key 'metric'; did you mean metr"),
+    "other name": ("$\nmemory_budget = 3", "unknown key 'memory_budget'; did you mean memory?"),
+    "unknown": ("$\nfoo = 3", "line 2: unknown key 'foo'; the keys are population, data, n,"),
+    "table": ("$\n[grid]\na = 1", "line 2: unknown key 'grid'; the keys are"),
     "table of a key": ("$\n[n]\na = 1", "line 2: n is a table with 'a'; sizes are needed"),
     "dotted": ("$\na.b = 1", "line 2: a is a table with 'b'; an axis is needed"),
     "empty axis": ("$\na = []", 'line 2: a is empty; an axis is needed, such as "-5:5:101"'),
@@ -247,7 +247,7 @@ BAD = {
     "parameter": ("$\nmetrics={name='focal',g=1}", "metrics: focal has no parameter 'g'; ask for"),
     "parameter of none": (
         "$\nmetrics={name='f1',g=1}",
-        "metrics: f1 has no parameters, so 'f1(g=1",
+        "metrics: f1 takes no parameters, but 'f1(g=1",
     ),
     "text parameter": ("$\nmetrics={name='focal',gamma='1'}", "gamma of focal is '1'; a number or"),
     "true parameter": (
@@ -278,9 +278,12 @@ BAD = {
     "nan slope": ("$\na = [nan]", "a holds nan; every point must be a finite number"),
     "text of slopes": ("$\na = '-5:5'", "a=-5:5 is not of the form LOW:HIGH:COUNT"),
     "both": ("$\ndata = 'a.csv'", "population and data exclude each other; give one"),
-    "sizes of data": ("data = 'a.csv'\nn = 3", "line 2: n is of samples of a population; leave it"),
-    "seeds of data": ("data = 'a.csv'\nseed = 0", "seed is of samples of a population; leave it"),
-    "columns of a law": ("$\nweight = 'w'", "weight is a column of data; leave it out beside pop"),
+    "sizes of data": (
+        "data = 'a.csv'\nn = 3",
+        "line 2: n is for samples of a population; leave it",
+    ),
+    "seeds of data": ("data = 'a.csv'\nseed = 0", "seed is for samples of a population; leave"),
+    "columns of a law": ("$\nweight = 'w'", "weight names a column of data; leave it out be"),
     "blank file": ("data = ['']", "data holds ''; a file or a list of files is needed"),
     "blank column": ("data = 'a.csv'\nx = ''", "x is ''; the name of a column is needed"),
     "large chunk": ("$\na = '0:1:30000'\nb = '0:1:30000'\ntile = 30000", "would take 20.1 GiB"),
@@ -289,7 +292,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_spec_is_refused_with_its_place(read, tmp_path, name):
+def test_a_text_that_is_not_a_spec_is_refused_with_its_line(read, tmp_path, name):
     text, sentence = BAD[name]
     with pytest.raises(sweep.InputError) as caught:
         read(text.replace("$", 'population = "W1"'))
@@ -311,13 +314,13 @@ def test_every_key_refuses_a_wrong_type_and_says_what_it_needs():
 FILES = {
     "missing": (lambda path: None, "no such file"),
     "directory": (lambda path: path.mkdir(), "is a directory"),
-    "no text": (lambda path: path.write_bytes(b"\xff\xfe\x00"), "is no text in UTF-8"),
-    "large": (lambda path: path.write_bytes(b"#" * (toml.LARGEST + 1)), "is larger than 16 MiB"),
+    "no text": (lambda path: path.write_bytes(b"\xff\xfe\x00"), "is not UTF-8 text"),
+    "large": (lambda path: path.write_bytes(b"#" * (toml.MOST_BYTES + 1)), "is larger than 16 MiB"),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_no_spec_is_refused(tmp_path, name):
+def test_a_file_that_is_not_a_spec_is_refused(tmp_path, name):
     make, sentence = FILES[name]
     make(tmp_path / "s.toml")
     with pytest.raises(sweep.InputError, match=rf"^{tmp_path}/s\.toml: {sentence}"):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from sweep.benchmark.machine import machine
+from sweep.benchmark.measurement import machine
 
 COMMANDS = {
     "help": (["--help"], "illustrate"),

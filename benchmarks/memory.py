@@ -15,7 +15,7 @@ import json
 import sys
 
 from sweep.base.memory import MEMORY_BUDGET
-from sweep.benchmark.machine import machine
+from sweep.benchmark.measurement import machine
 from sweep.benchmark.run import memory
 
 

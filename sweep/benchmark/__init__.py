@@ -1,4 +1,4 @@
-"""This library timed on this machine's devices."""
+"""`sweep bench`: this library and others side by side on this machine, outputs checked first."""
 
 import lazy_loader
 

@@ -1,1 +1,7 @@
+from .measurement import Peak as Peak
+from .measurement import machine as machine
+from .peers import PEERS as PEERS
+from .run import PLANS as PLANS
 from .run import bench as bench
+from .run import memory as memory
+from .scoreboard import scoreboard as scoreboard

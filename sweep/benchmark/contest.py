@@ -1,7 +1,7 @@
-"""Who takes part in a benchmark: this library, both ways, and its peers, on one family of problems.
+"""The contestants of a benchmark: this library with both methods, and its peers.
 
-A peer that is not installed is named and skipped; one that fails or whose output is wrong is out,
-with every time that was taken of it.
+All compute one family of problems. A peer that is not installed is listed and skipped. A peer that
+fails or returns a wrong output is removed, with every time that was taken of it.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import Any
 
 import numpy as np
 
+from sweep.benchmark.measurement import FIRST_GUESS, TOLERANCE, Mismatch, Timing, race, stopwatch
 from sweep.benchmark.peers import PEERS, LandscapeProblem, Peer, Values
-from sweep.benchmark.race import RATE, TOLERANCE, Mismatch, Timing, race, stopwatch
 from sweep.data.sample import Sample, illustration
 from sweep.landscapes.landscape import landscape
 
-SLOPES, INTERCEPTS = (-10.0, 10.0), (-5.0, 5.0)
-"""Ends of the axes."""
+SLOPES, INTERCEPTS = (-10.0, 10.0), (-5.0, 5.0)  # ends of the axes
+SMALL = (1000, 6)  # (points, cells along an axis) of the very first run, which imports and compiles
 
-PASSED_ON = (
+RECORDED = (
     "method", "nodes", "bins", "error_bound", "observed_error", "checked_cells", "checked_points",
 )  # fmt: skip
-"""Attributes of a landscape that are recorded, with all whose names start with `seconds_`."""
-
-SMALL = (1000, 6)
-"""(points, cells along an axis) of a peer's very first run, which pays for import and compiling."""
+"""Attributes of a landscape that are recorded, beside all whose names start with `seconds_`."""
 
 Report = Callable[[str], None]
-"""Told in a line what is being measured."""
+"""Called with a line of text that says what is measured next."""
 
 
 def problem(n: int, edge: int) -> LandscapeProblem:
-    """Points x ~ U(-1, 1), y ~ Bernoulli(sigmoid(x)), and a square grid: always the same."""
+    """The problem with n points and edge x edge cells, always the same.
+
+    x is uniform on (-1, 1), and y = 1 with probability sigmoid(x).
+    """
     x, y = _points(n)
     return LandscapeProblem(x, y, np.linspace(*SLOPES, edge), np.linspace(*INTERCEPTS, edge))
 
@@ -57,8 +57,15 @@ def solve(
     metrics: Sequence[str] = ("cross_entropy", "accuracy"),
     tolerance: float | None = None,
 ) -> Values:
-    """This library as a peer, from arrays to arrays: each run makes its own sample and labels."""
-    found = landscape(
+    """This library as a peer. Each run makes its own sample, so that it reads every point.
+
+    Args:
+        problem: is computed.
+        method: of `sweep.landscape`.
+        metrics: of `sweep.landscape`; cross-entropy is among them.
+        tolerance: of `sweep.landscape`; None takes that of the problem's dtype.
+    """
+    result = landscape(
         Sample(problem.x, problem.y),
         problem.a,
         problem.b,
@@ -68,12 +75,12 @@ def solve(
         tolerance=TOLERANCE[problem.dtype] if tolerance is None else tolerance,
         progress=False,
     )
-    accuracy = found["accuracy"].values if "accuracy" in found else None
-    return Values(found["cross_entropy"].values, accuracy, attrs=_passed_on(found.attrs))
+    accuracy = result["accuracy"].values if "accuracy" in result else None
+    return Values(result["cross_entropy"].values, accuracy, attrs=_recorded(result.attrs))
 
 
-def _passed_on(attrs: dict[str, Any]) -> dict[str, Any]:
-    kept = {k: v for k, v in attrs.items() if k in PASSED_ON or k.startswith("seconds_")}
+def _recorded(attrs: dict[str, Any]) -> dict[str, Any]:
+    kept = {k: v for k, v in attrs.items() if k in RECORDED or k.startswith("seconds_")}
     return {k: v.item() if isinstance(v, np.generic) else v for k, v in kept.items()}
 
 
@@ -84,18 +91,23 @@ DIRECT = Peer(
     "sweep-direct", "every point in every cell", partial(solve, method="direct"), lambda: True
 )
 OURS = (COMPRESSED, DIRECT)
-"""This library, both ways."""
+"""This library with both methods."""
 
 
 class Contest:
-    """The peers that are still in, what is known of each, and why the others are out.
+    """The contestants, their rates so far, and why some are out.
 
     Attributes:
-        mismatches: sentences on outputs that were wrong, by the peer's name.
+        mismatches: sentences on wrong outputs, by the peer's name.
     """
 
     def __init__(self, peers: Iterable[str], report: Report) -> None:
-        """Makes the very first run of each, which imports and compiles."""
+        """Makes the very first run of each contestant, which imports and compiles.
+
+        Args:
+            peers: names from `sweep.benchmark.peers.PEERS`.
+            report: called with a line of text that says what is measured next.
+        """
         self.mismatches: dict[str, str] = {}
         self._peers = (*OURS, *(PEERS[name] for name in peers))
         self._out = {peer.name: "not installed" for peer in self._peers if not peer.installed()}
@@ -107,7 +119,13 @@ class Contest:
             self._starts[peer.name] = self.guarded(peer.name, partial(_start, peer), {})
 
     def run(self, problem: LandscapeProblem, budget: float, but: str = "") -> tuple[Timing, ...]:
-        """A timing of every peer that is in and computes in the problem's dtype, but for one."""
+        """A timing of every contestant that computes in the problem's dtype.
+
+        Args:
+            problem: is computed.
+            budget: seconds for one run.
+            but: name of a contestant that does not take part.
+        """
         P, Q = problem.cells
         self._report(f"n = {len(problem.x):g}, {P} x {Q} cells, {problem.dtype}")
         timings: list[Timing] = []
@@ -118,12 +136,21 @@ class Contest:
 
     def _timing(self, peer: Peer, problem: LandscapeProblem, budget: float) -> list[Timing]:
         key = peer.name, problem.dtype
-        timing = race(peer, problem, budget, rate=self._rates.get(key, RATE))
+        timing = race(peer, problem, budget, rate=self._rates.get(key, FIRST_GUESS))
         self._rates[key] = timing.rate
         return [timing]
 
     def guarded(self, name: str, call: Callable[[], Any], otherwise: Any) -> Any:
-        """What a call for a peer returns; if it fails, `otherwise`, and the peer is out."""
+        """Calls for a peer. If the call fails, the peer is out.
+
+        Args:
+            name: of the peer.
+            call: is called, unless the peer is out.
+            otherwise: is returned if there is no result.
+
+        Raises:
+            Exception: this library failed, which is no reason to go on.
+        """
         if name in self._out:
             return otherwise
         try:
@@ -133,16 +160,16 @@ class Contest:
         except Exception as error:
             if name in (peer.name for peer in OURS):
                 raise
-            # Whatever it is, it is the peer's own, and the others go on.
+            # The fault is the peer's, and the others go on.
             self._out[name] = f"failed: {type(error).__name__}: {error}"
         return otherwise
 
     def kept(self, timings: Iterable[Timing]) -> tuple[Timing, ...]:
-        """Those of peers that are still in."""
+        """The timings of contestants that are still in."""
         return tuple(timing for timing in timings if timing.peer not in self._out)
 
     def described(self) -> tuple[dict[str, Any], ...]:
-        """Every peer for the record: how it goes about it and its first runs, or why it is out."""
+        """A record of every contestant: its approach and its first runs, or why it is out."""
         return tuple(
             {"peer": peer.name, "how": peer.how}
             | ({"skipped": self._out[peer.name]} if peer.name in self._out else {})
@@ -155,6 +182,6 @@ class Contest:
 
 
 def _start(peer: Peer) -> dict[str, float]:
-    """Seconds of a peer's very first run, which imports and compiles, and of one after it."""
+    """Seconds of a peer's very first run, which imports and compiles, and of the next one."""
     first, second = (stopwatch(lambda: peer.solve(problem(*SMALL)), 0)[0][0] for _ in range(2))
     return {"first_run_s": first, "second_run_s": second}

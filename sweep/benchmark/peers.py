@@ -1,8 +1,8 @@
-"""The same landscape by other libraries, each as its user would write it well.
+"""The same landscape by other libraries, each written as its users would write it well.
 
-A peer is a function from a `LandscapeProblem` to its `Values`, in NumPy arrays, so that a device
-has finished when it returns. All sum over every point in every cell. What a peer needs is imported
-by the peer alone; `Peer.installed` tells whether it is there.
+A peer is a function from a `LandscapeProblem` to its `Values`, which are NumPy arrays, so that a
+device has finished when the function returns. All peers sum over every point in every cell. Each
+imports its library itself, and `Peer.installed` tells whether the library is there.
 """
 
 from __future__ import annotations
@@ -20,26 +20,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, no_type_check
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-BLOCK = 2**17
-"""Elements of a PyTorch temporary: a cell or more at a time, within the cache if they fit."""
+from sweep.base import devices
 
-BATCH = 64
-"""Cells that jax-grid-search evaluates together: its own default on a CPU."""
-
-R_REPEATS = 3
-"""Runs of one R process; the first of them compiles to byte code."""
-
+BLOCK = 2**17  # elements of a PyTorch temporary: a cell or more, within the cache if they fit
+BATCH = 64  # cells that jax-grid-search evaluates together: its own default on a CPU
+R_REPEATS = 3  # runs of one R process; the first of them compiles to byte code
 
 LEAST_EDGE, LEAST_POINTS = 2, 100_000
-"""The smallest part of a problem that stands for it: lines of the grid along an axis, points."""
+"""The smallest part of a problem that may be timed for the whole: lines along an axis, points."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a computation is.
+    """The size of a computation.
 
     Attributes:
         n: points.
@@ -57,7 +55,7 @@ class Size:
 
 @dataclass(frozen=True, eq=False)
 class LandscapeProblem:
-    """A landscape to be computed in the dtype of its arrays.
+    """A landscape to compute, in the dtype of its arrays.
 
     Attributes:
         x: inputs, shape (n,).
@@ -73,7 +71,7 @@ class LandscapeProblem:
 
     @property
     def size(self) -> Size:
-        """How large it is."""
+        """The number of points and of cells."""
         return Size(len(self.x), self.cells)
 
     @property
@@ -83,24 +81,24 @@ class LandscapeProblem:
 
     @property
     def evaluations(self) -> int:
-        """Pairs of a cell and a point: what a brute-force peer's time is proportional to."""
+        """Pairs of a cell and a point; the time of brute force is proportional to them."""
         return self.size.evaluations
 
     @property
     def dtype(self) -> str:
-        """Of all arrays."""
+        """The dtype of all arrays."""
         return str(self.x.dtype)
 
     def astype(self, dtype: str) -> LandscapeProblem:
-        """The same in another precision."""
+        """The same problem in another precision."""
         columns = (self.x, self.y, self.a, self.b)
         return LandscapeProblem(*(column.astype(dtype, copy=False) for column in columns))
 
     def part(self, evaluations: int) -> LandscapeProblem:
-        """About so many evaluations of it, all if that is most of it.
+        """A part of the problem with about so many evaluations, or all of it if that is most.
 
-        First the grid gets coarser, down to LEAST_EDGE lines, then points are left out, down to
-        LEAST_POINTS: enough for the work to outweigh what each cell costs beside it.
+        First the grid gets coarser, down to LEAST_EDGE lines. Then points are left out, down to
+        LEAST_POINTS, which is enough for the work on the points to outweigh that on the cell.
         """
         if evaluations > 0.7 * self.evaluations:
             return self
@@ -115,13 +113,13 @@ class LandscapeProblem:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """What a peer found.
+    """The output of a peer.
 
     Attributes:
         cross_entropy: in nats, shape (P, Q).
-        accuracy: as a fraction, shape (P, Q); None if it was not asked for.
+        accuracy: as a fraction, shape (P, Q); None if it was not computed.
         seconds: of each run, by the peer's own clock; empty if the caller's clock is right.
-        attrs: what else it tells about itself.
+        attrs: what else the peer reports.
     """
 
     cross_entropy: Float[np.ndarray, "P Q"]
@@ -135,11 +133,11 @@ class Peer:
     """One way to compute a landscape.
 
     Attributes:
-        name: what it is called in tables and by --peers.
-        how: how it goes about it, in a few words.
+        name: in tables and for --peers.
+        how: its approach, in a few words.
         solve: the computation.
-        installed: whether what it needs is there.
-        dtypes: precisions that it computes in.
+        installed: whether its library is there.
+        dtypes: precisions that it supports.
         brute: whether its time is proportional to cells times points.
     """
 
@@ -152,9 +150,9 @@ class Peer:
 
 
 def numpy_loop(problem: LandscapeProblem) -> Values:
-    """A loop over cells, vectorised over points, in buffers that are made once.
+    """A loop over cells, vectorised over points, in buffers that are allocated once.
 
-    The loss is written out, for `numpy.logaddexp` takes twice as long.
+    The loss is written out because `numpy.logaddexp` takes twice as long.
     """
     ce, accuracy = np.empty(problem.cells), np.empty(problem.cells)
     sign, positive = 1 - 2 * problem.y, problem.y > 0
@@ -174,9 +172,9 @@ def numpy_loop(problem: LandscapeProblem) -> Values:
 
 
 def sklearn_loop(problem: LandscapeProblem) -> Values:
-    """A loop over cells that asks scikit-learn for each metric."""
-    from scipy.special import expit
-    from sklearn.metrics import accuracy_score, log_loss
+    """A loop over cells that calls scikit-learn for each metric."""
+    from scipy.special import expit  # slow to import, and only this peer needs it
+    from sklearn.metrics import accuracy_score, log_loss  # optional
 
     ce, accuracy = np.empty(problem.cells), np.empty(problem.cells)
     for i, a in enumerate(problem.a):
@@ -194,11 +192,11 @@ def numba_parallel(problem: LandscapeProblem) -> Values:
 
 @cache
 def _numba_kernel() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    import numba  # pyright: ignore[reportMissingImports]
+    import numba  # pyright: ignore[reportMissingImports]  # optional
 
     # Without fastmath, which gains nothing here: exp and log1p are calls.
     @numba.njit(parallel=True)
-    @no_type_check  # so that Numba sees the function itself where types are checked at run time
+    @no_type_check  # where types are checked at run time, Numba must see the bare function
     def kernel(x, y, a, b):
         n, columns = len(x), len(b)
         ce, accuracy = np.empty((len(a), columns)), np.empty((len(a), columns))
@@ -219,12 +217,10 @@ def _numba_kernel() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
 def torch_blocks(problem: LandscapeProblem) -> Values:
     """Blocks of cells times all points, on the same kind of device as JAX.
 
-    `softplus`, for `binary_cross_entropy_with_logits` takes longer.
+    It uses `softplus` because `binary_cross_entropy_with_logits` takes longer.
     """
-    import torch  # pyright: ignore[reportMissingImports]
-    from torch.nn.functional import softplus  # pyright: ignore[reportMissingImports]
-
-    from sweep.base import devices
+    import torch  # pyright: ignore[reportMissingImports]  # optional
+    from torch.nn.functional import softplus  # pyright: ignore[reportMissingImports]  # optional
 
     gpu = not devices.on_host() and torch.cuda.is_available()
     x, y, a, b = (
@@ -241,25 +237,21 @@ def torch_blocks(problem: LandscapeProblem) -> Values:
             z = torch.addcmul(intercepts[block], slopes[block], x)
             accuracy.append(((z > 0) == positive).sum(1).double() / len(x))
             ce.append(softplus(sign * z).mean(1).double())
-        found = [
+        metrics = [
             torch.cat(blocks).reshape(problem.cells).cpu().numpy() for blocks in (ce, accuracy)
         ]
-    return Values(found[0], found[1])
+    return Values(metrics[0], metrics[1])
 
 
 def jax_vmap(problem: LandscapeProblem) -> Values:
     """One cell as scalar maths, vmapped over a row of the grid, mapped over the rows, jitted."""
-    import jax
-
     with jax.enable_x64(problem.dtype == "float64"):
-        found = _jax_kernel()(problem.x, problem.y, problem.a, problem.b)
-        return Values(np.asarray(found[0], np.float64), np.asarray(found[1], np.float64))
+        ce, accuracy = _jax_kernel()(problem.x, problem.y, problem.a, problem.b)
+        return Values(np.asarray(ce, np.float64), np.asarray(accuracy, np.float64))
 
 
 @cache
 def _jax_kernel() -> Callable[..., Any]:
-    import jax
-
     def landscape(x, y, a, b):
         row = jax.vmap(partial(_jax_cell, x, y), in_axes=(None, 0))
         return jax.lax.map(lambda slope: row(slope, b), a)
@@ -269,9 +261,6 @@ def _jax_kernel() -> Callable[..., Any]:
 
 def _jax_cell(x: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """Cross-entropy and accuracy of one (a, b), traced by JAX."""
-    import jax
-    import jax.numpy as jnp
-
     z = a * x + b
     loss = jnp.mean(jax.nn.softplus(jnp.where(y > 0, -z, z)))
     return loss, jnp.mean((z > 0) == (y > 0), dtype=z.dtype)
@@ -279,15 +268,14 @@ def _jax_cell(x: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
 
 @cache
 def _jitted_cell() -> Callable[..., tuple[Any, Any]]:
-    import jax
-
     return jax.jit(_jax_cell)
 
 
 def grid_search(problem: LandscapeProblem) -> Values:
-    """A search of jax-grid-search, whose results go through a folder and come back sorted."""
-    import jax
-    from jax_grid_search import DistributedGridSearch  # pyright: ignore[reportMissingImports]
+    """A search of jax-grid-search, which writes its results to a folder and sorts them."""
+    from jax_grid_search import (  # pyright: ignore[reportMissingImports]  # optional
+        DistributedGridSearch,
+    )
 
     with (
         jax.enable_x64(problem.dtype == "float64"),
@@ -305,17 +293,17 @@ def grid_search(problem: LandscapeProblem) -> Values:
             result_dir=folder,
         )
         search.run()
-        found: dict[str, Any] = search.stack_results(folder)  # pyright: ignore
-    order = np.lexsort((found["b"], found["a"]))
+        results: dict[str, Any] = search.stack_results(folder)  # pyright: ignore  # untyped
+    order = np.lexsort((results["b"], results["a"]))
     ce, accuracy = (
-        np.asarray(found[name], np.float64)[order].reshape(problem.cells)
+        np.asarray(results[name], np.float64)[order].reshape(problem.cells)
         for name in ("value", "accuracy")
     )
     return Values(ce, accuracy)
 
 
 def r_loop(problem: LandscapeProblem) -> Values:
-    """R: a loop over cells, vectorised over points. Its start-up and the files do not count."""
+    """A loop over cells in R, vectorised over points. Start-up and files are not timed."""
     script = Path(__file__).with_name("peer.R")
     with tempfile.TemporaryDirectory() as folder:
         for name in ("x", "y", "a", "b"):
@@ -325,17 +313,17 @@ def r_loop(problem: LandscapeProblem) -> Values:
             check=True,
             capture_output=True,
         )
-        found = np.fromfile(Path(folder) / "values")
-    seconds, values = np.split(found, [R_REPEATS])
+        numbers = np.fromfile(Path(folder) / "values")
+    seconds, values = np.split(numbers, [R_REPEATS])
     ce, accuracy = values.reshape(2, *problem.cells)
     return Values(ce, accuracy, tuple(seconds.tolist()))
 
 
-def _module(name: str) -> bool:
+def _has_module(name: str) -> bool:
     return find_spec(name) is not None
 
 
-def _program(name: str) -> bool:
+def _has_program(name: str) -> bool:
     return shutil.which(name) is not None
 
 
@@ -347,24 +335,24 @@ def _thinned(axis: Float[np.ndarray, " n"], share: float) -> Float[np.ndarray, "
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("numpy", "NumPy, a loop over cells", numpy_loop, partial(_module, "numpy")),
+        Peer("numpy", "NumPy, a loop over cells", numpy_loop, partial(_has_module, "numpy")),
         Peer(
             "sklearn",
             "log_loss and accuracy_score, a loop over cells",
             sklearn_loop,
-            partial(_module, "sklearn"),
+            partial(_has_module, "sklearn"),
             ("float64",),  # from float32 probabilities log_loss is off by 2e-4
         ),
-        Peer("numba", "Numba, cells in parallel", numba_parallel, partial(_module, "numba")),
-        Peer("torch", "PyTorch, blocks of cells", torch_blocks, partial(_module, "torch")),
-        Peer("jax", "JAX, a plain jitted vmap", jax_vmap, partial(_module, "jax")),
+        Peer("numba", "Numba, cells in parallel", numba_parallel, partial(_has_module, "numba")),
+        Peer("torch", "PyTorch, blocks of cells", torch_blocks, partial(_has_module, "torch")),
+        Peer("jax", "JAX, a plain jitted vmap", jax_vmap, partial(_has_module, "jax")),
         Peer(
             "jax-grid-search",
             "DistributedGridSearch over a jitted cell",
             grid_search,
-            partial(_module, "jax_grid_search"),
+            partial(_has_module, "jax_grid_search"),
         ),
-        Peer("r", "R, a loop over cells", r_loop, partial(_program, "Rscript"), ("float64",)),
+        Peer("r", "R, a loop over cells", r_loop, partial(_has_program, "Rscript"), ("float64",)),
     )
 }
 """The peers by name."""

@@ -1,8 +1,8 @@
 """`bench()`: this library and its peers side by side in one run, and the ratios between them.
 
-Three curves (time against n, time against cells, error against tolerance) and the targets, on the
-problem of `contest.problem` except where one of the published illustrations is named. Every output
-is checked before its time counts; see `sweep.benchmark.race`.
+It measures three curves (time against n, time against cells, error against tolerance) and the
+headline numbers, on `contest.problem` or, where a name says so, on a published illustration. Every
+output is checked before its time counts; see `sweep.benchmark.measurement`.
 """
 
 from __future__ import annotations
@@ -22,44 +22,39 @@ import numpy as np
 
 from sweep.base.records import plain
 from sweep.benchmark.contest import COMPRESSED, Contest, Report, problem, published, solve
-from sweep.benchmark.machine import Peak, machine
-from sweep.benchmark.peers import PEERS, LandscapeProblem, Size, Values
-from sweep.benchmark.race import (
+from sweep.benchmark.measurement import (
     CHECKED,
     TOLERANCE,
     Mismatch,
+    Peak,
     Timing,
     Truth,
+    machine,
     race,
     require_equal,
     stopwatch,
     truth,
 )
-from sweep.benchmark.targets import (
+from sweep.benchmark.peers import PEERS, LandscapeProblem, Size, Values
+from sweep.benchmark.scoreboard import (
     HeadlineNumber,
     against_sort,
     fastest_peer,
     milliseconds,
     per_point,
-    words,
+    size_text,
 )
 from sweep.data.sample import Sample
 from sweep.landscapes.landscape import landscape
 from sweep.measure.measure import Measure
 
-LONG = 4
-"""The targets may take so many times the budget of a point on a curve."""
-
-PATIENCE = 8.0
-"""Seconds that the repeats of the large problem, or of a yardstick, may take."""
-
-
-TILED = 1000
-"""Edge of the grid that comes before a measurement of what is written tile by tile."""
+TARGET_BUDGETS = 4  # a headline number may take so many times the budget of a point on a curve
+LARGE_SECONDS = 8.0  # for the repeats of the large problem, or of a yardstick
+TILED_EDGE = 1000  # edge of the warm-up grid before a landscape is written tile by tile
 
 
 class Square(NamedTuple):
-    """A problem to be made: n points, edge x edge cells."""
+    """The size of a problem: n points, edge x edge cells."""
 
     n: int
     edge: int
@@ -72,19 +67,19 @@ class Square(NamedTuple):
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """What one benchmark measures.
+    """The sizes that a benchmark measures.
 
     Attributes:
         name: of the plan.
-        sizes: n of the first curve.
+        sizes: n of the first curve, time against n.
         edge: its grid has edge x edge cells.
-        brute: the n of it at which the fastest peer is compared.
-        edges: of the grids of the second curve.
-        points: its n.
-        tolerances: of the third curve.
-        exact: its problem.
-        large: the problem of the targets that name numpy.sort, and of the memory.
-        direct: the problem on which the direct kernel is compared.
+        brute: n on the first curve at which the fastest peer is compared.
+        edges: grids of the second curve, time against cells.
+        points: n of the second curve.
+        tolerances: of the third curve, error against tolerance.
+        exact: problem of the third curve.
+        large: problem of the memory and of the numbers relative to numpy.sort.
+        direct: problem on which the direct method is compared.
         budget: seconds that one run of a brute-force peer may take at a point of a curve.
     """
 
@@ -152,19 +147,19 @@ PLANS = {
 
 @dataclass(frozen=True)
 class Bench:
-    """What a benchmark found.
+    """The result of a benchmark.
 
     Attributes:
-        plan: what it measured.
-        machine: where: see `sweep.benchmark.machine.machine`.
-        seconds: how long it took.
-        peers: of each peer, how it goes about it and its very first runs, or why it was skipped.
-        mismatches: sentences on outputs that were wrong; no time of such a peer is here.
+        plan: the sizes that were measured.
+        machine: the machine; see `sweep.benchmark.measurement.machine`.
+        seconds: duration of the benchmark.
+        peers: for each peer its approach and its very first runs, or why it was skipped.
+        mismatches: sentences on wrong outputs; times of such peers are left out.
         against_n: timings of every peer at every n.
         against_cells: timings of every peer on every grid.
         against_tolerance: error, bound and time at every tolerance.
-        targets: the numbers to look at first.
-        timings: all others, by what they were needed for.
+        targets: the headline numbers.
+        timings: all other timings, by purpose.
     """
 
     plan: BenchmarkPlan
@@ -179,19 +174,19 @@ class Bench:
     timings: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain Python values: what --json prints and the figure is drawn from."""
+        """The result as plain Python values, for JSON and for the figure."""
         return plain(self)
 
 
 def bench(
     plan: BenchmarkPlan, peers: Iterable[str] = tuple(PEERS), report: Report = lambda line: None
 ) -> Bench:
-    """Measures a plan.
+    """Measures this library and its peers.
 
     Args:
-        plan: one of `PLANS`, or another.
+        plan: the sizes, such as `PLANS["quick"]`.
         peers: names from `sweep.benchmark.peers.PEERS`.
-        report: told in a line what is being measured.
+        report: called with a line of text that says what is measured next.
     """
     start = time.perf_counter()
     contest = Contest(peers, report)
@@ -199,10 +194,10 @@ def bench(
     against_cells = [
         t for edge in plan.edges for t in contest.run(problem(plan.points, edge), plan.budget)
     ]
-    others = {"illustration_3": contest.run(published(3, 101), LONG * plan.budget)}
+    others = {"illustration_3": contest.run(published(3, 101), TARGET_BUDGETS * plan.budget)}
     for dtype in TOLERANCE:
         data = problem(*plan.direct).astype(dtype)
-        others[f"direct_{dtype}"] = contest.run(data, LONG * plan.budget, but="sweep")
+        others[f"direct_{dtype}"] = contest.run(data, TARGET_BUDGETS * plan.budget, but="sweep")
     report("error against tolerance")
     errors = contest.guarded("sweep", partial(_against_tolerance, plan), ())
     report(f"n = {plan.large.n:g}, {plan.large.edge} x {plan.large.edge} cells, beside numpy.sort")
@@ -231,10 +226,10 @@ def _targets(
 ) -> list[HeadlineNumber]:
     brute = [t for t in against_n if t.size.n == plan.brute]
     third, name = others["illustration_3"], "illustration 3, 101 x 101 cells"
-    square = words(plan.direct.size)
+    square = size_text(plan.direct.size)
     return [
         *against_sort(large),
-        fastest_peer("fastest_peer", words(Square(plan.brute, plan.edge).size), brute),
+        fastest_peer("fastest_peer", size_text(Square(plan.brute, plan.edge).size), brute),
         fastest_peer("illustration_3", name, third),
         milliseconds("illustration_3_ms", name, third),
         *(
@@ -247,7 +242,7 @@ def _targets(
 
 
 def _against_tolerance(plan: BenchmarkPlan) -> tuple[dict[str, Any], ...]:
-    """True error, the bound that was stated and time, at every tolerance."""
+    """True error, stated bound and time, at every tolerance."""
     data = problem(*plan.exact)
     expected = truth(data, 4 * CHECKED, seed=1)
     return tuple(_at_tolerance(data, tolerance, expected) for tolerance in plan.tolerances)
@@ -255,31 +250,32 @@ def _against_tolerance(plan: BenchmarkPlan) -> tuple[dict[str, Any], ...]:
 
 def _at_tolerance(data: LandscapeProblem, tolerance: float, expected: Truth) -> dict[str, Any]:
     call = partial(solve, data, metrics=("cross_entropy",), tolerance=tolerance)
-    seconds, values = stopwatch(call, PATIENCE / 10)
+    seconds, values = stopwatch(call, LARGE_SECONDS / 10)
     error, bound = expected.error(values.cross_entropy), values.attrs["error_bound"]
     if not error <= bound <= tolerance:
         raise Mismatch(
-            f"sweep: asked for {tolerance:g}, the error is {error:.2g} and its bound {bound:.2g}"
+            f"sweep: the tolerance is {tolerance:g}, the error {error:.2g} and its bound "
+            f"{bound:.2g}"
         )
     return {"tolerance": tolerance, "error": error, "seconds": min(seconds), **values.attrs}
 
 
 def _large(square: Square) -> dict[str, Any]:
-    """The large problem, a second grid on its measure, its yardsticks, and its memory."""
+    """The large problem: its times, a second grid on its measure, its yardsticks, its memory."""
     data = problem(*square)
     loss = replace(COMPRESSED, solve=partial(solve, metrics=("cross_entropy",)))
     return {
-        "both": race(COMPRESSED, data, PATIENCE / 2, checked=20 * CHECKED),
-        "cross_entropy": race(loss, data, PATIENCE / 2),
-        "sort_s": min(stopwatch(lambda: np.sort(data.x), PATIENCE)[0]),
-        "sum_s": min(stopwatch(lambda: data.x.sum(), PATIENCE)[0]),
+        "both": race(COMPRESSED, data, LARGE_SECONDS / 2, checked=20 * CHECKED),
+        "cross_entropy": race(loss, data, LARGE_SECONDS / 2),
+        "sort_s": min(stopwatch(lambda: np.sort(data.x), LARGE_SECONDS)[0]),
+        "sum_s": min(stopwatch(lambda: data.x.sum(), LARGE_SECONDS)[0]),
         "second_grid_s": min(_second_grid(data) for _ in range(3)),
         "memory": _memory_of_child(square),
     }
 
 
 def _second_grid(data: LandscapeProblem) -> float:
-    """Seconds of cross-entropy on another grid of a measure that has been compressed already."""
+    """Seconds of cross-entropy on another grid of a measure that is compressed already."""
     compute = partial(
         landscape,
         Measure.from_sample(Sample(data.x, data.y)),
@@ -289,8 +285,8 @@ def _second_grid(data: LandscapeProblem) -> float:
     )
     compute(a=data.a, b=data.b)
     other = LandscapeProblem(data.x, data.y, 0.9 * data.a, 0.9 * data.b)
-    (seconds,), found = stopwatch(partial(compute, a=other.a, b=other.b), 0)
-    values = Values(found["cross_entropy"].values, None)
+    (seconds,), result = stopwatch(partial(compute, a=other.a, b=other.b), 0)
+    values = Values(result["cross_entropy"].values, None)
     require_equal(values, other, truth(other), "sweep")
     return seconds
 
@@ -300,28 +296,35 @@ def memory(
 ) -> dict[str, Any]:
     """Peak memory of a landscape in this process beyond its input and output, in bytes.
 
-    A small landscape comes first, so that imports, compilation and threads do not count.
+    A small landscape is computed before, so that imports, compilation and threads do not count.
 
     Args:
         n: points.
         edge: the grid has edge x edge cells.
-        method: of `landscape`.
-        streamed: whether it is written tile by tile: then no output is in memory.
-        options: others of `landscape`.
+        method: of `sweep.landscape`.
+        streamed: whether the landscape is written tile by tile, so that no output is in memory.
+        options: other arguments of `sweep.landscape`.
+
+    Returns:
+        `n`, `cells`, `seconds`, the bytes of the `output` and `beyond` it, and the seconds of each
+        of its `stages`.
+
+    Raises:
+        Mismatch: the landscape is wrong.
     """
     data = problem(n, edge)
     few, sample = Sample(data.x[:2048], data.y[:2048]), Sample(data.x, data.y)
     compute = partial(landscape, method=method, progress=False, **options)
     with TemporaryDirectory() as folder:
         out = {"out": Path(folder, "few.zarr")} if streamed else {}
-        part = slice(TILED if streamed else None)
-        compute(few, data.a[part], data.b[part], **out)
+        warm_up = slice(TILED_EDGE if streamed else None)
+        compute(few, data.a[warm_up], data.b[warm_up], **out)
         out = {"out": Path(folder, "all.zarr")} if streamed else {}
         with Peak() as peak:
-            (seconds,), found = stopwatch(partial(compute, sample, data.a, data.b, **out), 0)
-        variables = found.data_vars.values()
+            (seconds,), result = stopwatch(partial(compute, sample, data.a, data.b, **out), 0)
+        variables = result.data_vars.values()
         output = 0 if streamed else sum(variable.nbytes for variable in variables)
-        values = Values(found["cross_entropy"].values, found["accuracy"].values)
+        values = Values(result["cross_entropy"].values, result["accuracy"].values)
         require_equal(values, data, truth(data), "sweep")
     return {
         "n": n,
@@ -329,12 +332,12 @@ def memory(
         "seconds": seconds,
         "output": output,
         "beyond": peak.highest - peak.before - output,
-        "stages": {key: value for key, value in found.attrs.items() if key.startswith("seconds_")},
+        "stages": {key: value for key, value in result.attrs.items() if key.startswith("seconds_")},
     }
 
 
 def _memory_of_child(square: Square) -> dict[str, Any]:
-    """`memory` in a process of its own, in which nothing has been freed before."""
+    """`memory` in a new process, where no memory was freed before that could be used again."""
     code = (
         "import json, sys; from sweep.benchmark.run import memory;"
         f"sys.stdout.write(json.dumps(memory({square.n}, {square.edge})))"

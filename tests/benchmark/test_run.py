@@ -1,3 +1,5 @@
+"""A whole benchmark, its record, its text and figure, and the command."""
+
 import dataclasses
 import json
 from functools import partial
@@ -7,16 +9,15 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-import sweep
 from sweep import cli, figures
-from sweep.benchmark import contest, peers, race
+from sweep.benchmark import contest, peers
 from sweep.benchmark import run as module
-from sweep.benchmark.peers import PEERS, LandscapeProblem, Peer
-from sweep.benchmark.race import Mismatch
+from sweep.benchmark.measurement import Mismatch
+from sweep.benchmark.peers import PEERS, Peer
 from sweep.benchmark.run import PLANS, BenchmarkPlan, Square, bench
 from sweep.benchmark.scoreboard import scoreboard
+from sweep.cli import bench as command
 from sweep.figures import timings
-from tests.support import oracle
 
 TINY = BenchmarkPlan(  # on one grid but for one, for every other shape would be compiled for
     name="tiny",
@@ -51,28 +52,9 @@ def document(measured):
     return json.loads(json.dumps(measured[0].to_dict(), allow_nan=False))
 
 
-@pytest.fixture
-def ragged():
-    """Points on grid lines among them, on a grid that is not square."""
-    rng = np.random.default_rng(3)
-    x = np.concatenate([rng.uniform(-1, 1, 150), rng.integers(-2, 3, 50).astype(float)])
-    y = (rng.uniform(size=200) < 0.4).astype(float)
-    return LandscapeProblem(x, y, np.linspace(-3, 3, 4), np.linspace(-2, 2, 9))
-
-
 def _wrong(problem):
     values = peers.numpy_loop(problem)
     return dataclasses.replace(values, cross_entropy=values.cross_entropy + 1e-6)
-
-
-def _miscounted(problem):
-    values = peers.numpy_loop(problem)
-    return dataclasses.replace(values, accuracy=1 - values.accuracy)
-
-
-def _not_a_number(problem):
-    values = peers.numpy_loop(problem)
-    return dataclasses.replace(values, cross_entropy=values.cross_entropy * np.nan)
 
 
 def _broken(problem):
@@ -83,93 +65,6 @@ def _entered(monkeypatch, name, solve, installed=True):
     peer = Peer(name, "a peer of the tests", solve, lambda: installed)
     monkeypatch.setitem(PEERS, name, peer)
     return peer
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype"),
-    [(p.name, dtype) for p in (*PEERS.values(), *contest.OURS) for dtype in p.dtypes],
-)
-def test_every_peer_that_is_there_equals_the_oracle(name, dtype, ragged):
-    peer = {peer.name: peer for peer in (*PEERS.values(), *contest.OURS)}[name]
-    if not peer.installed():
-        assert name not in ALWAYS
-        # Numba, PyTorch, jax-grid-search and R are heavy, and nothing but `sweep bench` needs them.
-        pytest.skip(f"{name} is not installed")
-    problem = ragged.astype(dtype)
-    values = peer.solve(problem)
-    sample = sweep.Sample(problem.x, problem.y)
-    ce = oracle.grid(oracle.cross_entropy, sample, problem.a, problem.b)
-    np.testing.assert_allclose(values.cross_entropy, ce, rtol=1e-5 if dtype == "float32" else 1e-9)
-    assert values.accuracy.shape == ce.shape
-    race.require_equal(values, problem, race.truth(problem), name)
-
-
-def test_the_slow_truth_is_the_definition(ragged):
-    found = race.truth(ragged)
-    sample = sweep.Sample(ragged.x, ragged.y)
-    for i, j, ce, accuracy, doubt in zip(*dataclasses.astuple(found), strict=True):
-        a, b = ragged.a[i], ragged.b[j]
-        assert ce == pytest.approx(oracle.cross_entropy(sample, a, b), rel=1e-14)
-        assert accuracy == oracle.correct(sample, a, b) / len(sample)
-        assert doubt == np.mean(np.abs(oracle.logits(sample, a, b)) < 1e-14)
-    assert (found.rows[0], found.columns[0]) == (0, 0)
-    assert (found.rows[1], found.columns[1]) == (3, 8)
-    assert found.doubt.max() > 0
-
-
-@pytest.mark.parametrize("solve", [_wrong, _miscounted, _not_a_number])
-def test_a_wrong_output_has_no_time(solve, ragged):
-    with pytest.raises(Mismatch, match=r"^p: (cross-entropy|accuracy) is off by .* at n = 200"):
-        race.race(Peer("p", "", solve, lambda: True), ragged, 1.0)
-
-
-def test_a_part_thins_the_grid_then_the_points(monkeypatch):
-    monkeypatch.setattr(peers, "LEAST_POINTS", 10)
-    whole = contest.problem(1000, 20)
-    assert whole.part(10**6) is whole
-    assert whole.part(300_000) is whole
-    for evaluations in (200_000, 10_000, 3000, 100):
-        part = whole.part(evaluations)
-        assert part.evaluations == pytest.approx(evaluations, rel=0.2)
-        assert set(part.a) <= set(whole.a)
-        assert (part.a[0], part.a[-1]) == (-10, 10)
-        assert (len(part.x) == 1000) == (evaluations > 4 * 1000)
-    assert whole.part(1).size == peers.Size(10, (2, 2))
-
-
-def test_what_takes_too_long_is_extrapolated_and_marked(monkeypatch):
-    monkeypatch.setattr(peers, "LEAST_POINTS", 10)
-    problem = contest.problem(400, 10)
-    whole = race.race(PEERS["numpy"], problem, 60.0, rate=1e9)
-    assert not whole.extrapolated
-    assert whole.size == whole.measured == problem.size
-    part = race.race(PEERS["numpy"], problem, 1e-9)
-    assert part.extrapolated
-    assert part.size == problem.size
-    assert part.measured == peers.Size(10, (2, 2))
-    assert part.seconds == pytest.approx(problem.evaluations / part.rate)
-    ours = race.race(contest.COMPRESSED, problem, 1e-9)
-    assert not ours.extrapolated
-
-
-def test_warm_times_do_not_hold_the_first_run():
-    seconds = iter([0.2, 0.0, 0.0, 0.0, 0.0, 0.0])
-
-    def slow_at_first(problem):
-        race.time.sleep(next(seconds))
-        return peers.numpy_loop(problem)
-
-    timing = race.race(Peer("p", "", slow_at_first, lambda: True), contest.problem(50, 3), 9.0, 1e9)
-    assert timing.first_s > 0.2 > timing.median_s >= timing.seconds > 0
-    assert timing.repeats == race.REPEATS
-
-
-def test_a_peers_own_clock_counts_where_it_has_one():
-    def solve(problem):
-        return dataclasses.replace(peers.numpy_loop(problem), seconds=(9.0, 3.0, 2.0, 4.0))
-
-    timing = race.race(Peer("p", "", solve, lambda: True), contest.problem(50, 3), 100.0, 1e9)
-    assert (timing.first_s, timing.seconds, timing.median_s, timing.repeats) == (9, 2, 3, 3)
 
 
 def test_a_bench_holds_curves_targets_and_all_that_is_needed_to_judge_them(measured, document):
@@ -217,21 +112,21 @@ def test_a_bound_below_the_error_is_a_mismatch(monkeypatch):
         return dataclasses.replace(values, attrs=values.attrs | {"error_bound": 0.0})
 
     monkeypatch.setattr(module, "solve", boasting)
-    with pytest.raises(Mismatch, match=r"asked for 0.001, the error is .* and its bound 0"):
+    with pytest.raises(Mismatch, match=r"the tolerance is 0.001, the error .* and its bound 0"):
         module._against_tolerance(TINY)
 
 
 def test_the_figure_is_drawn_from_the_json(document, tmp_path):
     figure = figures.bench(document)
     against_n, against_cells, errors = figure.axes
-    assert [ax.get_xlabel() for ax in figure.axes] == ["points n", "cells", "tolerance asked for"]
+    assert [ax.get_xlabel() for ax in figure.axes] == ["points n", "cells", "requested tolerance"]
     assert [ax.get_ylabel() for ax in (against_n, errors)] == ["time (s)", "error / max(1, value)"]
     # Of each of the five: a dashed, hollow line of all times under a solid one of the measured.
     for ax in (against_n, against_cells):
         assert [line.get_linestyle() for line in ax.lines] == ["--", "-"] * 5
     for line, solid in zip(against_n.lines[::2], against_n.lines[1::2], strict=True):
-        own = [t for t in document["against_n"] if t["peer"] == line.get_label()]
-        assert np.isnan(solid.get_ydata()).tolist() == [t["extrapolated"] for t in own]
+        of_peer = [t for t in document["against_n"] if t["peer"] == line.get_label()]
+        assert np.isnan(solid.get_ydata()).tolist() == [t["extrapolated"] for t in of_peer]
     figures.write(figure, tmp_path / "f.png")
     assert imread(tmp_path / "f.png").shape[1] == 1400
 
@@ -245,9 +140,9 @@ def test_where_the_library_itself_is_out_the_rest_is_still_shown(document):
 
 @pytest.fixture
 def run(capsys, tmp_path, monkeypatch, measured):
-    """Runs `sweep bench` in an empty directory, not to measure again: (exit code, out, err)."""
+    """Runs `sweep bench` in an empty directory on a ready measurement: (exit code, out, err)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "bench", lambda *arguments: measured[0])
+    monkeypatch.setattr(command, "measure", lambda *arguments: measured[0])
 
     def call(*arguments):
         with pytest.raises(SystemExit) as caught:
@@ -264,7 +159,7 @@ def test_the_command_prints_a_table_and_writes_what_it_is_asked_for(run, documen
     assert max(len(line) for line in out.splitlines()) <= 80
     assert out.startswith(scoreboard(document))
     assert "written: b.json\nwritten: b.png\n" in out
-    assert out.splitlines()[-1].startswith("All numbers: --json or --out FILE.json")
+    assert out.splitlines()[-1].startswith("For all numbers give --json or --out FILE.json")
     assert json.loads(Path("b.json").read_text()) == document
     assert Path("b.png").stat().st_size > 10_000
 
@@ -281,19 +176,19 @@ def test_the_command_prints_one_document_as_json(run, document):
 def test_the_command_measures_the_plan_with_the_peers_that_it_is_told(
     run, monkeypatch, measured, options, plan
 ):
-    asked = []
-    monkeypatch.setattr(module, "bench", lambda *arguments: asked.append(arguments) or measured[0])
+    calls = []
+    monkeypatch.setattr(command, "measure", lambda *args: calls.append(args) or measured[0])
     run(*options, "--peers", "numba,r")
-    assert asked[0][:2] == (PLANS[plan], ("numba", "r"))
+    assert calls[0][:2] == (PLANS[plan], ("numba", "r"))
 
 
 def test_different_outputs_are_an_error_after_the_table(run, monkeypatch, measured):
     sentence = "liar: cross-entropy is off by 1"
     liar = dataclasses.replace(measured[0], mismatches=(sentence,))
-    monkeypatch.setattr(module, "bench", lambda *arguments: liar)
+    monkeypatch.setattr(command, "measure", lambda *arguments: liar)
     code, out, err = run("--out", "b.json")
     assert code == 1
-    assert err == f"sweep: outputs differ, so no time counts: {sentence}\n"
+    assert err == f"sweep: outputs differ, so the times do not count: {sentence}\n"
     assert "written: b.json" in out
     assert json.loads(Path("b.json").read_text())["mismatches"] == [sentence]
 
@@ -306,14 +201,14 @@ def test_different_outputs_are_an_error_after_the_table(run, monkeypatch, measur
         (1, ["--out", "there.json"], "exists already"),
         (1, ["--out", "missing/b.json"], "there is no directory missing"),
         (1, ["--figure", "f.xyz"], "no such figure format"),
-        (1, ["--out", "b.png", "--figure", "b.png"], "at once"),
+        (1, ["--out", "b.png", "--figure", "b.png"], "cannot be both"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_the_work(
     run, tmp_path, monkeypatch, code, options, sentence
 ):
     (tmp_path / "there.json").write_text("precious")
-    monkeypatch.setattr(module, "bench", partial(pytest.fail, "it was computed"))
+    monkeypatch.setattr(command, "measure", partial(pytest.fail, "it was computed"))
     found, out, err = run(*options)
     assert (found, out) == (code, "")
     assert sentence in err
@@ -325,20 +220,12 @@ def test_ctrl_c_leaves_no_file(run, tmp_path, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "bench", interrupted)
+    monkeypatch.setattr(command, "measure", interrupted)
     code, out, err = run("--out", "b.json", "--figure", "b.png")
     assert (code, out) == (130, "")
     assert err == "sweep: interrupted; nothing was left half-written\n"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_published_illustration_is_raced_on_its_own_grid():
-    problem = contest.published(3, 101)
-    assert problem.size == peers.Size(10_000, (101, 101))
-    assert race.truth(problem).cross_entropy.min() > 0
-
-
 def test_every_contestant_has_its_look_in_the_figure():
-    from sweep.benchmark.contest import OURS
-
-    assert set(timings._PEER) == set(PEERS) | {one.name for one in OURS}
+    assert set(timings._PEER) == set(PEERS) | {peer.name for peer in contest.OURS}

@@ -82,7 +82,7 @@ def _of_batch(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: SampleL
     """Both optima of the samples of one batch."""
     chunks = split(x, y, layout)
     scores = accuracy.scan(chunks, layout)
-    best = accuracy.best_cuts(chunks, scores, layout)
+    best = accuracy.best_cells(chunks, scores, layout)
     status = accuracy.status(chunks, scores, best, layout)
     finite = status == STATUSES.index(OptimumStatus.finite)
     ce = _minimise(chunks, scores.ones, layout)

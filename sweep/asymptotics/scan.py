@@ -46,7 +46,7 @@ class CutScores(NamedTuple):
     bottom: Float[Array, " T"]
 
 
-class BestCuts(NamedTuple):
+class BestCells(NamedTuple):
     """The optimal cuts of T samples, and the runs of one class at both ends of x.
 
     Attributes:
@@ -90,7 +90,7 @@ def scan(chunks: SampleChunk, layout: SampleLayout) -> CutScores:
     return CutScores(score, last, ones, correct, top, bottom)
 
 
-def best_cuts(chunks: SampleChunk, scores: CutScores, layout: SampleLayout) -> BestCuts:
+def best_cells(chunks: SampleChunk, scores: CutScores, layout: SampleLayout) -> BestCells:
     """The optimal cuts."""
     n = layout.n
 
@@ -114,7 +114,7 @@ def best_cuts(chunks: SampleChunk, scores: CutScores, layout: SampleLayout) -> B
     index = jnp.min(jnp.where(widths == widest[None], indices, n), 0)
     low, high, orientation = _cell(chunks, scores, widest, index)
     constants = (scores.correct == value for value in (scores.ones, n - scores.ones))
-    return BestCuts(
+    return BestCells(
         low=low,
         high=high,
         orientation=orientation,
@@ -139,7 +139,7 @@ def _cell(
 
 
 def status(
-    chunks: SampleChunk, scores: CutScores, best: BestCuts, layout: SampleLayout
+    chunks: SampleChunk, scores: CutScores, best: BestCells, layout: SampleLayout
 ) -> Int[Array, " T"]:
     """Whether cross-entropy has an optimum, from the extremes of the classes (see `optimum`)."""
     n = layout.n

@@ -74,7 +74,7 @@ def test_the_set_of_the_most_accurate_cuts(name, optima):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_who_shares(name, optima):
+def test_which_laws_share_their_optima(name, optima):
     found = optima[name]
     assert found.shared is (name in SHARED)
     assert (found.regret == 0) is (name in SHARED)
@@ -155,7 +155,7 @@ def test_a_slope_that_is_steep_beside_the_spread_of_x_is_found():
     assert found.shared
 
 
-def test_classes_that_hardly_overlap_are_refused_not_guessed():
+def test_classes_that_hardly_overlap_are_rejected():
     with pytest.raises(InputError, match="overlap so little that cross-entropy falls below 1e-10"):
         sweep.optimum(populations.two_normals(mean1=30))
     found = sweep.optimum(populations.two_normals(mean0=-5, mean1=5, prior=0.5))
@@ -201,7 +201,7 @@ def test_laws_whose_optimum_does_not_exist_or_has_no_cut_say_so():
     assert even.shared is False
 
 
-def test_a_law_of_the_users_own_and_its_measure_have_one_optimum():
+def test_a_law_of_your_own_and_its_measure_have_the_same_optimum():
     logistic = Quantile(lambda u: jnp.log(u) - jnp.log1p(-u), (-math.inf, math.inf))
     law = Population("mine", logistic, lambda x: 1 / (1 + jnp.exp(1 - 2 * x)))
     found = sweep.optimum(law)

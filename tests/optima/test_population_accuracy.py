@@ -1,3 +1,5 @@
+from functools import cache
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,6 +9,13 @@ from sweep.measure.confusion import accuracy
 from sweep.optima.population_accuracy import best_intervals
 from sweep.populations import CATALOGUE, Normal, Population, Quantile, Uniform
 from tests.support.formulas import moved
+
+
+@cache
+def _best_of(law):
+    """The measure of a law and its best cuts, found once for all tests."""
+    measure = Measure.from_population(law)
+    return measure, best_intervals(measure)
 
 
 def _law(eta, breaks=(), x=None):
@@ -76,8 +85,7 @@ def test_problems_worked_out_on_paper(name):
 
 @pytest.mark.parametrize("law", CATALOGUE.values(), ids=CATALOGUE)
 def test_no_cut_of_a_fine_grid_is_better(law):
-    measure = Measure.from_population(law)
-    best = best_intervals(measure)
+    measure, best = _best_of(law)
     t = np.concatenate([law.x.quantile(np.linspace(1e-6, 1 - 1e-6, 4001)), [-np.inf, np.inf]])
     for orientation in (1, -1):
         found = accuracy(measure, t, np.full(len(t), orientation))
@@ -117,9 +125,8 @@ def test_contains_distance_and_regret_know_gaps_constants_and_orientations():
 @pytest.mark.parametrize("law", CATALOGUE.values(), ids=CATALOGUE)
 @pytest.mark.parametrize(("shift", "scale"), [(0, 1e6), (0, 1e-6), (1e4, 1.0), (-3.7, -0.3)])
 def test_cuts_move_with_the_law(law, shift, scale):
-    one, other = (
-        best_intervals(Measure.from_population(w)) for w in (law, moved(law, shift, scale))
-    )
+    _, one = _best_of(law)
+    other = best_intervals(Measure.from_population(moved(law, shift, scale)))
     sign = 1 if scale > 0 else -1
     expected = sorted(
         (*sorted((shift + scale * low, shift + scale * high)), sign * orientation)
@@ -142,7 +149,7 @@ def test_accuracy_of_cuts_is_that_of_the_points_too():
     np.testing.assert_array_equal(found, [[0.5, 0.25, 0.25], [0.25, 0.5, 0.5]])
 
 
-def test_a_plateau_between_kinks_that_nobody_declared_is_one_interval():
+def test_a_plateau_between_undeclared_kinks_is_one_interval():
     def eta(x):
         return 0.5 + 0.3 * jnp.minimum(x + 0.2, 0.0) + 0.3 * jnp.maximum(x - 0.3, 0.0)
 

@@ -135,7 +135,7 @@ def test_the_device_computes_what_the_host_does(name):
 
 
 @pytest.mark.parametrize("name", ["laplace", "user's gap"])
-def test_a_law_of_the_users_own_is_traced_as_it_is(name):
+def test_a_law_of_your_own_is_the_same_when_traced(name):
     law = LAWS[name]
     x = law.quantile(U)
     np.testing.assert_array_equal(_on_device(law.quantile, U), x)
@@ -202,7 +202,7 @@ def test_there_is_nothing_outside_the_support(name):
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_one_number_and_any_shape_will_do(name):
+def test_functions_take_numbers_and_arrays_of_any_shape(name):
     law = LAWS[name]
     u = np.full((2, 3), 0.3)
     assert law.quantile(u).shape == law.density(u).shape == (2, 3)
@@ -211,7 +211,7 @@ def test_one_number_and_any_shape_will_do(name):
     assert law.quantile(np.empty(0)).shape == (0,)
 
 
-def test_tails_of_a_users_law_keep_their_digits():
+def test_tails_of_your_own_law_keep_their_digits():
     law = LAWS["laplace"]
     for tail, rtol in ((1e-14, 1e-4), (1e-12, 1e-7), (1e-9, 1e-12)):
         x = np.array([-math.log(2 * tail)])
@@ -273,7 +273,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("sentence", BAD)
-def test_parameters_that_are_none_are_refused_in_one_sentence(sentence):
+def test_bad_parameters_are_rejected_in_one_sentence(sentence):
     with pytest.raises(InputError) as refused:
         BAD[sentence]()
     assert sentence in str(refused.value)

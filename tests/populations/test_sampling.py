@@ -93,12 +93,12 @@ def test_partial_sums(n):
         ({"n": 5.0, "replicate": -1}, "replicate is -1"),
     ],
 )
-def test_what_is_no_size_or_seed_is_refused(arguments, said):
+def test_bad_sizes_and_seeds_are_rejected(arguments, said):
     with pytest.raises(sweep.InputError, match=said):
         sampling.sample(CATALOGUE["W1"], **arguments)
 
 
-def test_a_law_that_is_none_is_refused_where_it_is_met():
+def test_an_eta_above_1_is_rejected_when_a_sample_meets_it():
     # Too narrow for a look at some thousands of quantiles.
     def spike(x):
         return jax.numpy.where(abs(x - 0.12345678) < 1e-6, 1.1, 0.5)
@@ -110,6 +110,6 @@ def test_a_law_that_is_none_is_refused_where_it_is_met():
         sampling.sample(law, 10**7)
 
 
-def test_a_law_of_ones_own():
+def test_a_law_of_your_own_can_be_sampled():
     law = Population("mine", x=Normal(3, 2), eta=lambda x: 1 / (1 + jax.numpy.exp(-x)))
     assert abs(np.mean(sampling.sample(law, 10**4).x) - 3) < 0.1

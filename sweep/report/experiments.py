@@ -32,7 +32,7 @@ def outlier_lines(result: Outlier) -> Iterator[str]:
         f"{main.high:.1%}) the validation loss ends more than 50% above its minimum while "
         "accuracy has not fallen since the minimum."
     )
-    yield "\nHow often, with 95% intervals, from the minimum of the validation loss to the end:"
+    yield "\nHow often, with 95% intervals, from the minimum validation loss to the end:"
     for claim in result.claims:
         share = claim.share
         interval = f"{share.value:>6.1%}  {share.low:>5.1%} to {share.high:.1%}"

@@ -37,7 +37,7 @@ def study_lines(study: Study) -> Iterator[str]:
     yield f"  {study.replicates} samples of each size, seed {study.seed}"
     yield "\nA. In the population, whose law is known (n = inf)"
     yield from optimum_lines(study.optimum)
-    yield "\nB. In samples: means; those of CE (cross-entropy) and the gap where CE has an optimum"
+    yield "\nB. In samples: means; of cross-entropy (CE) and the gap where CE has an optimum"
     yield from _means_lines(study)
     if study.rates:
         yield from _rates_lines(study.rates)
@@ -83,7 +83,7 @@ def _percent(fraction: float) -> str:
 def _rates_lines(rates: tuple[Rate, ...]) -> Iterator[str]:
     sizes = next((rate.sizes for rate in rates if rate.sizes is not None), None)
     span = f", {size_text(sizes[0])} to {size_text(sizes[1])}" if sizes else ""
-    yield f"\nPowers of n{span}: log-log slope, and constant at the power of theory (95%)"
+    yield f"\nPowers of n{span}: log-log slope, constant at theory's power (95%)"
     yield f"  {'':27}{'slope':>16}{'theory':>7}{'constant':>18}{'theory':>10}"
     for rate in rates:
         slope = _with_error(rate.slope, rate.slope_error, WIDTHS[0])

@@ -55,7 +55,7 @@ def test_landscape_writes_what_the_api_returns(run, suffix):
     options = ("--a=0:10:5", "--b", "-5:5:3", "--out", f"r{suffix}", "--figure", "f.png")
     code, out, err = run("landscape", ILLUSTRATION, *options)
     assert (code, err) == (0, "")
-    assert "100 points, 5 x 3 cells" in out
+    assert "100 points\n  5 x 3 cells" in out
     assert f"written: r{suffix}" in out
     read = xr.open_dataset if suffix == ".nc" else xr.open_zarr
     expected = sweep.landscape(sweep.data.load(ILLUSTRATION), "0:10:5", "-5:5:3")
@@ -241,7 +241,7 @@ def test_a_device_that_is_not_there_is_one_sentence(platform):
 def test_a_closed_or_narrow_standard_output_is_no_error(tmp_path):
     name = tmp_path / "ü.csv"
     name.write_text("x,y\n0,0\n1,1\n2,0\n")
-    closed = f"{sys.executable} -m sweep.cli optimum '{name}' >&-"
+    closed = f"{sys.executable} -m sweep optimum '{name}' >&-"
     done = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     done = subprocess.run(
@@ -259,8 +259,10 @@ def test_data_are_not_overwritten_by_force(refused, tmp_path):
     (tmp_path / "s.csv").write_text(rows)
     (tmp_path / "link.csv").symlink_to("s.csv")
     for name in ("s.csv", "./s.csv", "link.csv"):
-        assert "is the file of data" in refused(1, "optimum", "s.csv", "--out", name, "--force")
-    assert "at once" in refused(1, "optimum", "s.csv", "--out", "o.svg", "--figure", "o.svg")
+        assert "holds the data" in refused(1, "optimum", "s.csv", "--out", name, "--force")
+    assert "both the result and the figure" in refused(
+        1, "optimum", "s.csv", "--out", "o.svg", "--figure", "o.svg"
+    )
     assert (tmp_path / "s.csv").read_text() == rows
 
 
@@ -286,7 +288,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(refused, tmp
     (tmp_path / "s.zarr").mkdir()
     assert "is a directory" in refused(1, "landscape", ILLUSTRATION, "--out=s.zarr", "--force")
     assert (tmp_path / "there.nc").read_text() == "precious"
-    assert "cannot be made a directory" in refused(1, "illustrate", 1, "--out", "there.nc/x")
+    assert "the directory cannot be made" in refused(1, "illustrate", 1, "--out", "there.nc/x")
 
 
 @pytest.mark.parametrize("name", ["r.nc", "r.zarr", "f.png"])

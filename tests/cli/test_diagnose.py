@@ -61,7 +61,7 @@ def test_findings_come_first_and_then_the_numbers(run, asked, files):
     assert lines[2] == "CRITICAL  overconfident"
     assert max(len(line) for line in lines) <= 80
     order = ["CRITICAL", "Divide them.", "WARNING  imbalanced", "wrong sign", "Numbers, with 95%"]
-    order += ["Recalibrated by sigmoid(a z + b)", "thresholds", "Shares of", "By class", "largest"]
+    order += ["Recalibrated by sigmoid(a z + b)", "thresholds", "Share of", "By class", "largest"]
     places = [out.index(words) for words in order]
     assert places == sorted(places)
 
@@ -73,7 +73,7 @@ def test_numbers_are_those_of_the_record(run, asked, files):
     assert f"{ce.value:.4g}  {ce.low:.4g} to {ce.high:.4g}\n" in out
     for estimate in (made.accuracy, split.slope, split.intercept, split.by_both):
         assert f" {estimate.value:.4g}  {estimate.low:.4g} to {estimate.high:.4g}\n" in out
-    assert f"{made.concentration.half} of 200 samples have half of the loss." in out
+    assert f"{made.concentration.half} of 200 samples account for half of the loss." in out
     first = made.worst[0]
     assert f"{first.row:>10}  {first.label:16}{first.predicted:16}" in out
     for one in made.by_class:
@@ -95,7 +95,7 @@ def test_quiet_is_without_numbers(run, asked, files):
     _, out, _ = run("diagnose", "p.csv", "--quiet", "--ignore", "healthy", "plateau")
     assert "CRITICAL  overconfident" in out
     assert "Numbers" not in out
-    assert out.endswith("Not reported: healthy, plateau.\n")
+    assert out.endswith("Left out: healthy, plateau.\n")
 
 
 def test_json_is_one_document_and_the_same_in_a_file(run, asked, files):
@@ -192,9 +192,9 @@ def test_a_history_is_read(run, asked, files):
 
 USAGE = {
     "no file": ([], "PREDICTIONS"),
-    "words": (["p.csv", "--fitted", "a,b"], "--fitted=a,b: two numbers with a comma"),
-    "one number": (["p.csv", "--platt=1"], "--platt=1: two numbers with a comma"),
-    "three": (["p.csv", "--fitted=1,2,3"], "--fitted=1,2,3: two numbers"),
+    "words": (["p.csv", "--fitted", "a,b"], "--fitted=a,b: give two numbers with a comma"),
+    "one number": (["p.csv", "--platt=1"], "--platt=1: give two numbers with a comma"),
+    "three": (["p.csv", "--fitted=1,2,3"], "--fitted=1,2,3: give two numbers"),
     "temperature": (["p.csv", "--temperature", "hot"], "--temperature"),
     "two fits": (["p.csv", "--fitted=1,0", "--temperature=2"], "exclude each other"),
     "both": (["p.csv", "--logit=l", "--probability=p"], "--logit and --probability exclude"),
@@ -220,10 +220,10 @@ BAD = {
     "label": (["p.csv", "--pos-label=2"], "pos_label '2' is none of the labels, which are 0, 1"),
     "history": (["p.csv", "--history", "p.csv"], "p.csv: has no training loss"),
     "no history": (["p.csv", "--history", "none.json"], "none.json: no such file"),
-    "data overwritten": (["p.csv", "--out", "p.csv", "--force"], "p.csv: is the file of data"),
+    "data overwritten": (["p.csv", "--out", "p.csv", "--force"], "p.csv: holds the data"),
     "history overwritten": (
         ["p.csv", "--history=h.json", "--out=h.json", "--force"],
-        "h.json: is the file of data",
+        "h.json: holds the data",
     ),
     "one file for two": (["p.csv", "--out=o.svg", "--figure=o.svg"], "the result and the figure"),
     "the same page": (["p.csv", "--out=o.html", "--html=./o.html"], "the result and the page"),
@@ -267,7 +267,7 @@ def test_names_of_classes_of_any_length_and_kind_fit(run, asked, files):
     assert (code, err) == (0, "")
     assert max(len(line) for line in out.splitlines()) <= 80
     assert "\x1b" not in out
-    assert "and 10 classes of less loss (--json has them all)" in out
+    assert "and 10 classes with less loss (--json has them all)" in out
 
 
 def test_thresholds_are_of_the_class_that_was_named(run, files):
@@ -317,7 +317,8 @@ SLOW = """
 import sys, time
 from pathlib import Path
 import sweep
-from sweep import cli, page
+from sweep import cli
+from sweep.report import page
 
 def slow(*_, **__):
     Path(begun).touch()

@@ -80,9 +80,9 @@ def test_a_file_and_a_law_exclude_each_other(refused, tmp_path, command):
     (tmp_path / "d.csv").write_text("x,y\n0,0\n1,1\n2,0\n")
     error = refused(2, command, "d.csv", "--population", "W1")
     assert error == "sweep: DATA (d.csv) and --population exclude each other; give one\n"
-    assert "give a file of DATA, or a law by --population" in refused(2, command)
-    assert "--n is of samples of --population" in refused(2, command, "d.csv", "--n", "10")
-    assert "--seed is of samples of --population" in refused(2, command, "d.csv", "--seed", "1")
+    assert "give a file of DATA, or a law with --population" in refused(2, command)
+    assert "--n needs --population" in refused(2, command, "d.csv", "--n", "10")
+    assert "--seed needs --population" in refused(2, command, "d.csv", "--seed", "1")
     assert "columns of DATA" in refused(2, command, "--population", "W1", "--x", "score")
 
 
@@ -109,9 +109,9 @@ def test_sizes_that_are_none_are_refused(refused, n):
 
 
 def test_an_optimum_is_of_one_size_and_figures_of_it_of_a_sample(refused):
-    assert "of one size" in refused(2, "optimum", "--population", "W1", "--n", "10,100")
+    assert "one size" in refused(2, "optimum", "--population", "W1", "--n", "10,100")
     error = refused(2, "optimum", "--population", "W1", "--figure", "f.png")
-    assert "n = inf is none" in error
+    assert "give a finite --n" in error
 
 
 def test_a_sample_that_does_not_fit_into_memory_is_refused(refused):

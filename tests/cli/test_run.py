@@ -63,7 +63,7 @@ def test_an_interrupted_run_says_how_to_go_on(run, spec, tmp_path, monkeypatch):
         if event["event"] == "task" and event["done"] == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "_tell", interrupt)
+    monkeypatch.setattr(command, "_print_damage", interrupt)
     code, out, err = run("run", spec, "--out", "r", "--quiet")
     assert (code, out) == (130, "")
     assert err == ("sweep: r: interrupted with 2 of 3 tasks done; continue with `sweep resume r`\n")
@@ -110,14 +110,14 @@ def test_data_are_found_beside_the_spec_from_anywhere(run, tmp_path):
     (folder / "b.csv").write_text("u,y\n0,1\n1,0\n")
     code, _, err = run("resume", "r")
     assert code == 1
-    assert "b.csv were changed" in err
+    assert "b.csv has changed" in err
 
 
 BAD = {
     "no spec": (2, ["run", "--out", "r"], "SPEC"),
     "no directory": (2, ["run", "s.toml"], "--out"),
     "spec is missing": (1, ["run", "t.toml", "--out", "r"], "t.toml: no such file"),
-    "misspelt": (1, ["run", "misspelt.toml", "--out", "r"], "line 2: there is no key 'nn'"),
+    "misspelt": (1, ["run", "misspelt.toml", "--out", "r"], "line 2: unknown key 'nn'"),
     "syntax": (1, ["run", "syntax.toml", "--out", "r"], "syntax.toml, line 1: is not TOML"),
     "no data": (1, ["run", "data.toml", "--out", "r"], "data.toml: data holds 'a.csv'"),
     "workers": (2, ["run", "s.toml", "--out", "r", "--workers", "0"], "--workers=0: at least 1"),
@@ -129,7 +129,7 @@ BAD = {
     ),
     "place": (1, ["run", "s.toml", "--out", "no/r"], "no/r: cannot be made because there is no"),
     "file": (1, ["run", "s.toml", "--out", "s.toml"], "s.toml: is not a directory"),
-    "not empty": (1, ["run", "s.toml", "--out", "."], ".: is not empty and no run"),
+    "not empty": (1, ["run", "s.toml", "--out", "."], ".: is not empty and not a run"),
     "figure": (1, ["run", "s.toml", "--out", "r", "--figure", "f.bmp"], "f.bmp: no such figure"),
     "figure in the run": (1, ["run", "s.toml", "--out", "r", "--figure", "r/f.bmp"], "r/f.bmp: no"),
     "figure is there": (1, ["run", "s.toml", "--out", "r", "--figure", "f.png"], "exists already"),
@@ -251,10 +251,10 @@ def test_times_and_sizes_in_words():
 def test_a_figure_shows_the_laws_at_one_size_or_the_first_at_many(monkeypatch):
     monkeypatch.setattr(preview, "MOST_LANDSCAPES", 2)
     laws = {"population": ["W1", "D1", "S1"], "seed": [7, 8]}
-    shown = preview._shown(sweep.Spec(**laws))
+    shown = preview._selected(sweep.Spec(**laws))
     places = [(title, *place.values()) for title, place, _ in shown]
     assert places == [("W1", 0, 0, 0), ("S1", 2, 0, 0)]
-    shown = preview._shown(sweep.Spec(**laws, n=[20, 30, 40, math.inf]))
+    shown = preview._selected(sweep.Spec(**laws, n=[20, 30, 40, math.inf]))
     places = [(title, *place.values()) for title, place, _ in shown]
     assert places == [("n = 20", 0, 0, 0), ("n = ∞", 0, 3, 0)]
     sample, law = (data for *_, data in shown)

@@ -58,7 +58,7 @@ def test_sketch_says_what_is_in_it(run, shards):
     ones = int(sum(table(seed).y.sum() for seed in range(4)))
     assert out.startswith("all.sketch: 1600 points in 4 parts\n")
     assert f"points of class 0 and 1: {1600 - ones} and {ones}\n" in out
-    assert "where -4 to 4 is possible\n" in out
+    assert "within the range -4 to 4\n" in out
     assert "answers |a| <= 4 at a tolerance of 1e-09\n" in out
     assert "counts exactly on a grid of 9 x 5 cells\n" in out
     assert "parts: s0.csv, s1.parquet, s2.npy, s3.npz\n" in out
@@ -111,7 +111,7 @@ def test_ranges_are_rounded_outward_to_powers_of_two(ends, rounded):
 def test_landscape_of_a_sketch_is_that_of_its_data(run, sketched):
     code, out, err = run("landscape", sketched, "--out", "l.nc", "--figure", "l.png")
     assert (code, err) == (0, "")
-    assert out.startswith("all.sketch: a sketch of 1600 points in 4 parts, which answers |a| <= 4")
+    assert out.startswith("all.sketch: a sketch of 1600 points in 4 parts; it answers |a| <= 4")
     assert "9 x 5 cells, compressed: error at most" in out
     assert widest(out) <= 80
     true = sweep.landscape(sample_of(0, 1, 2, 3), "-4:4:9", "-1:1:5")
@@ -127,7 +127,7 @@ def test_elsewhere_accuracy_is_between_two_numbers(run, sketched):
     assert (code, err) == (0, "")
     assert "lowest  accuracy_lower" in out
     assert "highest accuracy " not in out  # for it is counted nowhere
-    assert "accuracy is known in 0 of the cells, and in all others between two numbers\n" in out
+    assert "accuracy is exact in 0 of the cells, and bounded in all others\n" in out
     true = sweep.landscape(sample_of(0, 1, 2, 3), [0.33, 0.77], 0.123)
     with xr.open_dataset("l.nc") as found:
         assert found.accuracy.isnull().all()
@@ -245,13 +245,17 @@ REFUSED = {
     "no shard": (2, (), "give at least one SHARD"),
     "a missing shard": (1, ("s0.csv", "s9.csv"), "s9.csv: no such file"),
     "a shard twice": (1, ("s0.csv", "s0.csv"), "s0.csv: is given twice"),
-    "a sketch as shard": (2, ("all.sketch",), "all.sketch: is a sketch, not a shard; sweep merge"),
+    "a sketch as shard": (
+        2,
+        ("all.sketch",),
+        "all.sketch: is a sketch, not a file of data; add it with sweep merge",
+    ),
     "a copy": (1, ("s0.csv", "copy.csv"), "copy.csv has the same rows as s0.csv"),
-    "x outside": (1, ("s0.csv", "--range=-1:1"), "outside the range from -1 to 1 that the sketch"),
-    "no range": (2, ("s0.csv", "--range=-1"), "--range=-1: is not LOW:HIGH"),
-    "words as range": (2, ("s0.csv", "--range=a:b"), "--range=a:b: is not LOW:HIGH"),
-    "an upside-down range": (2, ("s0.csv", "--range=1:-1"), "two finite numbers are needed, the"),
-    "an infinite range": (2, ("s0.csv", "--range=-1:inf"), "two finite numbers are needed"),
+    "x outside": (1, ("s0.csv", "--range=-1:1"), "outside the range -1 to 1 of the sketch"),
+    "no range": (2, ("s0.csv", "--range=-1"), "--range=-1: give LOW:HIGH"),
+    "words as range": (2, ("s0.csv", "--range=a:b"), "--range=a:b: give LOW:HIGH"),
+    "an upside-down range": (2, ("s0.csv", "--range=1:-1"), "give two finite numbers, the"),
+    "an infinite range": (2, ("s0.csv", "--range=-1:inf"), "give two finite numbers"),
     "an unknown metric": (2, ("s0.csv", "--metric", "f2"), "--metric: "),
     "a bad axis": (2, ("s0.csv", "--a=1:2"), "--a=1:2 is not of the form"),
     "no tolerance": (2, ("s0.csv", "--tolerance=0"), "--tolerance=0: a positive number is needed"),
@@ -264,15 +268,19 @@ REFUSED = {
     "slopes too steep for it": (
         1,
         ("s0.csv", "--a=-1e4:1e4:5", "--tolerance=1e-14"),
-        "; ask for a larger tolerance, smaller slopes or a narrower range of x",
+        "; give a larger tolerance, smaller slopes or a narrower range of x",
     ),
-    "no weight": (1, ("zero.csv",), "zero.csv: every weight is 0; at least one point must count"),
+    "no weight": (1, ("zero.csv",), "zero.csv: every weight is 0; at least one must be positive"),
     "too large a grid": (1, ("s0.csv", "--a=1:9:5000", "--b=1:9:5000"), "too large for a sketch"),
     "both engines": (2, ("s0.csv", "--workers=2", "--scheduler=x"), "exclude each other"),
-    "a crowd of workers": (2, ("s0.csv", "--workers=1000000"), "--workers=1000000: they are proc"),
+    "a crowd of workers": (
+        2,
+        ("s0.csv", "--workers=1000000"),
+        "--workers=1000000: this machine has",
+    ),
     "no address": (2, ("s0.csv", "--scheduler="), "--scheduler is empty; give an address"),
     "no workers": (2, ("s0.csv", "--workers=0"), "--workers=0: at least 1 is needed"),
-    "half a host": (2, ("s0.csv", "--process=0"), "go together; give all three"),
+    "half a host": (2, ("s0.csv", "--process=0"), "need each other; give all three"),
     "no host": (
         1,
         ("s0.csv", "--coordinator=q", "--processes=2", "--process=0"),
@@ -302,13 +310,13 @@ def test_bad_shards_and_options_are_refused_in_a_sentence(sketched, refused, tmp
 def test_outputs_that_cannot_be_written_are_refused_before_anything_is_read(sketched, refused):
     for out, sentence in {
         "all.sketch": "exists already; it is overwritten only with --force",
-        "s0.csv": "s0.csv: sketches are written as .sketch",
+        "s0.csv": "s0.csv: names of sketches end in .sketch",
         "none/n.sketch": "there is no directory none",
     }.items():
         for inputs in (("sketch", "missing.csv"), ("merge", "missing.sketch")):
             code = 2 if ".csv" in out else 1
             assert sentence in refused(code, *inputs, "-o", out)
-    same = "is the file of data and stays as it is"
+    same = "holds the data and is not overwritten"
     assert same in refused(1, "merge", sketched, "-o", sketched, "--force")
 
 
@@ -345,21 +353,21 @@ def test_sketches_that_cannot_be_merged_are_named(run, shards, refused):
     }.items():
         said = refused(1, "merge", "a.sketch", f"{name}.sketch", "-o", "n.sketch")
         assert f"{name}.sketch: cannot be merged with a.sketch: {why}" in said
-    twice = "f.sketch: has copy.csv (400 points), which a.sketch has too, there as s0.csv"
+    twice = "f.sketch: has copy.csv (400 points), which is also in a.sketch as s0.csv"
     assert twice in refused(1, "merge", "a.sketch", "f.sketch", "-o", "n.sketch")
     assert "give at least one FILE" in refused(2, "merge", "-o", "n.sketch")
-    assert "s0.csv: is no sketch" in refused(1, "merge", "a.sketch", "s0.csv", "-o", "n.sketch")
+    assert "s0.csv: is not a sketch" in refused(1, "merge", "a.sketch", "s0.csv", "-o", "n.sketch")
 
 
 def test_what_a_sketch_cannot_answer_is_refused_with_what_it_can(sketched, refused):
     for arguments, code, sentence in (
-        (("--a=-9:9:7",), 1, "this sketch answers |a| <= 4 at a tolerance of 1e-09; asked for |a|"),
+        (("--a=-9:9:7",), 1, "this sketch answers |a| <= 4 at a tolerance of 1e-09, and the"),
         (("--tolerance=1e-13",), 1, "this sketch answers |a| <= 4 at a tolerance of 1e-09"),
         (("--method", "direct"), 1, "a sketch has no points to sum over"),
-        (("--x=q",), 2, "--x, --y and --weight are columns of data; all.sketch is a sketch"),
+        (("--x=q",), 2, "--x, --y and --weight name columns of data; all.sketch is a sketch"),
     ):
         assert sentence in refused(code, "landscape", sketched, *arguments)
-    assert "a sketch is none" in refused(2, "optimum", sketched, "--figure", "f.png")
+    assert "a sketch has none" in refused(2, "optimum", sketched, "--figure", "f.png")
 
 
 def test_damaged_and_foreign_sketches_are_refused_by_every_command(sketched, refused, tmp_path):
@@ -369,8 +377,8 @@ def test_damaged_and_foreign_sketches_are_refused_by_every_command(sketched, ref
     (tmp_path / "foreign.sketch").write_text("x,y\n1,0\n")
     for name, sentence in {
         "cut.sketch": "is damaged",
-        "new.sketch": "is a sketch of version 2, and this library knows version 1",
-        "foreign.sketch": "is no sketch",
+        "new.sketch": "is a sketch of version 2, but this release reads version 1",
+        "foreign.sketch": "is not a sketch",
         "missing.sketch": "cannot be read (No such file or directory)",
     }.items():
         for words in (("landscape", name), ("optimum", name), ("merge", name, "-o", "n.sketch")):

@@ -95,7 +95,7 @@ class Normal:
 
     @property
     def support(self) -> tuple[float, float]:
-        """The whole line."""
+        """All real numbers."""
         return -math.inf, math.inf
 
     @property

@@ -1,6 +1,7 @@
-"""The loop over the epochs of one network, as a function that JAX transforms.
+"""The training loop of one network, as a function that JAX transforms and compiles.
 
-What it is compiled for is a `Program`: everything but the numbers.
+A `Program` is everything that the code is compiled for; numbers such as the learning rate are
+arguments. `ensemble` maps the loop over seeds and numbers.
 """
 
 from __future__ import annotations
@@ -15,29 +16,37 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
-from sweep.training.activations import activation
-from sweep.training.hyperparameters import NUMBERS, Hyperparameters, smooth
-from sweep.training.networks import Weights, dropped, initial, logits
-from sweep.training.objective import accuracy, cross_entropy, mean, penalty
-from sweep.training.optimizers import optimizer, schedule
+from sweep.training.hyperparameters import NUMBERS, Hyperparameters, smooth_loss
+from sweep.training.networks import (
+    Weights,
+    accuracy,
+    activation_function,
+    cross_entropy,
+    dropout_masks,
+    initial_weights,
+    logits,
+    mean_loss,
+    penalty,
+)
+from sweep.training.optimizers import schedule_function, transformation
 
 
 @dataclass(frozen=True)
 class Program:
-    """What the loop is compiled for, besides shapes.
+    """What the loop is compiled for, besides the shapes of its arguments.
 
     Attributes:
-        sizes: units of every layer, the inputs and the one output included.
-        activation: its name.
-        loss: name of what is minimised.
-        optimizer: its name.
-        schedule: its name.
-        batch: points of a batch; None is the full set.
-        resample: whether batches are drawn, both classes alike often.
-        used: numbers that are not 0 in every network, the learning rate apart.
-        epochs: how many.
-        dtype: of all numbers, "float32" or "float64".
-        deterministic: whether bits must not depend on threads, see `sweep.training.deterministic`.
+        sizes: units of every layer, from the inputs to the one output.
+        activation: name of the activation.
+        loss: name of the loss that training minimises.
+        optimizer: name of the optimiser.
+        schedule: name of the learning-rate schedule.
+        batch: points per batch; None is the full set.
+        resample: whether batches are drawn, both classes equally often.
+        used: numbers that are not 0 in every network, except the learning rate.
+        epochs: number of epochs.
+        dtype: dtype of all numbers, "float32" or "float64".
+        deterministic: whether bits must not depend on the number of threads.
     """
 
     sizes: tuple[int, ...]
@@ -55,14 +64,14 @@ class Program:
     @classmethod
     def of(
         cls,
-        every: Sequence[Hyperparameters],
+        combinations: Sequence[Hyperparameters],
         inputs: int,
         epochs: int,
         dtype: str,
         deterministic: bool = False,
     ) -> Program:
-        """The program of combinations that differ by numbers only."""
-        first = every[0]
+        """The program of combinations that differ in numbers only."""
+        first = combinations[0]
         return cls(
             (inputs, *first.widths, 1),
             first.activation,
@@ -71,7 +80,7 @@ class Program:
             first.schedule,
             first.batch,
             first.resample,
-            frozenset(n for n in NUMBERS[1:] if any(getattr(one, n) for one in every)),
+            frozenset(name for name in NUMBERS[1:] if any(getattr(c, name) for c in combinations)),
             epochs,
             dtype,
             deterministic,
@@ -86,14 +95,14 @@ class PointsOnDevice(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """What was recorded of one network, or with more dimensions in front of several.
+    """What is recorded of one network; of several with more axes in front.
 
     Attributes:
-        objective: what is minimised, on the training set, penalties included, after each epoch.
-        losses: cross-entropy of each set in nats, after each epoch, shape (sets, epochs).
-        accuracies: of each set, likewise.
-        logits: of the validation set after the chosen epochs, shape (chosen, m).
-        best: of the validation set after the epoch of its least cross-entropy, shape (m,).
+        objective: what training minimises, penalties included, after each epoch.
+        losses: cross-entropy of each set in nats after each epoch, shape (sets, epochs).
+        accuracies: accuracy of each set after each epoch, shape (sets, epochs).
+        logits: of the validation set after the kept epochs, shape (kept, m).
+        best: logits of the validation set after the epoch of its least cross-entropy, shape (m,).
     """
 
     objective: Any
@@ -106,10 +115,10 @@ class Recorded(NamedTuple):
 class _State(NamedTuple):
     """What goes from epoch to epoch."""
 
-    inside: tuple[Any, Any]  # weights, and the optimiser's moments
+    trained: tuple[Any, Any]  # weights, and the moments of the optimiser
     logits: Any
     best: Any
-    least: Any
+    least_loss: Any
 
 
 def train_one(
@@ -117,17 +126,17 @@ def train_one(
     sets: tuple[PointsOnDevice, ...],
     numbers: Float[Array, " numbers"],
     seed: Shaped[Array, ""],
-    chosen: Int[Array, " c"],
+    kept: Int[Array, " c"],
     weights: Weights | None,
 ) -> Recorded:
-    """Trains one network."""
-    start, course = jax.random.split(jax.random.key(seed))
-    loop = _Loop(program, sets, dict(zip(NUMBERS, numbers, strict=True)), course, chosen)
+    """Trains one network; `numbers` are in the order of `NUMBERS`, None draws the weights."""
+    weights_key, training_key = jax.random.split(jax.random.key(seed))
+    loop = _Loop(program, sets, dict(zip(NUMBERS, numbers, strict=True)), training_key, kept)
     if weights is None:
-        weights = initial(start, program.sizes, loop.numbers["initial_bias"])
+        weights = initial_weights(weights_key, program.sizes, loop.numbers["initial_bias"])
     epochs = jnp.arange(1, program.epochs + 1, dtype=jnp.int32)
-    state, (objective, losses, right) = jax.lax.scan(loop.epoch, loop.begun(weights), epochs)
-    return Recorded(objective, losses.T, right.T, state.logits, state.best)
+    state, (objective, losses, accuracies) = jax.lax.scan(loop.epoch, loop.start(weights), epochs)
+    return Recorded(objective, losses.T, accuracies.T, state.logits, state.best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,125 +145,129 @@ class _Loop:
 
     Attributes:
         program: what it is compiled for.
-        sets: the points of every set, the training set first.
-        numbers: the hyperparameters that are numbers, by name.
-        course: key of all that is random in training.
-        chosen: epochs after which logits are recorded.
+        sets: points of every set, the training set first.
+        numbers: numeric hyperparameters by name.
+        key: key of all that is random in training.
+        kept: epochs after which logits are recorded.
     """
 
     program: Program
     sets: tuple[PointsOnDevice, ...]
     numbers: dict[str, Any]
-    course: PRNGKeyArray
-    chosen: Int[Array, " c"]
+    key: PRNGKeyArray
+    kept: Int[Array, " c"]
 
     @property
     def batch(self) -> int:
-        """Points of a batch."""
+        """Points per batch."""
         return self.program.batch or len(self.sets[0].y)
 
     @property
     def batches(self) -> int:
-        """Batches of an epoch."""
+        """Batches per epoch."""
         return -(-len(self.sets[0].y) // self.batch)
 
     @cached_property
     def transformation(self) -> optax.GradientTransformation:
         """The optimiser under its schedule, without the learning rate."""
-        made = schedule(self.program.schedule).make(self.batches * self.program.epochs)
+        factor = schedule_function(self.program.schedule, self.batches * self.program.epochs)
 
-        def share(step: Any) -> Any:
-            # Of a whole number JAX makes float32, whatever the precision of the weights.
-            return made(step.astype(self.program.dtype))
+        def factor_in_dtype(step: Any) -> Any:
+            # JAX turns an integer step into float32, whatever the precision of the weights.
+            return factor(step.astype(self.program.dtype))
 
-        return optax.chain(optimizer(self.program.optimizer).make(), optax.scale_by_schedule(share))
+        optimizer = transformation(self.program.optimizer)
+        return optax.chain(optimizer, optax.scale_by_schedule(factor_in_dtype))
 
-    def begun(self, weights: Weights) -> _State:
-        """Before the first epoch."""
+    def start(self, weights: Weights) -> _State:
+        """The state before the first epoch."""
         untrained = self.logits(weights, self.sets[1].x)
-        nothing = jnp.full_like(untrained, jnp.nan)
+        empty = jnp.full_like(untrained, jnp.nan)
         return _State(
             (weights, self.transformation.init(weights)),
-            jnp.where((self.chosen == 0)[:, None], untrained[None, :], nothing[None, :]),
-            nothing,
+            jnp.where((self.kept == 0)[:, None], untrained[None, :], empty[None, :]),
+            empty,
             jnp.asarray(jnp.inf, untrained.dtype),
         )
 
     def epoch(self, state: _State, number: Int[Array, ""]) -> tuple[_State, Any]:
         """One epoch, and what is recorded after it."""
-        inside = self.passed(state.inside, jax.random.fold_in(self.course, number))
-        every = [self.logits(inside[0], one.x) for one in self.sets]
-        pairs = [(z, one.y) for z, one in zip(every, self.sets, strict=True)]
+        trained = self.train_epoch(state.trained, jax.random.fold_in(self.key, number))
+        set_logits = [self.logits(trained[0], points.x) for points in self.sets]
+        pairs = [(z, points.y) for z, points in zip(set_logits, self.sets, strict=True)]
         losses = jnp.stack([cross_entropy(z, y) for z, y in pairs])
-        right = jnp.stack([accuracy(z, y) for z, y in pairs])
-        z, better = every[1], losses[1] < state.least
+        accuracies = jnp.stack([accuracy(z, y) for z, y in pairs])
+        z, better = set_logits[1], losses[1] < state.least_loss
         after = _State(
-            inside,
-            jnp.where((self.chosen == number)[:, None], z[None, :], state.logits),
+            trained,
+            jnp.where((self.kept == number)[:, None], z[None, :], state.logits),
             jnp.where(better, z, state.best),
-            jnp.where(better, losses[1], state.least),
+            jnp.where(better, losses[1], state.least_loss),
         )
-        return after, (self.objective(inside[0], *pairs[0]), losses, right)
+        return after, (self.objective(trained[0], *pairs[0]), losses, accuracies)
 
-    def passed(self, inside: tuple[Any, Any], key: PRNGKeyArray) -> tuple[Any, Any]:
-        """(weights, moments) after every batch of an epoch."""
+    def train_epoch(self, trained: tuple[Any, Any], key: PRNGKeyArray) -> tuple[Any, Any]:
+        """(weights, moments) after all batches of an epoch."""
         program, training = self.program, self.sets[0]
         if program.batch is None and not program.resample:
-            return self.step(inside, key, training, None)
-        first, rest = jax.random.split(key)
-        order, present = _rows(program.resample, training.y, self.batches, self.batch, first)
+            return self.step(trained, key, training, None)
+        order_key, steps_key = jax.random.split(key)
+        rows, present = _rows(program.resample, training.y, self.batches, self.batch, order_key)
 
-        def step(k: Any, inside: tuple[Any, Any]) -> tuple[Any, Any]:
-            points = PointsOnDevice(training.x[order[k]], training.y[order[k]])
-            return self.step(inside, jax.random.fold_in(rest, k), points, present[k])
+        def step(k: Any, trained: tuple[Any, Any]) -> tuple[Any, Any]:
+            points = PointsOnDevice(training.x[rows[k]], training.y[rows[k]])
+            return self.step(trained, jax.random.fold_in(steps_key, k), points, present[k])
 
-        return jax.lax.fori_loop(0, self.batches, step, inside)
+        return jax.lax.fori_loop(0, self.batches, step, trained)
 
     def step(
-        self, inside: tuple[Any, Any], key: PRNGKeyArray, points: PointsOnDevice, present: Any
+        self, trained: tuple[Any, Any], key: PRNGKeyArray, points: PointsOnDevice, present: Any
     ) -> tuple[Any, Any]:
         """(weights, moments) after one step of the optimiser on these points."""
 
         def objective(weights: Weights) -> Any:
-            return self.objective(weights, self.shaken(weights, key, points.x), points.y, present)
+            z = self.perturbed_logits(weights, key, points.x)
+            return self.objective(weights, z, points.y, present)
 
-        weights, moments = inside
-        change, moments = self.transformation.update(jax.grad(objective)(weights), moments, weights)
+        weights, moments = trained
+        update, moments = self.transformation.update(jax.grad(objective)(weights), moments, weights)
         rate = self.numbers["learning_rate"]
-        return jax.tree.map(lambda w, by: w - rate * by, weights, change), moments
+        return jax.tree.map(lambda w, change: w - rate * change, weights, update), moments
 
-    def shaken(
+    def perturbed_logits(
         self, weights: Weights, key: PRNGKeyArray, x: Float[Array, "n d"]
     ) -> Float[Array, " n"]:
-        """Logits of inputs with noise, of a network of which some units are dropped."""
-        noise, units = jax.random.split(key)
-        kept = ()
+        """Logits of inputs with noise, by a network under dropout."""
+        noise_key, dropout_key = jax.random.split(key)
+        masks = ()
         if "noise" in self.program.used:
-            x = x + self.numbers["noise"] * jax.random.normal(noise, x.shape, x.dtype)
+            x = x + self.numbers["noise"] * jax.random.normal(noise_key, x.shape, x.dtype)
         if "dropout" in self.program.used:
-            kept = dropped(units, self.program.sizes[1:-1], len(x), self.numbers["dropout"])
-        return self.logits(weights, x, kept)
+            rate = self.numbers["dropout"]
+            masks = dropout_masks(dropout_key, self.program.sizes[1:-1], len(x), rate)
+        return self.logits(weights, x, masks)
 
-    def logits(self, weights: Weights, x: Any, kept: Sequence[Any] = ()) -> Float[Array, " n"]:
+    def logits(self, weights: Weights, x: Any, masks: Sequence[Any] = ()) -> Float[Array, " n"]:
         """Logits of class 1."""
-        made = activation(self.program.activation).make()
-        return logits(weights, x, made, kept, self.program.deterministic)
+        function = activation_function(self.program.activation)
+        return logits(weights, x, function, masks, self.program.deterministic)
 
     def objective(self, weights: Weights, z: Any, y: Any, present: Any = None) -> Any:
-        """What is minimised, by the logits of the training set."""
-        found = mean(smooth(self.program.loss), z, y, present)
-        return found + penalty(self.program.used, weights, self.numbers)
+        """What training minimises, from the logits of training points."""
+        loss = mean_loss(smooth_loss(self.program.loss), z, y, present)
+        return loss + penalty(self.program.used, weights, self.numbers)
 
 
 def _rows(
     resample: bool, y: Float[Array, " n"], batches: int, batch: int, key: PRNGKeyArray
 ) -> tuple[Int[Array, "batches batch"], Bool[Array, "batches batch"]]:
-    """The rows of each batch of an epoch, and which of them count: the last may have fewer."""
+    """The rows of each batch of an epoch, and which of them count: the last batch is padded."""
     n = len(y)
     if resample:
         share = jnp.where(y > 0, 0.5 / jnp.sum(y), 0.5 / jnp.sum(1 - y))
         order = jax.random.choice(key, n, (n,), p=share)
     else:
         order = jax.random.permutation(key, n)
-    full = jnp.zeros(batches * batch, order.dtype).at[:n].set(order)
-    return full.reshape(batches, batch), (jnp.arange(batches * batch) < n).reshape(batches, batch)
+    padded = jnp.zeros(batches * batch, order.dtype).at[:n].set(order)
+    present = jnp.arange(batches * batch) < n
+    return padded.reshape(batches, batch), present.reshape(batches, batch)

@@ -1,4 +1,4 @@
-"""Statistics over networks of many seeds: quantiles, shares, and paired differences."""
+"""Statistics over networks of many seeds: quantiles, shares and paired differences."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from sweep.base.intervals import student, wilson
 from sweep.training.results import CURVES
 
 if TYPE_CHECKING:
-    import xarray as xr
+    import xarray as xr  # slow, and the CLI needs only the records
 
-LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Of the quantiles."""
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the quantiles
 
 
 @dataclass(frozen=True)
 class Share:
-    """Of how many networks something is true.
+    """The share of networks of which a statement is true.
 
     Attributes:
-        count: of so many.
-        of: networks, all in all.
-        value: count / of; nan of none.
-        low: lower end of its 95% interval by Wilson; nan of none.
+        count: networks of which it is true.
+        of: all networks.
+        value: count / of; nan without networks.
+        low: lower end of the 95% interval by Wilson; nan without networks.
         high: upper end.
     """
 
@@ -40,7 +39,7 @@ class Share:
 
     @classmethod
     def among(cls, true: Bool[np.ndarray, " n"]) -> Share:
-        """The share of those of which it is true."""
+        """The share of networks, given for each whether the statement is true."""
         count, n = int(np.sum(true)), len(true)
         if not n:
             return cls(0, 0, math.nan, math.nan, math.nan)
@@ -49,15 +48,15 @@ class Share:
 
 
 class Difference(NamedTuple):
-    """What a number becomes, over pairs.
+    """A paired difference over networks.
 
     Attributes:
         before: mean before.
         after: mean after.
-        mean: of after less before.
-        low: lower end of its 95% interval by Student's t; nan of fewer than two pairs.
+        mean: mean of after - before.
+        low: lower end of its 95% interval by Student's t; nan with fewer than two pairs.
         high: upper end.
-        pairs: how many.
+        pairs: number of pairs.
     """
 
     before: float
@@ -69,58 +68,62 @@ class Difference(NamedTuple):
 
 
 def difference(before: Float[np.ndarray, " n"], after: Float[np.ndarray, " n"]) -> Difference:
-    """The paired difference, of those pairs of which both numbers are finite.
+    """The paired difference over the pairs in which both numbers are finite.
 
     Args:
         before: one number for each network.
-        after: the same of its pair, or of itself later.
+        after: the number of its pair, or its own number later.
     """
-    pairs = np.isfinite(before) & np.isfinite(after)
-    first, last, n = before[pairs], after[pairs], int(pairs.sum())
-    by = last - first
-    middle = mean(by)
-    half = student(n - 1) * float(np.std(by, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return Difference(mean(first), mean(last), middle, middle - half, middle + half, n)
+    finite = np.isfinite(before) & np.isfinite(after)
+    first, last, n = before[finite], after[finite], int(finite.sum())
+    change = last - first
+    center = mean(change)
+    half_width = (
+        student(n - 1) * float(np.std(change, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    )
+    return Difference(mean(first), mean(last), center, center - half_width, center + half_width, n)
 
 
 def mean(values: Float[np.ndarray, " n"]) -> float:
-    """The mean; nan of none."""
+    """The mean; nan without values."""
     return float(np.mean(values)) if len(values) else math.nan
 
 
 def quantiles(
     values: Float[np.ndarray, "n ..."], levels: Sequence[float] = LEVELS
 ) -> Float[np.ndarray, "levels ..."]:
-    """Quantiles over the first axis of what is finite there; nan where nothing is.
+    """Quantiles of the finite values along the first axis; nan where none is finite.
 
     Args:
         values: one row for each network.
-        levels: of the quantiles, linear between order statistics.
+        levels: levels of the quantiles, which are linear between order statistics.
     """
-    whole = np.asarray(values, np.float64)
-    finite = np.isfinite(whole)
+    values = np.asarray(values, np.float64)
+    finite = np.isfinite(values)
     if finite.all():  # many times as fast
-        return np.quantile(whole, levels, axis=0)
+        return np.quantile(values, levels, axis=0)
     empty = ~finite.any(axis=0)
-    filled = np.where(finite, whole, np.where(empty, 0.0, np.nan))
+    filled = np.where(finite, values, np.where(empty, 0.0, np.nan))
     return np.where(empty, np.nan, np.nanquantile(filled, levels, axis=0))
 
 
 def quantile_bands(
     table: xr.Dataset, names: Sequence[str] = CURVES, levels: Sequence[float] = LEVELS
 ) -> xr.Dataset:
-    """Quantiles over the seeds of some variables, with the dimension level in front.
+    """Quantiles of variables over the seeds, with the dimension level in front.
 
     Args:
-        table: with a dimension seed.
-        names: of the variables.
-        levels: of the quantiles, ascending.
+        table: a dataset with the dimension seed.
+        names: names of the variables.
+        levels: levels of the quantiles, ascending.
     """
-    import xarray as xr
+    import xarray as xr  # slow, and the CLI needs only the records
 
-    found = {}
+    bands = {}
     for name in names:
-        one = table[name].transpose("seed", ...)
-        found[name] = (("level", *one.dims[1:]), quantiles(one.values, levels), one.attrs)
-    at = {name: one for name, one in table[list(names)].coords.items() if "seed" not in one.dims}
-    return xr.Dataset(found, {"level": list(levels), **at})
+        variable = table[name].transpose("seed", ...)
+        values = quantiles(variable.values, levels)
+        bands[name] = (("level", *variable.dims[1:]), values, variable.attrs)
+    coords = table[list(names)].coords
+    kept = {name: coord for name, coord in coords.items() if "seed" not in coord.dims}
+    return xr.Dataset(bands, {"level": list(levels), **kept})

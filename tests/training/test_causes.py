@@ -13,12 +13,19 @@ from sklearn.metrics import balanced_accuracy_score
 import sweep
 from sweep.cli import main
 from sweep.diagnosis.findings.rules import CODES
-from sweep.training.draws import Sizes, interaction, two_clouds
 from sweep.training.experiments.catalogue import CAUSES
 from sweep.training.experiments.causes import causes
-from sweep.training.experiments.effects import MARGIN, effect, tried, verdict
-from sweep.training.experiments.evaluation import Evaluation, balanced_accuracy, evaluate
-from sweep.training.experiments.recognition import of_both
+from sweep.training.experiments.effects import (
+    MARGIN,
+    Evaluation,
+    balanced_accuracy,
+    compare,
+    effect,
+    evaluate,
+    verdict,
+)
+from sweep.training.experiments.protocol import two_columns
+from sweep.training.splits import Sizes, interaction, two_clouds
 
 SEEDS = range(20)
 EPOCHS = 200
@@ -58,11 +65,11 @@ def test_logits_between_0_and_1_are_diagnosed_as_logits():
     z, y = np.linspace(0.1, 0.9, 40), np.tile([0.0, 1.0], 20)
     with pytest.raises(sweep.InputError, match="look like probabilities"):
         sweep.diagnose(y, z, replicates=0)
-    found = sweep.diagnose(y, of_both(z), replicates=0)
+    found = sweep.diagnose(y, two_columns(z), replicates=0)
     same = sweep.diagnose(y, probabilities=1 / (1 + np.exp(-z)), replicates=0)
     assert [one.code for one in found.findings] == [one.code for one in same.findings]
     for logits in (z - 0.5, 3 * z):  # and what else there is means what it meant
-        own, given = (sweep.diagnose(y, one, replicates=0) for one in (of_both(logits), logits))
+        own, given = (sweep.diagnose(y, one, replicates=0) for one in (two_columns(logits), logits))
         assert [one.code for one in own.findings] == [one.code for one in given.findings]
 
 
@@ -104,7 +111,7 @@ def test_training_that_diverges_is_counted_and_left_out_of_the_pairs():
     assert lost.diverged.all()
     assert lost.findings == (frozenset({"diverging"}),) * len(SEEDS)
     remedy = CAUSES["learning_rate"].remedies[0]
-    found = tried(cause, remedy, lost, lost)
+    found = compare(cause, remedy, lost, lost)
     assert found.diverged == len(SEEDS)
     assert {(one.pairs, one.verdict) for one in found.effects} == {(0, "not shown")}
     assert np.isnan([one.low for one in found.effects]).all()
@@ -159,7 +166,7 @@ def test_blocks_of_seeds_are_put_together_in_their_order():
             {"loss": values[:, None]}, values, values > 1, {"loss": values}, (frozenset(),) * 2
         )
 
-    found = Evaluation.together([block(0), block(2)])
+    found = Evaluation.concatenate([block(0), block(2)])
     np.testing.assert_array_equal(found.metrics["loss"], np.arange(4.0))
     assert found.curves["loss"].shape == (4, 1)
     assert len(found.findings) == 4

@@ -14,9 +14,8 @@ from sklearn.linear_model import LogisticRegression
 import sweep
 from sweep import InputError, Measure, Sample, figures
 from sweep.optima.records import OptimumStatus
-from sweep.training.paths.growth import growth
-from sweep.training.paths.penalised import penalised
 from sweep.training.paths.run import paths
+from sweep.training.paths.targets import growth, penalised
 from sweep.training.paths.trajectories import trajectories
 from tests.support.problems import PROBLEMS
 
@@ -294,9 +293,9 @@ def test_the_command_prints_and_writes_what_the_function_finds(run, tmp_path):
         (1, ["--l2", "-1", "--illustration=2"], "l2 is -1; a number that is not negative"),
         (1, ["nothing.csv"], "nothing.csv"),
         (1, ["--validation=nothing.csv"], "nothing.csv"),
-        (2, ["--start=1"], "--start=1: two numbers A,B"),
+        (2, ["--start=1"], "--start=1: give two numbers A,B"),
         (2, ["--start=1,nan"], "two numbers A,B"),
-        (2, ["--illustration=4"], "1, 2 and 3"),
+        (2, ["--illustration=4"], "give 1, 2 or 3"),
         (2, ["--illustration=1", "--population=W1"], "give one"),
         (2, ["--n=10"], "--population, which is not given"),
         (2, ["--x=u"], "DATA, which is not given"),

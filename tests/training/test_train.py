@@ -12,11 +12,11 @@ from sklearn.neural_network import MLPClassifier
 
 import sweep
 from sweep.base.errors import InputError
-from sweep.training import blocks
-from sweep.training.blocks import trained_in_blocks
+from sweep.training import ensemble
+from sweep.training.ensemble import train_in_blocks
 from sweep.training.hyperparameters import Hyperparameters, combinations
-from sweep.training.problems import Problem, given
-from sweep.training.split import split
+from sweep.training.problems import Problem, problem_of_split
+from sweep.training.splits import split
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 3))
@@ -304,7 +304,7 @@ SIDE_BY_SIDE = {
 def networks():
     """Three seeds in two blocks of two, of which the last is filled up."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "SIDE", 4)
+        patch.setattr(ensemble, "SIDE", 4)
         return sweep.train(SPLIT, seeds=[3, 5, 8], widths=[[2], [2, 3]], **SIDE_BY_SIDE)
 
 
@@ -335,11 +335,11 @@ def blocks_of(monkeypatch):
             return {"seed": np.array(seeds)[:, None]}
 
         monkeypatch.setattr("sweep.base.devices.cores", lambda: cores)
-        monkeypatch.setattr("sweep.training.blocks.trained", trained)
+        monkeypatch.setattr("sweep.training.ensemble.train_networks", trained)
         made.begun = []
         every = [Hyperparameters()]
-        done = trained_in_blocks(
-            given(SPLIT), every, range(40), 300, [300], "float32", None, budget, step
+        done = train_in_blocks(
+            problem_of_split(SPLIT), every, range(40), 300, [300], "float32", None, budget, step
         )
         assert done["seed"][:, 0].tolist() == [*range(40)]
         return sorted(made.begun)
@@ -416,9 +416,9 @@ def test_weights_are_glorot_uniform_and_biases_zero():
     import jax
     import jax.numpy as jnp
 
-    from sweep.training.networks import initial
+    from sweep.training.networks import initial_weights
 
-    (w, b), (v, c) = initial(jax.random.key(0), (40, 60, 1), jnp.float32(0.0))
+    (w, b), (v, c) = initial_weights(jax.random.key(0), (40, 60, 1), jnp.float32(0.0))
     most = np.sqrt(6 / 100)
     assert np.abs(w).max() <= most
     assert np.std(w) == pytest.approx(most / np.sqrt(3), rel=0.03)

@@ -1,4 +1,4 @@
-"""What makes loss and accuracy of networks disagree, and what the remedies change."""
+"""Experiments: why loss and accuracy of networks disagree, and what remedies change."""
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
-"""Causes that people name for a loss and an accuracy that part, with the remedies they name.
+"""Causes for which loss and accuracy disagree, with the remedies that people recommend.
 
-What is said of a remedy is as those say it who recommend it: whether it holds here is for
-`sweep.training.experiments.effects` to say. Strengths of causes were chosen, so that they are
-recognised, on seeds 0 to 99, and are tried on others.
+The direction of each remedy is the one that its source claims; `effects` measures whether it holds
+here. The strengths of causes were chosen on seeds 0 to 99, so that the causes are recognised, and
+are tried on other seeds.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any, Literal
 from sweep.training.hyperparameters import Hyperparameters
 from sweep.training.problems import PROBLEMS, Problem
 
-Direction = Literal["up", "down", "none"]
-"""In which a remedy is said to change a metric."""
+Direction = Literal["up", "down", "none"]  # in which a remedy is said to change a metric
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,12 @@ class Remedy:
     """Something that people do about a cause.
 
     Attributes:
-        name: what it is called.
-        said: in which direction it is said to change loss and accuracy of the test set, and
-            perhaps balanced_accuracy of the validation set.
-        source: where it is said.
+        name: name of the remedy.
+        said: direction in which it is said to change loss and accuracy of the test set, and perhaps
+            balanced_accuracy of the validation set.
+        source: who says so.
         change: hyperparameters that it changes.
-        stops_early: whether networks are taken as they were after the epoch of the least
-            validation loss.
+        stops_early: whether networks are judged after the epoch of the least validation loss.
     """
 
     name: str
@@ -41,16 +39,16 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a loss and an accuracy part, as an experiment.
+    """A reason why loss and accuracy disagree, as an experiment.
 
     Attributes:
-        name: as it is asked for.
-        title: what it is, for people.
-        code: of the finding by which `sweep.diagnose` must recognise it.
+        name: name by which it is chosen.
+        title: short description.
+        code: code of the finding with which `sweep.diagnose` must recognise it.
         problem: what networks learn, a name of `sweep.training.problems.PROBLEMS`.
-        hyperparameters: without a remedy.
-        remedies: what people do about it, first what changes the course of training most.
-        blind: whether accuracy does not see it, so that balanced accuracy is told besides.
+        hyperparameters: hyperparameters without a remedy.
+        remedies: what people do about it; the first one changes the course of training most.
+        blind: whether accuracy does not show it, so that balanced accuracy is measured too.
     """
 
     name: str
@@ -63,7 +61,7 @@ class Cause:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """By what it is judged."""
+        """Metrics that networks are judged by."""
         return ("loss", "accuracy", *(("balanced_accuracy",) if self.blind else ()))
 
     @property
@@ -74,23 +72,22 @@ class Cause:
     @property
     def combinations(self) -> list[Hyperparameters]:
         """What is trained: without a remedy, and with each that does more than stop early."""
-        own = self.hyperparameters
-        changes = [one.change for one in self.remedies if not one.stops_early]
-        return [Hyperparameters(**own), *(Hyperparameters(**{**own, **c}) for c in changes)]
+        changes = [{}, *(remedy.change for remedy in self.remedies if not remedy.stops_early)]
+        return [Hyperparameters(**{**self.hyperparameters, **change}) for change in changes]
 
 
 BETTER: Mapping[str, Direction] = {"loss": "down", "accuracy": "up"}
 """What most remedies are said to do."""
 
 CALMER: Mapping[str, Direction] = {"loss": "down", "accuracy": "none"}
-"""What is said of remedies for confidence alone."""
+"""What remedies that only lower confidence are said to do."""
 
 TOWARDS_RARE: Mapping[str, Direction] = {
     "loss": "up",
     "accuracy": "down",
     "balanced_accuracy": "up",
 }
-"""What is said of remedies that move predictions towards a rare class."""
+"""What remedies that move predictions towards a rare class are said to do."""
 
 STOP = Remedy(
     "early stopping", BETTER, "Prechelt 1998, Early stopping: but when?", stops_early=True
@@ -101,7 +98,7 @@ SMOOTHING = "Szegedy et al. 2016, Rethinking the inception architecture; Müller
 
 IMBALANCE = Cause(
     "imbalance",
-    "Class imbalance: 95 of 100 points are of one class",
+    "Class imbalance: 95 of 100 points belong to one class",
     "imbalanced",
     "imbalanced",
     {"widths": (16,), "learning_rate": 0.015},
@@ -150,7 +147,7 @@ OVERFITTING = Cause(
 
 CONFIDENT = Cause(
     "confident_errors",
-    "Confident errors: a few points on the wrong side have the loss",
+    "Confident errors: a few points on the wrong side make the loss",
     "few_samples_dominate",
     "strays",
     {"widths": (16,), "learning_rate": 0.02},
@@ -238,7 +235,7 @@ NOISE = Cause(
 
 SMALL = Cause(
     "small_model",
-    "Too small a model: none without hidden units sees an interaction",
+    "Too small a model: without hidden units it learns no interaction",
     "refinement_limited",
     "interaction",
     {"widths": (), "learning_rate": 0.05},
@@ -258,5 +255,6 @@ SMALL = Cause(
     ),
 )
 
-CAUSES = {one.name: one for one in (IMBALANCE, OVERFITTING, CONFIDENT, DEAD, RATE, NOISE, SMALL)}
-"""By name."""
+_CAUSES = (IMBALANCE, OVERFITTING, CONFIDENT, DEAD, RATE, NOISE, SMALL)
+
+CAUSES = {cause.name: cause for cause in _CAUSES}

@@ -1,4 +1,4 @@
-"""causes(): what people name for a loss and an accuracy that part, tried with its remedies."""
+"""causes(): causes for which loss and accuracy disagree, tried together with their remedies."""
 
 from __future__ import annotations
 
@@ -6,58 +6,53 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, bar
 from sweep.base.records import plain
 from sweep.training.experiments.catalogue import CAUSES, Cause
-from sweep.training.experiments.effects import Tried, tried
-from sweep.training.experiments.evaluation import Evaluation, evaluate
-from sweep.training.experiments.recognition import recognised
-from sweep.training.experiments.requirements import require_epochs, require_seeds
-from sweep.training.experiments.table import bands, tabulated
+from sweep.training.experiments.effects import (
+    Evaluation,
+    RemedyOutcome,
+    causes_bands,
+    causes_dataset,
+    compare,
+    evaluate,
+)
+from sweep.training.experiments.protocol import finding_shares, require_epochs, require_seeds
 from sweep.training.statistics import Share
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 SEEDS = 100
 EPOCHS = 200
 
-FIRST_SEED = 1000
-"""What is tried was chosen on seeds 0 to 99."""
+FIRST_SEED = 1000  # the strengths of causes were chosen on seeds 0 to 99
 
-FEWEST_SEEDS = 10
-"""With fewer an interval by Student's t is no use, and a share of networks neither."""
+FEWEST_SEEDS = 10  # with fewer, intervals by Student's t and shares of networks are useless
+FEWEST_EPOCHS = 150  # with 100, one network in ten has not yet learned wrong labels by heart
 
-FEWEST_EPOCHS = 150
-"""With 100, one network in ten has not yet learned wrong labels by heart."""
+BLOCK = 100  # seeds trained side by side; it changes only the last digits of float32
 
-BLOCK = 100
-"""Seeds that are trained side by side: what a seed gives does not depend on it, but for the last
-digits of float32."""
-
-THREADS = 2
-"""Causes under way at a time: while one is compiled, another is diagnosed."""
+THREADS = 2  # causes under way at a time: while one is compiled, another is diagnosed
 
 
 @dataclass(frozen=True)
-class Recognised:
-    """A cause without a remedy, and whether its networks are recognised by it.
+class CauseOutcome:
+    """A cause without a remedy, and whether its networks are recognised.
 
     Attributes:
-        name: of the cause.
-        title: what it is.
-        code: of the finding by which it must be recognised.
-        recognised: share of the networks of which `sweep.diagnose` found it.
+        name: name of the cause.
+        title: short description.
+        code: code of the finding that must recognise it.
+        recognised: share of the networks with that finding of `sweep.diagnose`.
         loss: mean cross-entropy of the validation set at the end, in nats.
-        accuracy: mean accuracy there, a fraction.
+        accuracy: mean accuracy of the validation set at the end, a fraction.
         base_rate_entropy: mean cross-entropy of predicting the shares of its classes, in nats.
-        findings: share of the networks of which each code was found, the most frequent first.
-        diverged: networks whose loss was not finite.
+        findings: share of the networks with each finding, by code, the most frequent first.
+        diverged: number of networks whose loss was not finite.
     """
 
     name: str
@@ -73,28 +68,28 @@ class Recognised:
 
 @dataclass(frozen=True)
 class Causes:
-    """Every cause and every remedy, tried.
+    """The results of all causes and remedies.
 
     Attributes:
-        seeds: networks of each kind.
-        epochs: of each.
-        causes: without a remedy.
-        remedies: of all causes, in their order.
-        table: all that was recorded, dims (run, seed, epoch), and the effects of the remedies,
-            dims (run, metric): see `sweep.training.experiments.table`.
+        seeds: networks of each cause and remedy.
+        epochs: epochs of each network.
+        causes: each cause without a remedy.
+        remedies: remedies of all causes, in their order.
+        table: everything recorded, dims (run, seed, epoch), and the effects of the remedies, dims
+            (run, metric): see `sweep.training.experiments.effects.causes_dataset`.
         bands: quantiles over the networks of every curve, dims (level, run, epoch).
     """
 
     seeds: int
     epochs: int
-    causes: tuple[Recognised, ...]
-    remedies: tuple[Tried, ...]
+    causes: tuple[CauseOutcome, ...]
+    remedies: tuple[RemedyOutcome, ...]
     table: xr.Dataset
     bands: xr.Dataset
 
-    def of(self, cause: str) -> tuple[Tried, ...]:
+    def of(self, cause: str) -> tuple[RemedyOutcome, ...]:
         """The remedies of a cause."""
-        return tuple(one for one in self.remedies if one.cause == cause)
+        return tuple(outcome for outcome in self.remedies if outcome.cause == cause)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the table and the bands, as plain Python values."""
@@ -109,82 +104,83 @@ def causes(
     epochs: int = EPOCHS,
     progress: bool | None = None,
 ) -> Causes:
-    """Trains networks in which loss and accuracy part for a known cause, and tries its remedies.
+    """Trains networks whose loss and accuracy disagree for a known cause, and tries its remedies.
 
-    Networks with and without a remedy are pairs: those of one seed see the same data, and begin
+    Networks with and without a remedy are pairs: those of one seed see the same data, and start
     with the same weights where their shapes are the same.
 
     Args:
-        names: of causes, of `sweep.training.experiments.catalogue.CAUSES`; none is all of them.
-        seeds: how many, from `FIRST_SEED`.
-        epochs: how many.
+        names: names of causes, of `sweep.training.experiments.catalogue.CAUSES`; none is all.
+        seeds: number of seeds, from `FIRST_SEED`.
+        epochs: number of epochs.
         progress: whether to show a bar on stderr; None shows it on a terminal only.
 
     Raises:
-        InputError: there is no such cause, or there are too few seeds or epochs.
+        InputError: a cause is unknown, or there are too few seeds or epochs.
     """
-    chosen = _chosen(names)
+    chosen = _choose(names)
     require_seeds(seeds, FEWEST_SEEDS)
     require_epochs(epochs, FEWEST_EPOCHS, "for a shorter history does not show every cause")
-    numbers = range(FIRST_SEED, FIRST_SEED + seeds)
+    seed_range = range(FIRST_SEED, FIRST_SEED + seeds)
     total = seeds * sum(1 + len(cause.remedies) for cause in chosen)
     with bar("train and diagnose", total, "networks", progress) as step:
-        every = _evaluated(chosen, numbers, epochs, step)
+        evaluations = _evaluate_all(chosen, seed_range, epochs, step)
     remedies = tuple(
-        tried(cause, remedy, runs[0], after)
-        for cause, runs in zip(chosen, every, strict=True)
+        compare(cause, remedy, runs[0], after)
+        for cause, runs in zip(chosen, evaluations, strict=True)
         for remedy, after in zip(cause.remedies, runs[1:], strict=True)
     )
-    without = tuple(
-        _recognised(cause, runs[0], numbers) for cause, runs in zip(chosen, every, strict=True)
+    outcomes = tuple(
+        _outcome(cause, runs[0], seed_range)
+        for cause, runs in zip(chosen, evaluations, strict=True)
     )
-    table = tabulated(chosen, every, remedies, numbers)
-    return Causes(seeds, epochs, without, remedies, table, bands(table))
+    table = causes_dataset(chosen, evaluations, remedies, seed_range)
+    return Causes(seeds, epochs, outcomes, remedies, table, causes_bands(table))
 
 
-def _chosen(names: Sequence[str]) -> list[Cause]:
-    """The causes of these names, each once; all if there are none."""
+def _choose(names: Sequence[str]) -> list[Cause]:
+    """The causes of these names, each once; all of them without names."""
     for name in names:
         if name not in CAUSES:
             raise InputError(f"there is no cause {name!r}; there are {', '.join(CAUSES)}")
     return [cause for name, cause in CAUSES.items() if name in names or not names]
 
 
-def _evaluated(
-    chosen: Sequence[Cause], numbers: range, epochs: int, step: Step
+def _evaluate_all(
+    chosen: Sequence[Cause], seeds: range, epochs: int, step: Step
 ) -> list[tuple[Evaluation, ...]]:
-    """Of each cause the networks without a remedy and with each, in the order of the causes."""
-    blocks = [numbers[first : first + BLOCK] for first in range(0, len(numbers), BLOCK)]
+    """For each cause the networks without a remedy and with each."""
+    blocks = [seeds[first : first + BLOCK] for first in range(0, len(seeds), BLOCK)]
 
     def work(block: range, cause: Cause) -> list[Evaluation]:
-        made = evaluate(cause, block, epochs)
-        step(len(block) * len(made))
-        return made
+        evaluations = evaluate(cause, block, epochs)
+        step(len(block) * len(evaluations))
+        return evaluations
 
-    # Blocks outside, so that what one of a cause has compiled is there for its next.
+    # Blocks are the outer loop, so that the second block of a cause finds its program compiled.
     jobs = [(block, cause) for block in blocks for cause in chosen]
     with ThreadPoolExecutor(THREADS) as pool:
-        waiting = [pool.submit(work, *job) for job in jobs]
+        futures = [pool.submit(work, *job) for job in jobs]
         try:
-            made = [one.result() for one in waiting]
+            results = [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [
-        tuple(Evaluation.together(runs) for runs in zip(*made[place :: len(chosen)], strict=True))
-        for place in range(len(chosen))
+        tuple(map(Evaluation.concatenate, zip(*results[k :: len(chosen)], strict=True)))
+        for k in range(len(chosen))
     ]
 
 
-def _recognised(cause: Cause, runs: Evaluation, numbers: range) -> Recognised:
+def _outcome(cause: Cause, runs: Evaluation, seeds: range) -> CauseOutcome:
     alive = ~runs.diverged
     loss, accuracy = (
         float(np.mean(runs.curves[f"validation_{name}"][alive, -1])) if alive.any() else math.nan
         for name in ("loss", "accuracy")
     )
-    ones = [float(cause.drawn.draw(seed).validation.y.mean()) for seed in numbers]
+    ones = [float(cause.drawn.draw(seed).validation.y.mean()) for seed in seeds]
     p = np.array([ones, [1 - share for share in ones]])
-    return Recognised(
+    return CauseOutcome(
         cause.name,
         cause.title,
         cause.code,
@@ -192,6 +188,6 @@ def _recognised(cause: Cause, runs: Evaluation, numbers: range) -> Recognised:
         loss,
         accuracy,
         float(np.mean(-np.sum(p * np.log(p), axis=0))),
-        recognised(runs.findings),
+        finding_shares(runs.findings),
         int(runs.diverged.sum()),
     )

@@ -1,7 +1,7 @@
-"""outlier(): how often one point makes the loss rise while accuracy holds.
+"""outlier(): how often one point makes the loss rise while accuracy does not fall.
 
-The data, the network and the optimiser are the published ones, see `sweep.training.problems`. What
-is claimed of one training is counted over those of many initial weights.
+The data, the network and the optimiser are the published ones (`sweep.training.problems`). What has
+been claimed of one training run is counted here over networks of many initial weights.
 """
 
 from __future__ import annotations
@@ -9,53 +9,46 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int
 
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.records import plain
-from sweep.training.experiments.outlier_statistics import (
-    CLAIMS,
-    QUANTITIES,
-    Statistics,
-    Wrong,
-    bands,
+from sweep.training.experiments.protocol import (
+    finding_codes,
+    finding_shares,
+    require_epochs,
+    require_seeds,
 )
-from sweep.training.experiments.recognition import codes, recognised
-from sweep.training.experiments.requirements import require_epochs, require_seeds, single
-from sweep.training.hyperparameters import Hyperparameters, written
-from sweep.training.problems import PROBLEMS
-from sweep.training.split import Split
-from sweep.training.statistics import LEVELS, Share, quantiles
+from sweep.training.hyperparameters import Hyperparameters, coordinate_value, single_combination
+from sweep.training.problems import OUTLIER, PROBLEMS
+from sweep.training.results import CURVES
+from sweep.training.splits import Split
+from sweep.training.statistics import LEVELS, Share, quantile_bands, quantiles
 from sweep.training.train import train
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 PUBLISHED: dict[str, Any] = {
     "widths": (3,), "activation": "relu", "optimizer": "adam", "learning_rate": 0.05, "batch": None,
 }  # fmt: skip
-"""Hyperparameters; the published batch of 20 points is the full set."""
+"""Published hyperparameters; the published batch of 20 points is the full set."""
 
-POINTS = 20
-"""Of the training set."""
+POINTS = 20  # of the training set
+EPOCHS = 300  # as published
+FEWEST_EPOCHS = 100  # in 1000 networks trained as published, the loss is least by epoch 95
+FEWEST_SEEDS = 20  # with fewer, no network is beyond the 5% and 95% quantiles
+
+KEPT = 60  # approximate number of epochs at which the loss of each point is recorded
+DIAGNOSED = 100  # networks that are diagnosed at most: that takes longer than training
+
+RISE = 1.5  # a loss counts as risen above this many times its least value
+
+BANDS = (0.1, 0.25, 0.5, 0.75, 0.9)  # quantiles of curves; the few networks that die are beyond
 
 POINT_LOSS = {"units": "nats", "long_name": "cross-entropy at the end, validation set"}
-
-EPOCHS = 300
-
-FEWEST_EPOCHS = 100
-"""As published the loss of every one of a thousand networks is least by epoch 95."""
-
-FEWEST_SEEDS = 20
-"""With fewer, no network is beyond the 5% and 95% quantiles."""
-
-KEPT = 60
-"""Epochs at which the loss of every point is known, about."""
-
-DIAGNOSED = 100
-"""Networks that are diagnosed, at most: it takes longer than to train them."""
 
 KERAS = {
     "final_loss": (0.556, 0.608),
@@ -64,17 +57,44 @@ KERAS = {
     "final_accuracy": (0.85, 0.90),
     "outlier_loss": (9.4, 10.6),
 }
-"""Least and greatest among six networks trained by Keras 3, its seeds 0 to 5; epochs from 1."""
+"""Least and greatest value in six networks trained by Keras 3, seeds 0 to 5; epochs from 1."""
+
+QUANTITIES = {
+    "least_loss": ("least validation loss", "nats"),
+    "least_epoch": ("epoch of the least", "epoch"),
+    "final_loss": ("validation loss at the end", "nats"),
+    "least_accuracy": ("accuracy at the least loss", "1"),
+    "final_accuracy": ("accuracy at the end", "1"),
+    "outlier_loss": ("loss of the outlier at the end", "nats"),
+    "others_least_loss": ("loss of the others, least", "nats"),
+    "others_loss": ("loss of the others at the end", "nats"),
+    "outlier_share": ("outlier's share of the loss", "1"),
+}
+"""Numbers of each network: name -> (description, unit). Accuracies are those of validation; the
+loss of the others is the mean over the other validation points."""
+
+CLAIMS = {
+    "rises_and_holds": "loss rises by > 50%, accuracy does not fall",
+    "rises": "loss rises by > 50%",
+    "holds": "accuracy does not fall",
+    "rises_and_improves": "loss rises by > 50%, accuracy rises",
+    "rises_and_loses_one": "loss rises by > 50%, accuracy loses one point at most",
+    "rises_and_holds_for_a_time": "at some epoch: loss up by > 50%, accuracy no lower",
+    "rises_and_training_holds": "loss rises by > 50%, training accuracy does not fall",
+    "others_rise": "loss of the other validation points rises by > 50%",
+}
+"""What is counted, from the epoch of the least validation loss to the end, on the validation set
+unless the claim says otherwise."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Something that is said of training, and of how many networks it is true.
+    """A claim about training, and the share of networks of which it is true.
 
     Attributes:
-        name: of `CLAIMS`.
-        sentence: in words.
-        share: of all networks; one that diverged is none of which it is true.
+        name: name of the claim, of `CLAIMS`.
+        sentence: the claim in words.
+        share: share of all networks; of one that diverged, no claim is true.
     """
 
     name: str
@@ -84,15 +104,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number of every network, over those that did not diverge.
+    """A number of each network, over the networks that did not diverge.
 
     Attributes:
-        name: of `QUANTITIES`.
-        words: what it is.
-        units: of the quantiles.
-        quantiles: at `sweep.training.statistics.LEVELS`.
-        keras: least and greatest of six networks of Keras; None if it is not known of these
-            hyperparameters.
+        name: name of the quantity, of `QUANTITIES`.
+        words: its description.
+        units: unit of the quantiles.
+        quantiles: quantiles at `sweep.training.statistics.LEVELS`.
+        keras: least and greatest value in six networks of Keras; None for other hyperparameters
+            than the published ones.
     """
 
     name: str
@@ -103,27 +123,46 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Outlier:
-    """What came of training on the data with an outlier.
+class Wrong:
+    """How often one validation point is misclassified.
 
     Attributes:
-        seeds: networks.
-        epochs: of each.
+        row: row of the point in the validation set, from 0.
+        x: its input.
+        y: its class.
+        least: networks that misclassify it when their validation loss is least.
+        final: networks that misclassify it at the end.
+    """
+
+    row: int
+    x: float
+    y: int
+    least: Share
+    final: Share
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """The result of training on the data with an outlier.
+
+    Attributes:
+        seeds: number of networks.
+        epochs: epochs of each network.
         hyperparameters: by name, as in `sweep.train`.
-        published: whether they and the epochs are the published ones.
-        claims: what is said of training, and how often it is true.
-        quantities: of every network, as quantiles.
+        published: whether hyperparameters and epochs are the published ones.
+        claims: each claim about training, and how often it is true.
+        quantities: numbers of each network, as quantiles.
         wrong: every validation point, in the order of the rows.
-        constant_at_start: networks with the same logit at all validation points before training.
-        constant_at_end: the same after it: their hidden units are dead there.
+        constant_at_start: networks with equal logits at all validation points before training.
+        constant_at_end: the same after training: their hidden units are dead there.
         falling: networks whose validation loss is least at the last epoch, so has not risen yet.
         diverged: networks with a loss that is not finite.
-        diverged_epoch: the first epoch of them all with such a loss; nan without any.
-        findings: of how many of the first networks `sweep.diagnose` made each finding, by its code,
+        diverged_epoch: the first epoch with such a loss in any network; nan without one.
+        findings: share of the first networks in which `sweep.diagnose` makes each finding, by code,
             the most frequent first.
         sets: the training and the validation set.
-        table: everything recorded of every network, the dataset of `sweep.train`, and
-            `point_loss`, the loss of every validation point at the end.
+        table: everything recorded of each network, the dataset of `sweep.train`, and `point_loss`,
+            the loss of each validation point at the end.
         bands: quantiles over the networks, dims (level, epoch) and (level, kept_epoch), levels
             `BANDS`.
     """
@@ -147,15 +186,15 @@ class Outlier:
 
     def claim(self, name: str) -> Share:
         """How often a claim of `CLAIMS` is true."""
-        return next(one.share for one in self.claims if one.name == name)
+        return next(claim.share for claim in self.claims if claim.name == name)
 
     def quantity(self, name: str) -> Quantity:
         """A quantity of `QUANTITIES`."""
-        return next(one for one in self.quantities if one.name == name)
+        return next(quantity for quantity in self.quantities if quantity.name == name)
 
     @property
     def gap(self) -> tuple[float, float]:
-        """Between which x the classes of the training set meet: class 1 is below, class 0 above."""
+        """The x between which the training classes meet: class 1 is below, class 0 above."""
         training = self.sets.training
         low, high = (training.x[training.y == k] for k in (1, 0))
         return float(low.max()), float(high.min())
@@ -163,8 +202,8 @@ class Outlier:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the sets, the table and the bands, as plain Python values."""
         left_out = ("sets", "table", "bands")
-        found = {name: value for name, value in vars(self).items() if name not in left_out}
-        return plain(found | {"levels": LEVELS})
+        values = {name: value for name, value in vars(self).items() if name not in left_out}
+        return plain(values | {"levels": LEVELS})
 
 
 def outlier(
@@ -176,23 +215,24 @@ def outlier(
     progress: bool | None = None,
     **hyperparameters: Any,
 ) -> Outlier:
-    """Trains networks on the published data with an outlier, and counts what is said of one.
+    """Trains networks on the published data with an outlier, and counts how often claims are true.
 
     Args:
-        seeds: how many, from 0; or each of them.
-        epochs: how many.
-        dtype: "float32", or "float64".
-        memory_budget: bytes that may be used beyond input and output.
+        seeds: number of seeds, from 0; or each of them.
+        epochs: number of epochs.
+        dtype: "float32" or "float64".
+        memory_budget: bytes of memory beyond input and output.
         progress: whether to show a bar on stderr; None shows it on a terminal only.
         **hyperparameters: one value each, in place of the published ones.
 
     Raises:
-        InputError: there are too few seeds or epochs, or what `sweep.train` refuses.
+        InputError: there are too few seeds or epochs, or `sweep.train` rejects an argument.
     """
-    given = PUBLISHED | hyperparameters
-    own = single(given)
-    own = replace(own, batch=None if own.batch == POINTS else own.batch)
-    published = own == Hyperparameters(**PUBLISHED) and epochs == EPOCHS
+    values = PUBLISHED | hyperparameters
+    combination = single_combination(values)
+    if combination.batch == POINTS:
+        combination = replace(combination, batch=None)
+    published = combination == Hyperparameters(**PUBLISHED) and epochs == EPOCHS
     require_seeds(seeds, FEWEST_SEEDS)
     require_epochs(epochs, FEWEST_EPOCHS, "for the loss falls before it can rise")
     table = train(
@@ -203,51 +243,155 @@ def outlier(
         dtype=dtype,
         memory_budget=memory_budget,
         progress=progress,
-        **given,
+        **values,
     )
     statistics = Statistics.of(table)
+    alive, true, numbers = statistics.alive, statistics.claims(), statistics.quantities()
     table["point_loss"] = (("seed", "point"), statistics.point_losses[:, -1], POINT_LOSS)
-    lost = table.diverged_epoch.values[~statistics.alive]
-    findings = _findings(table, statistics)
+    first_alive = table.isel(seed=np.flatnonzero(alive)[:DIAGNOSED])
     return Outlier(
         seeds=len(table.seed),
         epochs=epochs,
-        hyperparameters={name: written(name, getattr(own, name)) for name in given},
+        hyperparameters={n: coordinate_value(n, getattr(combination, n)) for n in values},
         published=published,
-        claims=_claims(statistics),
-        quantities=_quantities(statistics, published=published),
+        claims=tuple(Claim(name, CLAIMS[name], Share.among(true[name])) for name in CLAIMS),
+        quantities=tuple(_quantity(name, numbers[name], published) for name in QUANTITIES),
         wrong=statistics.wrong(),
         constant_at_start=Share.among(statistics.constant(0)),
         constant_at_end=Share.among(statistics.constant(-1)),
-        falling=Share.among(statistics.alive & (statistics.least + 1 == epochs)),
-        diverged=Share.among(~statistics.alive),
-        diverged_epoch=float(lost.min()) if len(lost) else math.nan,
-        findings=findings,
+        falling=Share.among(alive & (statistics.least + 1 == epochs)),
+        diverged=Share.among(~alive),
+        diverged_epoch=min(table.diverged_epoch.values[~alive].tolist(), default=math.nan),
+        findings=finding_shares(finding_codes(first_alive)),
         sets=PROBLEMS["outlier"].draw(0),
         table=table,
-        bands=bands(table, statistics),
+        bands=_bands(table, statistics),
     )
 
 
-def _claims(statistics: Statistics) -> tuple[Claim, ...]:
-    true = statistics.claims()
-    return tuple(Claim(name, words, Share.among(true[name])) for name, words in CLAIMS.items())
+def _quantity(name: str, numbers: Float[np.ndarray, " s"], published: bool) -> Quantity:
+    words, units = QUANTITIES[name]
+    keras = KERAS.get(name) if published else None
+    return Quantity(name, words, units, tuple(quantiles(numbers).tolist()), keras)
 
 
-def _quantities(statistics: Statistics, *, published: bool) -> tuple[Quantity, ...]:
-    found = statistics.quantities()
-    return tuple(
-        Quantity(
-            name,
-            words,
-            units,
-            tuple(quantiles(found[name]).tolist()),
-            KERAS.get(name) if published else None,
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """The arrays that claims and quantities of each network are computed from.
+
+    Attributes:
+        alive: whether the network did not diverge.
+        least: index of the epoch of the least validation loss; arbitrary if it diverged.
+        losses: validation loss after each epoch.
+        right: validation points classified correctly after each epoch.
+        training: training accuracy after each epoch.
+        logits: logits of the validation points at the kept epochs.
+        best: logits of the validation points at the least loss.
+        y: classes of the validation points.
+    """
+
+    alive: Bool[np.ndarray, " s"]
+    least: Int[np.ndarray, " s"]
+    losses: Float[np.ndarray, "s epochs"]
+    right: Float[np.ndarray, "s epochs"]
+    training: Float[np.ndarray, "s epochs"]
+    logits: Float[np.ndarray, "s kept m"]
+    best: Float[np.ndarray, "s m"]
+    y: Float[np.ndarray, " m"]
+
+    @classmethod
+    def of(cls, table: xr.Dataset) -> Statistics:
+        """The arrays of a dataset of `sweep.train`."""
+        y = table.validation_y.values
+        return cls(
+            np.isnan(table.diverged_epoch.values),
+            np.nan_to_num(table.best_epoch.values, nan=1.0).astype(int) - 1,
+            table.validation_loss.values.astype(float),
+            np.round(table.validation_accuracy.values.astype(float) * len(y)),
+            table.accuracy.values.astype(float),
+            table.validation_logits.values.astype(float),
+            table.best_logits.values.astype(float),
+            y,
         )
-        for name, (words, units) in QUANTITIES.items()
+
+    @cached_property
+    def point_losses(self) -> Float[np.ndarray, "s kept m"]:
+        """Loss of each validation point at the kept epochs."""
+        return _losses(self.logits, self.y)
+
+    def at_least(self, values: Float[np.ndarray, "s epochs"]) -> Float[np.ndarray, " s"]:
+        """Values at the epoch of the least loss."""
+        return np.take_along_axis(values, self.least[:, None], axis=1)[:, 0]
+
+    def claims(self) -> dict[str, Bool[np.ndarray, " s"]]:
+        """For each of `CLAIMS` the networks of which it is true."""
+        before, end = self.at_least(self.right), self.right[:, -1]
+        above = self.losses > RISE * self.at_least(self.losses)[:, None]
+        later = np.arange(self.losses.shape[1]) > self.least[:, None]
+        first, last = _others(_losses(self.best, self.y)), _others(self.point_losses[:, -1])
+        up = above[:, -1]
+        claims = {
+            "rises_and_holds": up & (end >= before),
+            "rises": up,
+            "holds": end >= before,
+            "rises_and_improves": up & (end > before),
+            "rises_and_loses_one": up & (end >= before - 1),
+            "rises_and_holds_for_a_time": (later & above & (self.right >= before[:, None])).any(1),
+            "rises_and_training_holds": up & (self.training[:, -1] >= self.at_least(self.training)),
+            "others_rise": last > RISE * first,
+        }
+        return {name: self.alive & true for name, true in claims.items()}
+
+    def quantities(self) -> dict[str, Float[np.ndarray, " s"]]:
+        """Each of `QUANTITIES`; nan for networks that diverged."""
+        points = self.point_losses[:, -1]
+        quantities = {
+            "least_loss": self.at_least(self.losses),
+            "least_epoch": self.least + 1.0,
+            "final_loss": self.losses[:, -1],
+            "least_accuracy": self.at_least(self.right) / len(self.y),
+            "final_accuracy": self.right[:, -1] / len(self.y),
+            "outlier_loss": points[:, OUTLIER],
+            "others_least_loss": _others(_losses(self.best, self.y)),
+            "others_loss": _others(points),
+            "outlier_share": points[:, OUTLIER] / np.sum(points, axis=1),
+        }
+        return {name: np.where(self.alive, values, np.nan) for name, values in quantities.items()}
+
+    def constant(self, kept: int) -> Bool[np.ndarray, " s"]:
+        """Networks that give equal logits to all validation points at a kept epoch."""
+        z = self.logits[:, kept]
+        return np.isfinite(z).all(axis=1) & (z == z[:, :1]).all(axis=1)
+
+    def wrong(self) -> tuple[Wrong, ...]:
+        """How often each validation point is misclassified; networks that diverged never count."""
+        x = PROBLEMS["outlier"].draw(0).validation.x[:, 0]
+        least, final = (
+            ((z > 0) != (self.y > 0)) & self.alive[:, None] for z in (self.best, self.logits[:, -1])
+        )
+        return tuple(
+            Wrong(k, float(x[k]), int(y), Share.among(least[:, k]), Share.among(final[:, k]))
+            for k, y in enumerate(self.y)
+        )
+
+
+def _losses(z: Float[np.ndarray, "*s m"], y: Float[np.ndarray, " m"]) -> Float[np.ndarray, "*s m"]:
+    """Cross-entropy of each point in nats; nan where training diverged."""
+    with np.errstate(invalid="ignore"):
+        return np.logaddexp(0.0, z) - y * z
+
+
+def _others(points: Float[np.ndarray, "*s m"]) -> Float[np.ndarray, "*s"]:
+    """Mean loss of all points but the outlier."""
+    return np.delete(points, OUTLIER, axis=-1).mean(axis=-1)
+
+
+def _bands(table: xr.Dataset, statistics: Statistics) -> xr.Dataset:
+    """Quantiles over the networks of each curve, and of the losses of outlier and others."""
+    points = statistics.point_losses
+    attrs = {"units": "nats", "long_name": "cross-entropy"}
+    losses = {"outlier_loss": points[..., OUTLIER], "others_loss": _others(points)}
+    with_losses = table.assign(
+        {name: (("seed", "kept_epoch"), values, attrs) for name, values in losses.items()}
     )
-
-
-def _findings(table: xr.Dataset, statistics: Statistics) -> dict[str, Share]:
-    """How often each finding is made of the first networks."""
-    return recognised(codes(table.isel(seed=np.flatnonzero(statistics.alive)[:DIAGNOSED])))
+    return quantile_bands(with_losses, (*CURVES, *losses), BANDS)

@@ -1,4 +1,4 @@
-"""Where optimisers of (a, b) go on the landscapes of both metrics."""
+"""Paths of optimisers of (a, b) on the landscapes of both metrics."""
 
 import lazy_loader
 

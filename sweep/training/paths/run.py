@@ -1,9 +1,8 @@
 """paths(): where optimisers of the model p = sigmoid(a*x + b) go, on the landscapes of its metrics.
 
-They descend cross-entropy, from several starts, with and without a penalty. What that does to
-accuracy is recorded on the way: it has no gradient to follow. Where there is a finite optimum they
-are held against it; where there is none, what (a, b) gains as the steps grow e-fold is held against
-theory (`sweep.training.paths.growth`).
+They descend cross-entropy from several starts, with and without a penalty. Accuracy has no gradient
+to follow; it is recorded along the way. Paths are compared with the exact optimum where it is
+finite, and with the growth that theory predicts where it is not (`targets`).
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Float
 
 from sweep.base.errors import InputError
@@ -21,62 +21,55 @@ from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.progress import bar
 from sweep.base.records import plain
 from sweep.data.sample import Sample
+from sweep.landscapes.direct import direct_cells
 from sweep.landscapes.landscape import landscape
+from sweep.measure.confusion import confusion
 from sweep.measure.measure import Measure, as_measure
+from sweep.metrics.metrics import METRICS, Counting, Smooth
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
 from sweep.populations import Population
-from sweep.training.paths.dataset import descended, labelled, metrics, steepest_of
-from sweep.training.paths.growth import Growth, growth
-from sweep.training.paths.penalised import penalised
-from sweep.training.paths.settings import Settings, settings
-from sweep.training.paths.summary import Path, PathTarget, numbers
-
-if TYPE_CHECKING:
-    import xarray as xr
+from sweep.training.paths.settings import Settings, check_settings
+from sweep.training.paths.summary import Path, PathTarget, summarize
+from sweep.training.paths.targets import Growth, growth, penalised
+from sweep.training.paths.trajectories import descend, steepest_slope
 
 Data = Sample | Population | Measure
 
-OPTIMIZERS = ("sgd", "adam")
-"""Of the paths unless others are asked for; of the full set, sgd is gradient descent."""
+OPTIMIZERS = ("sgd", "adam")  # by default; on all points at once, sgd is gradient descent
 
-L2 = (0.0, 0.1)
-"""Penalties unless others are asked for, in nats times the square of x's unit."""
+L2 = (0.0, 0.1)  # default penalties, in nats times the square of x's unit
 
-SMALLEST, LARGEST = 1e-100, 1e100
-"""Sizes of x whose squares float64 can hold, with room for more."""
+SMALLEST, LARGEST = 1e-100, 1e100  # sizes of x whose squares float64 can hold, with room for more
 
-CELLS = 121
-"""Slopes, and intercepts, of a landscape that paths are drawn on."""
-
-MARGIN = 0.08
-"""Of a landscape around what it shows, as a share of its span."""
+CELLS = 121  # slopes, and intercepts, of a landscape that paths are drawn on
+MARGIN = 0.08  # of a landscape around what it shows, as a share of its span
 
 FARTHEST, CLOSE = 1e3, 2.0
-"""Places that are as many times as far away as the starts or the optimum are not shown, and less of
-paths that diverge."""
+"""A landscape leaves out places more than FARTHEST times as far away as the starts and the optimum;
+for paths that diverge, CLOSE times."""
 
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """Paths on the plane of (a, b), and what is known of where they lead.
+    """Paths on the plane of (a, b), and where they lead.
 
     Attributes:
         n: points of the data; inf for a law.
-        steps: of each path.
-        optimum: of the data, exact.
+        steps: steps of each path.
+        optimum: exact optimum of the data.
         targets: for each penalty the exact optimum of what is descended.
         growth: what gradient descent without a penalty gains in the limit as steps grow e-fold;
-            None where it comes to an end, and for laws.
-        paths: each in numbers: optimisers, then learning rates, penalties and starts, the last
+            None where the optimum is finite, and for laws.
+        paths: each path in numbers: optimisers, then learning rates, penalties and starts, the last
             changing fastest.
-        dataset: all that was recorded: a, b, objective, cross_entropy, accuracy, and of validation
+        dataset: all that was recorded: a, b, objective, cross_entropy, accuracy, and for validation
             data validation_cross_entropy and validation_accuracy, with the dimensions (optimizer,
             learning_rate if it was given as a list, l2, start, step); and start_a and start_b.
-        planes: for each penalty the landscape that holds its paths, of cross-entropy, without the
-            penalty, and accuracy.
-        validation: the optimum of the validation data, if there are any.
-        validation_planes: their landscapes, likewise.
+        planes: for each penalty the landscapes of cross-entropy (without the penalty) and accuracy,
+            on a grid that holds its paths.
+        validation: optimum of the validation data, if there are any.
+        validation_planes: landscapes of the validation data on such grids.
     """
 
     n: int | float
@@ -91,10 +84,10 @@ class Paths:
     validation_planes: tuple[xr.Dataset, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found, without the datasets, as plain Python values."""
+        """The numbers, without the datasets, as plain Python values."""
         names = ("n", "steps", "targets", "growth", "paths")
-        found = {name: plain(getattr(self, name)) for name in names}
-        return found | {"optimum": self.optimum.to_dict()}
+        values = {name: plain(getattr(self, name)) for name in names}
+        return values | {"optimum": self.optimum.to_dict()}
 
 
 def paths(
@@ -109,77 +102,73 @@ def paths(
     memory_budget: int = MEMORY_BUDGET,
     progress: bool | None = None,
 ) -> Paths:
-    """The paths of optimisers of p = sigmoid(a*x + b), on the landscapes of both metrics.
+    """Follows optimisers of p = sigmoid(a*x + b) on the landscapes of cross-entropy and accuracy.
 
-    Each step is of all points, in float64. What is descended is the mean cross-entropy of the data
-    plus l2 / 2 * a^2, the intercept apart.
+    Each step uses all points, in float64. The objective is the mean cross-entropy of the data plus
+    l2 / 2 * a^2; the intercept is not penalised.
 
     Args:
         data: a sample, a law for n = infinity, or a measure of either.
-        starts: (a, b) that paths begin at; None is `sweep.training.paths.settings.CORNERS` in
-            units of the data.
-        optimizers: of `sweep.training.optimizers.OPTIMIZERS`.
-        learning_rate: of all steps; several become a dimension; None is
+        starts: (a, b) of each start; None is `sweep.training.paths.settings.CORNERS` in units of
+            the data.
+        optimizers: names, of `sweep.training.choices.OPTIMIZERS`.
+        learning_rate: learning rate of all steps; several become a dimension; None is
             `sweep.training.paths.settings.default_rate`.
-        l2: penalties.
-        steps: of each path; None is 100 000, or 10 000 for more than 1000 points.
-        validation: data that are not descended on, whose metrics are recorded too.
-        memory_budget: bytes that may be used beyond input and output; more paths than fit are
-            followed in turn.
+        l2: penalties, in nats times the square of x's unit.
+        steps: steps of each path; None is 100 000, or 10 000 for more than 1000 points.
+        validation: data that are not descended on, and whose metrics are recorded too.
+        memory_budget: bytes of memory beyond input and output; paths that do not fit are followed
+            in turn.
         progress: whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
-        What was recorded, after about 40 steps of each decade, and what is known of it.
+        The paths, with about 40 records per decade of steps, and where they lead.
 
     Raises:
-        InputError: what is asked for cannot be; the sentence says why.
-        TypeError: data are of a kind that is not known.
+        InputError: an argument is invalid; the message says which one and why.
+        TypeError: data are of an unknown type.
     """
-    measure, judged = _measure("data", data), _measure("validation", validation)
+    measure, validation_measure = _measure("data", data), _measure("validation", validation)
     assert measure is not None
-    asked = settings(measure, starts, optimizers, learning_rate, l2, steps)
+    settings = check_settings(measure, starts, optimizers, learning_rate, l2, steps)
     best = optimum(data)
-    with bar("descend", asked.total, "steps", progress) as step:
-        measure, places, rates = descended(asked, measure, memory_budget, step)
-    values = metrics(measure, places[..., 0], places[..., 1], memory_budget)
-    values = {"objective": _penalised(values["cross_entropy"], places, asked)} | values
-    if judged is not None:
-        judged = as_measure(judged, steepest_of(places[..., 0]))
-        own = metrics(judged, places[..., 0], places[..., 1], memory_budget)
-        values |= {f"validation_{name}": found for name, found in own.items()}
-    dataset = labelled(asked, places, rates, values, {"n": measure.n, "steps": asked.steps})
-    targets = tuple(_target(measure, best, one) for one in asked.l2)
+    with bar("descend", settings.total, "steps", progress) as step:
+        measure, ab, rates = descend(settings, measure, memory_budget, step)
+    values = _metrics(measure, ab, memory_budget)
+    values = {"objective": _objective(values["cross_entropy"], ab, settings)} | values
+    if validation_measure is not None:
+        validation_measure = as_measure(validation_measure, steepest_slope(ab[..., 0]))
+        watched = _metrics(validation_measure, ab, memory_budget)
+        values |= {f"validation_{name}": array for name, array in watched.items()}
+    dataset = _dataset(settings, ab, rates, values, {"n": measure.n, "steps": settings.steps})
+    targets = tuple(_target(measure, best, strength) for strength in settings.l2)
     return Paths(
         n=measure.n,
-        steps=asked.steps,
+        steps=settings.steps,
         optimum=best,
         targets=targets,
         growth=None if math.isinf(measure.n) else growth(measure, best.cross_entropy.status),
-        paths=numbers(dataset, targets),
+        paths=summarize(dataset, targets),
         dataset=dataset,
         planes=_planes(measure, dataset, targets, memory_budget),
         validation=None if validation is None else optimum(validation),
         validation_planes=()
-        if judged is None
-        else _planes(judged, dataset, targets, memory_budget),
+        if validation_measure is None
+        else _planes(validation_measure, dataset, targets, memory_budget),
     )
 
 
 def _measure(name: str, data: Data | None) -> Measure | None:
-    """The measure of data.
-
-    Raises:
-        InputError: there are no points, or a sketch in their place, or the unit of x is absurd.
-    """
+    """The measure of data; raises InputError for no points, a sketch, or an extreme unit of x."""
     if data is None:
         return None
     measure = as_measure(data)
     if measure.sketch is not None:
-        raise InputError(f"{name} is a sketch, which knows no path; give the data it was made from")
+        raise InputError(f"{name} is a sketch, which has no points to descend on; give its data")
     if not measure.total:
         raise InputError(f"{name} has no points; at least one is needed")
-    parts = (measure.class0.x, measure.class1.x)
-    largest = max(float(np.max(np.abs(x), initial=0.0)) for x in parts)
+    classes = (measure.class0.x, measure.class1.x)
+    largest = max(float(np.max(np.abs(x), initial=0.0)) for x in classes)
     if largest and not SMALLEST <= largest <= LARGEST:
         raise InputError(
             f"{name} has an x of size {largest:.3g}; paths take squares of x, so give it in a unit "
@@ -188,13 +177,29 @@ def _measure(name: str, data: Data | None) -> Measure | None:
     return measure
 
 
-def _penalised(
-    ce: Float[np.ndarray, "o r l s t"], places: Float[np.ndarray, "o r l s t 2"], asked: Settings
+def _metrics(
+    measure: Measure, ab: Float[np.ndarray, "*k 2"], budget: int
+) -> dict[str, Float[np.ndarray, "*k"]]:
+    """Cross-entropy and accuracy at (a, b); nan where a or b is not finite."""
+    a, b = ab[..., 0], ab[..., 1]
+    finite = np.isfinite(a) & np.isfinite(b)
+    ce, accuracy = METRICS["cross_entropy"], METRICS["accuracy"]
+    assert isinstance(ce, Smooth)
+    assert isinstance(accuracy, Counting)
+    values = {metric.name: np.full(a.shape, np.nan) for metric in (ce, accuracy)}
+    cells = a[finite], b[finite]
+    values[ce.name][finite] = direct_cells(measure, ce, *cells, "float64", budget)
+    values[accuracy.name][finite] = accuracy.value(*confusion(measure, *cells))
+    return values
+
+
+def _objective(
+    ce: Float[np.ndarray, "o r l s t"], ab: Float[np.ndarray, "o r l s t 2"], settings: Settings
 ) -> Float[np.ndarray, "o r l s t"]:
-    """What is descended: cross-entropy and penalty."""
-    l2 = np.array(asked.l2)[:, None, None]
+    """Cross-entropy and penalty."""
+    l2 = np.array(settings.l2)[:, None, None]
     with np.errstate(over="ignore", invalid="ignore"):
-        return ce + l2 / 2 * places[..., 0] ** 2
+        return ce + l2 / 2 * ab[..., 0] ** 2
 
 
 def _target(measure: Measure, best: Optimum, l2: float) -> PathTarget:
@@ -202,32 +207,82 @@ def _target(measure: Measure, best: Optimum, l2: float) -> PathTarget:
     if l2 == 0:
         ce = best.cross_entropy
         return PathTarget(0.0, ce.a, ce.b, ce.value)
-    found = penalised(measure, l2)
-    if found is None:
+    optimum_with_penalty = penalised(measure, l2)
+    if optimum_with_penalty is None:
         return PathTarget(l2, math.nan, math.nan, math.nan)
-    return PathTarget(l2, found.a, found.b, found.objective)
+    a, b, value = optimum_with_penalty.a, optimum_with_penalty.b, optimum_with_penalty.objective
+    return PathTarget(l2, a, b, value)
+
+
+def _dataset(
+    settings: Settings,
+    ab: Float[np.ndarray, "o r l s t 2"],
+    rates: Float[np.ndarray, "o r l"],
+    values: dict[str, Float[np.ndarray, "o r l s t"]],
+    attrs: dict[str, Any],
+) -> xr.Dataset:
+    """The dataset, with the dimensions (optimizer, learning_rate if several, l2, start, step)."""
+    dims = ("optimizer", "learning_rate", "l2", "start", "step")
+    variables: dict[str, Any] = {
+        "a": (dims, ab[..., 0], {"units": "1 / unit of x", "long_name": "slope a"}),
+        "b": (dims, ab[..., 1], {"units": "1", "long_name": "intercept b"}),
+    }
+    for name, array in values.items():
+        variables[name] = (dims, array, _metric_attributes(name))
+    if not settings.several:
+        variables["rate"] = (dims[:3], rates, {"units": "1", "long_name": "learning rate"})
+    dataset = xr.Dataset(variables, _coordinates(settings), attrs)
+    return dataset if settings.several else dataset.isel(learning_rate=0)
+
+
+def _metric_attributes(name: str) -> dict[str, str]:
+    """Units and long name of a metric, perhaps of validation data."""
+    metric = name.removeprefix("validation_")
+    units, words = {
+        "objective": ("nats", "cross-entropy and penalty"),
+        "cross_entropy": ("nats", "cross-entropy"),
+        "accuracy": ("1", "accuracy"),
+    }[metric]
+    return {"units": units, "long_name": words if metric == name else f"{words}, validation"}
+
+
+def _coordinates(settings: Settings) -> dict[str, Any]:
+    def entry(dim: str, values: Any, words: str, units: str = "1") -> Any:
+        return dim, np.asarray(values), {"units": units, "long_name": words}
+
+    entries = {
+        "optimizer": entry("optimizer", settings.optimizers, "optimizer"),
+        "l2": entry("l2", settings.l2, "penalty l2 / 2 * a^2", "nats (unit of x)^2"),
+        "start": entry("start", np.arange(len(settings.starts)), "number of the start"),
+        "start_a": entry("start", settings.starts[:, 0], "slope a at the start", "1 / unit of x"),
+        "start_b": entry("start", settings.starts[:, 1], "intercept b at the start"),
+        "step": entry("step", settings.records, "steps done", "step"),
+    }
+    if settings.several:
+        entries["learning_rate"] = entry("learning_rate", settings.rates, "learning rate")
+    return entries
 
 
 def _planes(
     measure: Measure, dataset: xr.Dataset, targets: Sequence[PathTarget], budget: int
 ) -> tuple[xr.Dataset, ...]:
     """For each penalty a landscape that holds its paths and their target."""
-    found = []
-    for place, target in enumerate(targets):
-        of = dataset.isel(l2=place)
-        a = _axis(of.a.values, target.a)
-        b = _axis(of.b.values, target.b)
-        found.append(landscape(measure, a, b, memory_budget=budget, progress=False))
-    return tuple(found)
+    planes = []
+    for k, target in enumerate(targets):
+        penalty_paths = dataset.isel(l2=k)
+        a = _axis(penalty_paths.a.values, target.a)
+        b = _axis(penalty_paths.b.values, target.b)
+        planes.append(landscape(measure, a, b, memory_budget=budget, progress=False))
+    return tuple(planes)
 
 
 def _axis(values: Float[np.ndarray, " ..."], target: float) -> Float[np.ndarray, " k"]:
-    """An axis over the target and the paths, with a margin; not to where they diverge to."""
+    """An axis over the target and the paths, with a margin, without the far end of divergence."""
     starts = values[..., 0]
-    known = np.append(starts, [target] if math.isfinite(target) else [])
-    whole = np.isfinite(values).all(axis=-1, keepdims=True)
-    farthest = np.where(whole, FARTHEST, CLOSE) * max(1.0, float(np.max(np.abs(known))))
-    shown = np.append(known, values[np.abs(values) <= farthest])
+    anchors = np.append(starts, [target] if math.isfinite(target) else [])
+    finite = np.isfinite(values).all(axis=-1, keepdims=True)
+    farthest = np.where(finite, FARTHEST, CLOSE) * max(1.0, float(np.max(np.abs(anchors))))
+    shown = np.append(anchors, values[np.abs(values) <= farthest])
     low, high = float(shown.min()), float(shown.max())
     margin = MARGIN * (high - low) or 1.0
     return np.linspace(low - margin, high + margin, CELLS)

@@ -1,4 +1,4 @@
-"""What a path comes to, in numbers."""
+"""Each path in numbers: where it began and ended, and what happened on the way."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Float, Int
 
-from sweep.training.paths.growth import Growth
-
-if TYPE_CHECKING:
-    import xarray as xr
+from sweep.training.paths.targets import Growth
 
 OPTIMIZER_NAMES = {"sgd": "gradient descent", "adam": "Adam", "rmsprop": "RMSProp"}
-"""What optimisers are called on all points at once; others by the name they are asked for."""
+"""Names of optimisers that see all points at each step; others keep the name the user gave."""
 
-ROUNDING = 1e-13
-"""Relative error of a cross-entropy, generously."""
+ROUNDING = 1e-13  # relative rounding error of a cross-entropy, generously
 
 
 @dataclass(frozen=True)
@@ -28,10 +24,10 @@ class PathTarget:
     """The exact optimum of cross-entropy + l2 / 2 * a^2; a and b are nan where there is none.
 
     Attributes:
-        l2: the penalty.
+        l2: penalty.
         a: slope.
         b: intercept.
-        objective: cross-entropy and penalty there, in nats, or their infimum.
+        objective: cross-entropy and penalty there in nats, or their infimum.
     """
 
     l2: float
@@ -42,12 +38,12 @@ class PathTarget:
 
 @dataclass(frozen=True)
 class Watched:
-    """What validation data say of a path.
+    """A path on the validation data.
 
     Attributes:
         least_step: recorded step of the least cross-entropy.
-        cross_entropy: in nats, there and at the end.
-        accuracy: there and at the end.
+        cross_entropy: in nats, at that step and at the end.
+        accuracy: at that step and at the end.
     """
 
     least_step: int
@@ -57,25 +53,23 @@ class Watched:
 
 @dataclass(frozen=True)
 class Path:
-    """One path, in numbers; those of its end are nan where it has no finite one.
+    """One path in numbers; those of its end are nan where it has no finite one.
 
     Attributes:
-        optimizer: its name.
-        learning_rate: of all its steps.
+        optimizer: name of the optimiser.
+        learning_rate: learning rate of all steps.
         l2: penalty l2 / 2 * a^2 that is added to cross-entropy.
         start: (a, b) before the first step.
-        end: (a, b) after the last.
-        cross_entropy: in nats at the start and at the end.
-        accuracy: at the start, the highest that was recorded, and at the end.
-        given_up: accuracy that it had on the way and has no more at the end.
-        falling: whether what is descended never rose from one record to the next, by more than
-            rounding can.
-        steady: first recorded step from which on accuracy is as at the end.
-        distance: of the end from the target, the larger one of |a| and |b|; nan without one.
-        growth: what (a, b) gained as steps grew e-fold, in the last decade of steps.
-        diverged: first recorded step after which a, b or the objective is no finite number; nan
-            where there is none.
-        validation: of validation data, if there are any.
+        end: (a, b) after the last step.
+        cross_entropy: in nats, at the start and at the end.
+        accuracy: at the start, the highest recorded one, and at the end.
+        given_up: the highest recorded accuracy minus that at the end.
+        falling: whether the objective never rose from one record to the next by more than rounding.
+        steady: first recorded step from which on accuracy equals that at the end.
+        distance: distance of the end from the target, the larger of |a| and |b|; nan without one.
+        growth: growth of (a, b) as the steps grow e-fold, in the last decade of steps.
+        diverged: first recorded step at which a, b or the objective is not finite; nan without one.
+        validation: the path on the validation data, if there are any.
     """
 
     optimizer: str
@@ -94,72 +88,73 @@ class Path:
     validation: Watched | None
 
 
-def numbers(dataset: xr.Dataset, targets: Sequence[PathTarget]) -> tuple[Path, ...]:
+def summarize(dataset: xr.Dataset, targets: Sequence[PathTarget]) -> tuple[Path, ...]:
     """Every path of a dataset in numbers.
 
     Args:
         dataset: as in `sweep.training.paths.run.Paths`.
-        targets: of each penalty.
+        targets: target of each penalty.
     """
-    by_penalty = {one.l2: one for one in targets}
-    return tuple(_path(one, by_penalty[one.l2.item()]) for one in each(dataset))
+    by_penalty = {target.l2: target for target in targets}
+    return tuple(_path(path, by_penalty[path.l2.item()]) for path in _single_paths(dataset))
 
 
-def each(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
-    """Every path of a dataset, with `step` as its one dimension; starts change fastest."""
+def _single_paths(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
+    """Every path of a dataset, with `step` as its only dimension; starts change fastest."""
     dims = [name for name in ("optimizer", "learning_rate", "l2", "start") if name in dataset.dims]
-    for places in product(*(range(dataset.sizes[name]) for name in dims)):
-        yield dataset.isel(dict(zip(dims, places, strict=True)))
+    for indices in product(*(range(dataset.sizes[name]) for name in dims)):
+        yield dataset.isel(dict(zip(dims, indices, strict=True)))
 
 
-def _path(one: xr.Dataset, target: PathTarget) -> Path:
-    steps, a, b = one.step.values, one.a.values, one.b.values
-    ce, accuracy = one.cross_entropy.values, one.accuracy.values
-    bad = ~np.isfinite(a + b + one.objective.values)
+def _path(path: xr.Dataset, target: PathTarget) -> Path:
+    steps, a, b = path.step.values, path.a.values, path.b.values
+    ce, accuracy = path.cross_entropy.values, path.accuracy.values
+    bad = ~np.isfinite(a + b + path.objective.values)
     highest = float(np.max(accuracy, where=np.isfinite(accuracy), initial=-np.inf))
+    rate = path["learning_rate" if "learning_rate" in path.coords else "rate"]
     return Path(
-        optimizer=str(one.optimizer.item()),
-        learning_rate=float(one["learning_rate" if "learning_rate" in one.coords else "rate"]),
+        optimizer=str(path.optimizer.item()),
+        learning_rate=float(rate),
         l2=target.l2,
         start=(float(a[0]), float(b[0])),
         end=(float(a[-1]), float(b[-1])),
         cross_entropy=(float(ce[0]), float(ce[-1])),
         accuracy=(float(accuracy[0]), highest, float(accuracy[-1])),
         given_up=highest - float(accuracy[-1]),
-        falling=_falling(one.objective.values),
+        falling=_falling(path.objective.values),
         steady=_steady(steps, accuracy),
         distance=max(abs(float(a[-1]) - target.a), abs(float(b[-1]) - target.b)),
-        growth=Growth(gained(steps, a), gained(steps, b)),
+        growth=Growth(_growth_rate(steps, a), _growth_rate(steps, b)),
         diverged=float(steps[np.argmax(bad)]) if bad.any() else math.nan,
-        validation=_watched(one) if "validation_accuracy" in one else None,
+        validation=_watched(path) if "validation_accuracy" in path else None,
     )
 
 
-def _watched(one: xr.Dataset) -> Watched:
-    ce, accuracy = one.validation_cross_entropy.values, one.validation_accuracy.values
+def _watched(path: xr.Dataset) -> Watched:
+    ce, accuracy = path.validation_cross_entropy.values, path.validation_accuracy.values
     least = int(np.argmin(np.where(np.isfinite(ce), ce, np.inf)))
     return Watched(
-        int(one.step.values[least]),
+        int(path.step.values[least]),
         (float(ce[least]), float(ce[-1])),
         (float(accuracy[least]), float(accuracy[-1])),
     )
 
 
 def _falling(objective: Float[np.ndarray, " t"]) -> bool:
-    """Whether it never rises by more than rounding can; one that is no number has risen."""
+    """Whether the objective never rises by more than rounding; nan counts as a rise."""
     with np.errstate(invalid="ignore"):
         return bool(np.all(np.diff(objective) <= ROUNDING * np.abs(objective[:-1])))
 
 
 def _steady(steps: Int[np.ndarray, " t"], accuracy: Float[np.ndarray, " t"]) -> float:
-    """The first step from which on accuracy is as at the end."""
-    other = np.flatnonzero(accuracy != accuracy[-1])
+    """The first step from which on accuracy equals that at the end."""
+    different = np.flatnonzero(accuracy != accuracy[-1])
     if not np.isfinite(accuracy[-1]):
         return math.nan
-    return float(steps[other[-1] + 1]) if other.size else float(steps[0])
+    return float(steps[different[-1] + 1]) if different.size else float(steps[0])
 
 
-def gained(steps: Int[np.ndarray, " t"], values: Float[np.ndarray, " t"]) -> float:
+def _growth_rate(steps: Int[np.ndarray, " t"], values: Float[np.ndarray, " t"]) -> float:
     """Slope of values against log t over the last decade of steps, by least squares."""
     last = 10 * steps >= steps[-1]
     t = np.log(steps[last])

@@ -26,7 +26,7 @@ from sweep.training.hyperparameters import NAMES, NUMBERS, Hyperparameters
 from sweep.training.loop import PointsOnDevice, Program, Recorded, train_one
 from sweep.training.problems import Problem
 from sweep.training.results import PREFIXES
-from sweep.training.splits import Split
+from sweep.training.split import Split
 
 SIDE = 256  # networks trained side by side on a processor: more are no faster
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from sweep.base.errors import InputError
 from sweep.data import tables
 from sweep.data.columns import column, refuse, require_finite
-from sweep.training.splits import Sizes, Split, SplitPoints, interaction, split, two_clouds
+from sweep.training.split import Sizes, Split, SplitPoints, interaction, split, two_clouds
 
 OUTLIER = 3  # row of the outlier in the validation set of the problem `outlier`
 

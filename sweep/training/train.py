@@ -27,7 +27,7 @@ from sweep.training.hyperparameters import (
 )
 from sweep.training.problems import Problem, problem
 from sweep.training.results import dataset
-from sweep.training.splits import Split
+from sweep.training.split import Split
 
 
 def train(

@@ -25,7 +25,7 @@ from sweep.training.experiments.effects import (
     verdict,
 )
 from sweep.training.experiments.protocol import two_columns
-from sweep.training.splits import Sizes, interaction, two_clouds
+from sweep.training.split import Sizes, interaction, two_clouds
 
 SEEDS = range(20)
 EPOCHS = 200

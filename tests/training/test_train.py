@@ -16,7 +16,7 @@ from sweep.training import ensemble
 from sweep.training.ensemble import train_in_blocks
 from sweep.training.hyperparameters import Hyperparameters, combinations
 from sweep.training.problems import Problem, problem_of_split
-from sweep.training.splits import split
+from sweep.training.split import split
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 3))

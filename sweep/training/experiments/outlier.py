@@ -27,7 +27,7 @@ from sweep.training.experiments.protocol import (
 from sweep.training.hyperparameters import Hyperparameters, coordinate_value, single_combination
 from sweep.training.problems import OUTLIER, PROBLEMS
 from sweep.training.results import CURVES
-from sweep.training.splits import Split
+from sweep.training.split import Split
 from sweep.training.statistics import LEVELS, Share, quantile_bands, quantiles
 from sweep.training.train import train
 

@@ -32,7 +32,7 @@ from sweep.training.ensemble import (
 from sweep.training.hyperparameters import NUMBERS, coordinate_value
 from sweep.training.problems import Problem, from_file, problem
 from sweep.training.results import VARIABLES, coordinates
-from sweep.training.splits import Split
+from sweep.training.split import Split
 
 CLASSES = "validation_y"  # classes of the validation set; tasks of the first program write them
 FLOAT64 = ("best_epoch", "diverged_epoch", CLASSES)  # whatever the precision of the networks

@@ -51,45 +51,46 @@ def deadly(monkeypatch):
 
 def test_the_store_holds_the_results_of_landscape_and_optimum(whole):
     with xr.open_zarr(whole / "results.zarr") as opened:
-        found = opened.load()
-    assert dict(found.sizes) == {"population": 1, "n": 3, "seed": 2, "a": 5, "b": 3}
+        results = opened.load()
+    assert dict(results.sizes) == {"population": 1, "n": 3, "seed": 2, "a": 5, "b": 3}
     for law in SPEC.population:
         for n in SPEC.n:
             for seed in SPEC.seed:
                 data = sweep.sample(law, n, seed)
-                one = found.sel(population=law, n=n, seed=seed)
+                landscape = results.sel(population=law, n=n, seed=seed)
                 cells = sweep.landscape(data, SPEC.grid.a, SPEC.grid.b)
-                np.testing.assert_array_equal(one.accuracy, cells.accuracy)
-                np.testing.assert_allclose(one.cross_entropy, cells.cross_entropy, rtol=1e-12)
-                _same_optimum(one, sweep.optimum(data))
-    np.testing.assert_array_equal(found.points, [[[20, 20], [40, 40], [np.inf, np.inf]]])
-    assert float(found.error_bound.max()) < 1e-9
+                np.testing.assert_array_equal(landscape.accuracy, cells.accuracy)
+                np.testing.assert_allclose(landscape.cross_entropy, cells.cross_entropy, rtol=1e-12)
+                _same_optimum(landscape, sweep.optimum(data))
+    np.testing.assert_array_equal(results.points, [[[20, 20], [40, 40], [np.inf, np.inf]]])
+    assert float(results.error_bound.max()) < 1e-9
 
 
-def _same_optimum(one, optimum):
+def _same_optimum(landscape, optimum):
     ce, best = optimum.cross_entropy, optimum.accuracy
-    assert one.optimum_a == pytest.approx(ce.a, rel=1e-9)
-    assert one.optimum_b == pytest.approx(ce.b, rel=1e-9)
-    assert one.least_cross_entropy == pytest.approx(ce.value)
-    assert one.optimum_status.attrs["flag_meanings"].split()[int(one.optimum_status)] == "finite"
-    assert one.highest_accuracy == best.value
-    assert one.optimal_cuts == len(best.cuts)
-    at = (one.optimal_cut_low, one.optimal_cut_high, one.optimal_cut_orientation)
-    assert tuple(map(float, at)) in best.cuts
-    assert one.shared == optimum.shared
-    assert one.regret == pytest.approx(optimum.regret)
-    assert one.distance == pytest.approx(optimum.distance, rel=1e-6)
+    assert landscape.optimum_a == pytest.approx(ce.a, rel=1e-9)
+    assert landscape.optimum_b == pytest.approx(ce.b, rel=1e-9)
+    assert landscape.least_cross_entropy == pytest.approx(ce.value)
+    flags = landscape.optimum_status.attrs["flag_meanings"].split()
+    assert flags[int(landscape.optimum_status)] == "finite"
+    assert landscape.highest_accuracy == best.value
+    assert landscape.optimal_cuts == len(best.cuts)
+    cut = (landscape.optimal_cut_low, landscape.optimal_cut_high, landscape.optimal_cut_orientation)
+    assert tuple(map(float, cut)) in best.cuts
+    assert landscape.shared == optimum.shared
+    assert landscape.regret == pytest.approx(optimum.regret)
+    assert landscape.distance == pytest.approx(optimum.distance, rel=1e-6)
 
 
 def test_the_store_says_what_it_was_computed_from(whole):
-    with xr.open_zarr(whole / "results.zarr") as found:
+    with xr.open_zarr(whole / "results.zarr") as results:
         assert sweep.Spec.read(whole / "spec.toml") == SPEC
-        assert found.attrs["spec"] == SPEC.to_toml() == (whole / "spec.toml").read_text()
-        assert found.attrs["spec_fingerprint"] == SPEC.fingerprint
-        assert found.attrs["device"].startswith("cpu")
-        assert found.attrs["numpy_version"] == np.__version__
-        assert found.cross_entropy.attrs["units"] == "nats"
-        assert found.cross_entropy.chunks[-2:] == ((3, 2), (3,))
+        assert results.attrs["spec"] == SPEC.to_toml() == (whole / "spec.toml").read_text()
+        assert results.attrs["spec_fingerprint"] == SPEC.fingerprint
+        assert results.attrs["device"].startswith("cpu")
+        assert results.attrs["numpy_version"] == np.__version__
+        assert results.cross_entropy.attrs["units"] == "nats"
+        assert results.cross_entropy.chunks[-2:] == ((3, 2), (3,))
 
 
 def test_files_of_data_have_their_own_dimension(tmp_path):
@@ -102,13 +103,13 @@ def test_files_of_data_have_their_own_dimension(tmp_path):
         data=["one.csv", "two.csv"], a="-1:1:3", b="0,1", base=tmp_path, optimum=False
     )
     sweep.run(spec, tmp_path / "out")
-    with xr.open_zarr(tmp_path / "out" / "results.zarr") as found:
-        assert found.cross_entropy.dims == ("data", "a", "b")
-        assert list(found.data.values) == ["one.csv", "two.csv"]
-        assert "optimum_a" not in found
-        np.testing.assert_array_equal(found.points, [30, 30])
+    with xr.open_zarr(tmp_path / "out" / "results.zarr") as results:
+        assert results.cross_entropy.dims == ("data", "a", "b")
+        assert list(results.data.values) == ["one.csv", "two.csv"]
+        assert "optimum_a" not in results
+        np.testing.assert_array_equal(results.points, [30, 30])
         cells = sweep.landscape(sweep.data.load(tmp_path / "two.csv"), "-1:1:3", "0,1")
-        np.testing.assert_allclose(found.cross_entropy[1], cells.cross_entropy, rtol=1e-12)
+        np.testing.assert_allclose(results.cross_entropy[1], cells.cross_entropy, rtol=1e-12)
     (tmp_path / "two.csv").write_text("x,y\n1,0\n2,1\n")
     with pytest.raises(InputError, match=r"two\.csv has changed since the run began"):
         sweep.resume(tmp_path / "out")
@@ -127,26 +128,26 @@ class Backwards(Serial):
 
 
 def test_the_order_of_the_tasks_does_not_matter(whole, tmp_path):
-    found = sweep.run(SPEC, tmp_path / "out", engine=Backwards())
-    assert (found.state.name, found.done, found.total) == ("finished", TASKS, TASKS)
+    status = sweep.run(SPEC, tmp_path / "out", engine=Backwards())
+    assert (status.state.name, status.done, status.total) == ("finished", TASKS, TASKS)
     assert store(tmp_path / "out") == store(whole)
 
 
 # --- what stops it ------------------------------------------------------------------------------
 
 
-def _dying(function, at, after):
+def _dying(function, call, after):
     """The function, which at its call of that number never returns, or never begins."""
     calls = iter(range(10**6))
 
     def dies(*arguments, **options):
-        last = next(calls) == at
+        last = next(calls) == call
         if last and not after:
             raise Killed
-        found = function(*arguments, **options)
+        result = function(*arguments, **options)
         if last:
             raise Killed
-        return found
+        return result
 
     return dies
 
@@ -183,15 +184,15 @@ def _one_chunk_of_two(replace):
 
 WRITE, REPLACE = "sweep.runs.store.Store.write", "sweep.base.files.replace"
 POINTS = {
-    "only its beginning": ("sweep.runs.store.Store.repair", partial(_dying, at=0, after=False)),
-    "half a store": (REPLACE, partial(_dying, at=20, after=False)),
-    "no data": (WRITE, partial(_dying, at=5, after=False)),
+    "only its beginning": ("sweep.runs.store.Store.repair", partial(_dying, call=0, after=False)),
+    "half a store": (REPLACE, partial(_dying, call=20, after=False)),
+    "no data": (WRITE, partial(_dying, call=5, after=False)),
     "half a chunk": (WRITE, _half_a_chunk),
     "one chunk of two": (REPLACE, _one_chunk_of_two),
-    "data but no mark": (WRITE, partial(_dying, at=5, after=True)),
+    "data but no mark": (WRITE, partial(_dying, call=5, after=True)),
     "half a mark": ("sweep.runs.journal.append", _half_a_mark),
-    "a mark": ("sweep.runs.journal.append", partial(_dying, at=5, after=True)),
-    "no tables": ("sweep.runs.store.Store.write_tables", partial(_dying, at=1, after=False)),
+    "a mark": ("sweep.runs.journal.append", partial(_dying, call=5, after=True)),
+    "no tables": ("sweep.runs.store.Store.write_tables", partial(_dying, call=1, after=False)),
 }
 """Where a run is killed, by what is there then: a function, and what makes it deadly."""
 
@@ -228,8 +229,8 @@ def test_kill_9_leaves_no_lock_and_loses_nothing(whole, tmp_path, computed):
     out = tmp_path / "out"
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(out)], check=False)
     assert done.returncode == -signal.SIGKILL
-    found = sweep.status(out)
-    assert (found.state.name, found.done) == ("interrupted", 7)
+    status = sweep.status(out)
+    assert (status.state.name, status.done) == ("interrupted", 7)
     sweep.resume(out)
     assert computed == [7, 8, 9]
     assert store(out) == store(whole)
@@ -254,19 +255,19 @@ def test_ctrl_c_drops_the_task_and_says_how_to_continue(whole, tmp_path, monkeyp
         sentence = r"out: interrupted with 2 of 10 tasks done; continue with `sweep resume .*out`"
         with pytest.raises(KeyboardInterrupt, match=sentence):
             sweep.run(SPEC, out)
-    with xr.open_zarr(out / "results.zarr") as found:
-        assert int(found.accuracy.notnull().sum()) == 15
-        assert int(found.optimum_a.notnull().sum()) == 1
+    with xr.open_zarr(out / "results.zarr") as results:
+        assert int(results.accuracy.notnull().sum()) == 15
+        assert int(results.optimum_a.notnull().sum()) == 1
     assert sweep.status(out).state.name == "interrupted"
     sweep.resume(out)
     assert store(out) == store(whole)
 
 
-def _interrupting(function, at):
+def _interrupting(function, call):
     calls = iter(range(10**6))
 
     def interrupts(content):
-        if next(calls) == at:
+        if next(calls) == call:
             raise KeyboardInterrupt
         return function(content)
 
@@ -301,8 +302,8 @@ def test_a_full_disk_is_one_sentence_and_the_store_stays_valid(whole, tmp_path, 
             InputError, match=r"out: cannot be written \(No space left on device\); finished tasks"
         ):
             sweep.run(SPEC, out)
-    with xr.open_zarr(out / "results.zarr") as found:
-        assert int(found.accuracy.notnull().sum()) == 30
+    with xr.open_zarr(out / "results.zarr") as results:
+        assert int(results.accuracy.notnull().sum()) == 30
     assert sweep.status(out).done == 4
     sweep.resume(out)
     assert len(events(out, "task")) == TASKS
@@ -322,8 +323,8 @@ def test_a_task_that_fails_does_not_stop_the_others(whole, tmp_path, monkeypatch
         sentence = r"2 of 10 tasks failed, the first \(.*seed 3.*\) because it is Sunday"
         with pytest.raises(InputError, match=sentence):
             sweep.run(SPEC, out)
-    found = sweep.status(out)
-    assert (found.state.name, found.done, found.failed) == ("interrupted", 8, 2)
+    status = sweep.status(out)
+    assert (status.state.name, status.done, status.failed) == ("interrupted", 8, 2)
     with xr.open_zarr(out / "results.zarr") as opened:
         assert int(opened.accuracy.isnull().sum()) == 15
     sweep.resume(out)
@@ -372,7 +373,7 @@ def test_a_damaged_line_of_the_journal_is_noticed(whole, copy, computed):
     lines[3] = lines[3].replace('"task":3', '"task":2')
     (copy / "journal.jsonl").write_text("\n".join(lines) + "\n")
     sweep.resume(copy)
-    assert [one["lines"] for one in events(copy, "torn")] == [1]
+    assert [event["lines"] for event in events(copy, "torn")] == [1]
     assert computed == [3]
     assert store(copy) == store(whole)
     assert journal.read(copy / "journal.jsonl").broken == 0
@@ -383,7 +384,7 @@ def test_damaged_metadata_and_a_lost_spec_are_restored(whole, copy, computed):
     (copy / "results.zarr" / "a" / "c.0").unlink()
     (copy / "spec.toml").unlink()
     sweep.resume(copy)
-    assert [one["file"] for one in events(copy, "repaired")] == ["zarr.json"]
+    assert [event["file"] for event in events(copy, "repaired")] == ["zarr.json"]
     assert computed == []
     assert store(copy) == store(whole)
     assert (copy / "spec.toml").read_bytes() == (whole / "spec.toml").read_bytes()
@@ -395,7 +396,7 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(whole, copy):
         (copy / "results.zarr" / name).write_text("half")
     (copy / "results.zarr" / "accuracy" / "notes.txt").write_text("mine")
     sweep.resume(copy)
-    assert [one["files"] for one in events(copy, "cleared")] == [len(leftovers)]
+    assert [event["files"] for event in events(copy, "cleared")] == [len(leftovers)]
     assert store(copy) == store(whole) | {"accuracy/notes.txt": b"mine"}
 
 

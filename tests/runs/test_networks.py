@@ -49,34 +49,34 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize("width", ["2", "none"])
 def test_the_store_has_what_train_says(whole, width):
     with xr.open_zarr(whole / "results.zarr") as opened:
-        found = opened.load().sel(problem="outlier", widths=width)
+        results = opened.load().sel(problem="outlier", widths=width)
     expected = sweep.train("outlier", seeds=[4, 0, 7], widths=width, **NUMBERS)
-    assert set(found) == set(expected)
+    assert set(results) == set(expected)
     for name, values in expected.items():
-        one = found[name].isel(seed=0) if name == "validation_y" else found[name]
-        assert one.dims == values.dims
-        assert one.attrs == values.attrs
-        np.testing.assert_allclose(one, values, rtol=1e-4, atol=1e-5)
+        stored = results[name].isel(seed=0) if name == "validation_y" else results[name]
+        assert stored.dims == values.dims
+        assert stored.attrs == values.attrs
+        np.testing.assert_allclose(stored, values, rtol=1e-4, atol=1e-5)
     for name in ("seed", "learning_rate", "epoch", "kept_epoch"):
-        np.testing.assert_array_equal(found[name], expected[name])
-        assert found[name].attrs == expected[name].attrs
+        np.testing.assert_array_equal(results[name], expected[name])
+        assert results[name].attrs == expected[name].attrs
 
 
 def test_the_store_says_what_it_was_computed_from_and_how_it_is_cut(whole):
-    with xr.open_zarr(whole / "results.zarr") as found:
-        assert dict(found.sizes) == {
+    with xr.open_zarr(whole / "results.zarr") as results:
+        assert dict(results.sizes) == {
             "problem": 1, "seed": 3, "widths": 2, "learning_rate": 2, "epoch": 6, "point": 20,
             "kept_epoch": 2,
         }  # fmt: skip
-        assert found.loss.chunks == ((1,), (2, 1), (1, 1), (2,), (6,))
-        assert found.loss.dtype == np.float32
-        assert not found.loss.isnull().any()
-        assert found.attrs["spec"] == SPEC.to_toml() == (whole / "spec.toml").read_text()
-        assert found.attrs["activation"] == "relu"
-        assert "optax_version" in found.attrs
-        assert "learning_rate" not in found.attrs
-    named = events(whole, "task")
-    assert [(one["widths"], one["seed"]) for one in named] == [
+        assert results.loss.chunks == ((1,), (2, 1), (1, 1), (2,), (6,))
+        assert results.loss.dtype == np.float32
+        assert not results.loss.isnull().any()
+        assert results.attrs["spec"] == SPEC.to_toml() == (whole / "spec.toml").read_text()
+        assert results.attrs["activation"] == "relu"
+        assert "optax_version" in results.attrs
+        assert "learning_rate" not in results.attrs
+    tasks = events(whole, "task")
+    assert [(event["widths"], event["seed"]) for event in tasks] == [
         ("2", "4 to 0"), ("2", 7), ("none", "4 to 0"), ("none", 7),
     ]  # fmt: skip
 
@@ -96,17 +96,17 @@ def test_files_of_data_of_different_lengths_are_filled_up_with_nan(tmp_path):
     assert (spec.x, spec.training.validation) == (None, 0.25)
     sweep.run(spec, tmp_path / "out")
     with xr.open_zarr(tmp_path / "out" / "results.zarr") as opened:
-        found = opened.load()
-    assert found.best_logits.dims == ("data", "seed", "point")
-    assert found.validation_y.notnull().sum("point").values.tolist() == [[3, 3], [5, 5]]
-    assert found.best_logits.notnull().sum("point").values.tolist() == [[3, 3], [5, 5]]
-    assert not found.loss.isnull().any()
+        results = opened.load()
+    assert results.best_logits.dims == ("data", "seed", "point")
+    assert results.validation_y.notnull().sum("point").values.tolist() == [[3, 3], [5, 5]]
+    assert results.best_logits.notnull().sum("point").values.tolist() == [[3, 3], [5, 5]]
+    assert not results.loss.isnull().any()
     for k in (0, 1):
-        own = work_of(spec)._problems[k]
-        expected = train_networks(own, [Hyperparameters()], [1, 2], 3, [3], deterministic=True)
-        np.testing.assert_array_equal(found.loss[k], expected["loss"][:, 0])
+        problem = work_of(spec)._problems[k]
+        expected = train_networks(problem, [Hyperparameters()], [1, 2], 3, [3], deterministic=True)
+        np.testing.assert_array_equal(results.loss[k], expected["loss"][:, 0])
     # Each seed puts other rows aside.
-    assert (found.loss[:, 0] != found.loss[:, 1]).any()
+    assert (results.loss[:, 0] != results.loss[:, 1]).any()
     (tmp_path / "b.csv").write_text("v,u,y\n1,0,1\n2,1,0\n")
     with pytest.raises(InputError, match=r"b\.csv has changed since the run began"):
         sweep.resume(tmp_path / "out")
@@ -118,11 +118,11 @@ def test_a_file_gives_its_columns_and_its_share_to_validation(tmp_path):
     (problem,) = work_of(spec)._problems
     table = np.loadtxt(tmp_path / "a.csv", delimiter=",", skiprows=1)
     for seed in (0, 3):
-        made = problem.draw(seed)
-        assert (len(made.training), len(made.validation), made.inputs) == (6, 6, 2)
-        rows = np.concatenate([made.training.x, made.validation.x])
+        split = problem.draw(seed)
+        assert (len(split.training), len(split.validation), split.inputs) == (6, 6, 2)
+        rows = np.concatenate([split.training.x, split.validation.x])
         np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(table[:, [2, 1]], axis=0))
-        classes = np.concatenate([made.training.y, made.validation.y])
+        classes = np.concatenate([split.training.y, split.validation.y])
         order = [int(np.flatnonzero(table[:, 2] == row[0])[0]) for row in rows]
         np.testing.assert_array_equal(classes, table[order, 3])
 
@@ -177,8 +177,8 @@ def test_deterministic_products_and_their_derivatives_are_those_of_numpy(k):
     with jax.enable_x64(True):
         of = tuple(map(jax.numpy.asarray, (x, w, b)))
         total = jax.grad(lambda *of: (deterministic_affine(*of) * weights).sum(), (0, 1, 2))
-        found, slopes = jax.jit(lambda *of: (deterministic_affine(*of), total(*of)))(*of)
-        for one, other in zip((found, *slopes), expected, strict=True):
+        results, slopes = jax.jit(lambda *of: (deterministic_affine(*of), total(*of)))(*of)
+        for one, other in zip((results, *slopes), expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
@@ -198,8 +198,8 @@ def test_kill_9_loses_nothing_and_status_loads_nothing_heavy(whole, tmp_path, co
     out = tmp_path / "out"
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(out)], check=False)
     assert done.returncode == -signal.SIGKILL
-    script = f"import sys, sweep; found = sweep.status({str(out)!r}); print(*sys.modules)\n"
-    script += "assert (found.state.name, found.done, found.total) == ('interrupted', 3, 4)"
+    script = f"import sys, sweep; run = sweep.status({str(out)!r}); print(*sys.modules)\n"
+    script += "assert (run.state.name, run.done, run.total) == ('interrupted', 3, 4)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
@@ -231,8 +231,8 @@ def test_a_task_that_cannot_be_done_is_said_with_what_it_is_of(tmp_path, monkeyp
     sentence = r"4 of 4 tasks failed, the first \(problem outlier, widths 2, seed 4 to 0"
     with pytest.raises(InputError, match=sentence):
         sweep.run(SPEC, tmp_path / "out")
-    with xr.open_zarr(tmp_path / "out" / "results.zarr") as found:
-        assert found.loss.isnull().all()
+    with xr.open_zarr(tmp_path / "out" / "results.zarr") as results:
+        assert results.loss.isnull().all()
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])

@@ -1,7 +1,7 @@
 """What commands print with `--json` is what version 0.1.0 printed: keys, numbers and names.
 
-The record, with the files that the commands read, is `reference/json_outputs.json`. Sentences may be
-reworded, and what depends on the moment or the machine is not compared.
+The record, with the files that the commands read, is `reference/json_outputs.json`. Sentences may
+be reworded, and values that depend on the moment or the machine are not compared.
 """
 
 import json

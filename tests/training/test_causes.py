@@ -25,7 +25,6 @@ from sweep.training.experiments.effects import (
     verdict,
 )
 from sweep.training.experiments.protocol import two_columns
-from sweep.training.split import Sizes, interaction, two_clouds
 
 SEEDS = range(20)
 EPOCHS = 200
@@ -42,44 +41,16 @@ def test_every_cause_has_a_code_of_its_own_and_every_remedy_says_what_it_does():
             assert remedy.stops_early or remedy.change
 
 
-def test_clouds_have_the_classes_the_distance_and_the_strays_asked_for():
-    drawn = two_clouds(Sizes(4000, 300, 200), 3, 4.0, ones=0.05, strays=0.02)(5)
-    x, y = drawn.training.x, drawn.training.y
-    assert y.sum() == 200
-    gap = x[y == 1].mean(axis=0) - x[y == 0].mean(axis=0)
-    assert np.linalg.norm(gap) == pytest.approx(4.0, abs=0.2)
-    assert drawn.test is not None
-    for points, wrong in ((drawn.training, 0), (drawn.validation, 6), (drawn.test, 4)):
-        right = np.arange(len(points)) < round(0.05 * len(points))
-        assert np.sum(points.y != right) == wrong
-
-
-def test_flipped_labels_are_as_many_as_asked_for_in_every_set():
-    drawn = two_clouds(Sizes(5000, 5000, 5000), 1, 4.0, flipped=0.2)(1)
-    for points in drawn.sets.values():
-        right = np.arange(len(points)) < 2500
-        assert np.mean(points.y != right) == pytest.approx(0.2, abs=0.02)
-
-
 def test_logits_between_0_and_1_are_diagnosed_as_logits():
     z, y = np.linspace(0.1, 0.9, 40), np.tile([0.0, 1.0], 20)
     with pytest.raises(sweep.InputError, match="look like probabilities"):
         sweep.diagnose(y, z, replicates=0)
-    found = sweep.diagnose(y, two_columns(z), replicates=0)
+    result = sweep.diagnose(y, two_columns(z), replicates=0)
     same = sweep.diagnose(y, probabilities=1 / (1 + np.exp(-z)), replicates=0)
-    assert [one.code for one in found.findings] == [one.code for one in same.findings]
+    assert [one.code for one in result.findings] == [one.code for one in same.findings]
     for logits in (z - 0.5, 3 * z):  # and what else there is means what it meant
         own, given = (sweep.diagnose(y, one, replicates=0) for one in (two_columns(logits), logits))
         assert [one.code for one in own.findings] == [one.code for one in given.findings]
-
-
-def test_draws_depend_on_the_seed_alone():
-    draw = interaction(Sizes(20, 10, 5), 4.0, 1.5)
-    one, same, other = draw(3), draw(3), draw(4)
-    np.testing.assert_array_equal(one.training.x, same.training.x)
-    np.testing.assert_array_equal(one.training.y, same.training.y)
-    assert not np.isin(one.training.x, other.training.x).any()
-    assert not np.isin(one.training.x, one.validation.x).any()
 
 
 @pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES)
@@ -111,10 +82,10 @@ def test_training_that_diverges_is_counted_and_left_out_of_the_pairs():
     assert lost.diverged.all()
     assert lost.findings == (frozenset({"diverging"}),) * len(SEEDS)
     remedy = CAUSES["learning_rate"].remedies[0]
-    found = compare(cause, remedy, lost, lost)
-    assert found.diverged == len(SEEDS)
-    assert {(one.pairs, one.verdict) for one in found.effects} == {(0, "not shown")}
-    assert np.isnan([one.low for one in found.effects]).all()
+    result = compare(cause, remedy, lost, lost)
+    assert result.diverged == len(SEEDS)
+    assert {(one.pairs, one.verdict) for one in result.effects} == {(0, "not shown")}
+    assert np.isnan([one.low for one in result.effects]).all()
 
 
 def test_balanced_accuracy_is_that_of_scikit_learn():
@@ -130,13 +101,13 @@ def test_effects_are_paired_differences_with_the_interval_of_students_t():
     before = rng.normal(1.0, 5.0, 40)
     after = before - 0.1 + rng.normal(0, 0.01, 40)
     after[7] = np.nan
-    found = effect("loss", before, after, "down")
+    result = effect("loss", before, after, "down")
     kept = np.isfinite(after)
     paired = stats.ttest_rel(after[kept], before[kept])
-    np.testing.assert_allclose((found.low, found.high), paired.confidence_interval(0.95))
-    assert found.pairs == 39
-    assert found.after - found.before == pytest.approx(found.difference)
-    assert found.verdict == "shown"
+    np.testing.assert_allclose((result.low, result.high), paired.confidence_interval(0.95))
+    assert result.pairs == 39
+    assert result.after - result.before == pytest.approx(result.difference)
+    assert result.verdict == "shown"
     assert effect("loss", before, after, "up").verdict == "opposite"
 
 
@@ -166,10 +137,10 @@ def test_blocks_of_seeds_are_put_together_in_their_order():
             {"loss": values[:, None]}, values, values > 1, {"loss": values}, (frozenset(),) * 2
         )
 
-    found = Evaluation.concatenate([block(0), block(2)])
-    np.testing.assert_array_equal(found.metrics["loss"], np.arange(4.0))
-    assert found.curves["loss"].shape == (4, 1)
-    assert len(found.findings) == 4
+    result = Evaluation.concatenate([block(0), block(2)])
+    np.testing.assert_array_equal(result.metrics["loss"], np.arange(4.0))
+    assert result.curves["loss"].shape == (4, 1)
+    assert len(result.findings) == 4
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.3, 1.0, 4.0])

@@ -27,7 +27,7 @@ OPTIONS = ("--seeds=20", "--epochs=200", "--quiet")
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     return digits(**SMALL)
 
 
@@ -67,9 +67,9 @@ def test_without_scikit_learn_a_sentence_says_how_to_install_it(refused, monkeyp
 
 
 @pytest.mark.parametrize("name", ["loss", "accuracy", "validation_loss", "validation_accuracy"])
-def test_changes_are_means_over_networks_with_the_interval_of_a_t_test(found, name):
-    first, last = (found.table[name].sel(epoch=k).values.astype(float) for k in (FIRST, 200))
-    one = found.change(name)
+def test_changes_are_means_over_networks_with_the_interval_of_a_t_test(result, name):
+    first, last = (result.table[name].sel(epoch=k).values.astype(float) for k in (FIRST, 200))
+    one = result.change(name)
     low, high = ttest_1samp(last - first, 0).confidence_interval(0.95)
     expected = first.mean(), last.mean(), (last - first).mean(), low, high
     np.testing.assert_allclose(
@@ -77,38 +77,38 @@ def test_changes_are_means_over_networks_with_the_interval_of_a_t_test(found, na
     )
 
 
-def test_networks_of_which_both_rise_are_counted(found):
-    table = found.table
+def test_networks_of_which_both_rise_are_counted(result):
+    table = result.table
     rises = [
         table[name].sel(epoch=200).values > table[name].sel(epoch=FIRST).values
         for name in ("validation_loss", "validation_accuracy")
     ]
-    assert found.loss_rises == Share.among(rises[0])
-    assert found.accuracy_rises == Share.among(rises[1])
-    assert found.both_rise == Share.among(rises[0] & rises[1])
-    assert found.both_rise.count <= min(found.loss_rises.count, found.accuracy_rises.count)
+    assert result.loss_rises == Share.among(rises[0])
+    assert result.accuracy_rises == Share.among(rises[1])
+    assert result.both_rise == Share.among(rises[0] & rises[1])
+    assert result.both_rise.count <= min(result.loss_rises.count, result.accuracy_rises.count)
 
 
-def test_the_least_loss_is_where_one_would_stop(found):
-    table = found.table
+def test_the_least_loss_is_where_one_would_stop(result):
+    table = result.table
     place = table.validation_loss.values.argmin(axis=1)
-    assert found.least_epoch == np.median(place + 1)
-    assert found.least_loss == np.median(table.validation_loss.min("epoch"))
+    assert result.least_epoch == np.median(place + 1)
+    assert result.least_loss == np.median(table.validation_loss.min("epoch"))
     right = table.validation_accuracy.values[np.arange(20), place]
-    assert found.least_accuracy == pytest.approx(right.astype(float).mean())
+    assert result.least_accuracy == pytest.approx(right.astype(float).mean())
 
 
-def test_learnt_by_heart_the_loss_rises_and_a_diagnosis_says_so(found):
-    assert found.change("accuracy").last == 1.0
-    assert found.change("loss").last < 0.01
-    assert found.loss_rises.count >= 17
-    assert found.change("validation_loss").low > 0
-    assert found.change("validation_accuracy").low > 0
-    assert found.both_rise.value >= 0.8
-    assert found.findings["overconfident"].count == 20
-    assert found.findings["loss_up_accuracy_up"].value >= 0.8
-    assert list(found.findings.values()) == sorted(
-        found.findings.values(), key=lambda share: -share.count
+def test_learnt_by_heart_the_loss_rises_and_a_diagnosis_says_so(result):
+    assert result.change("accuracy").last == 1.0
+    assert result.change("loss").last < 0.01
+    assert result.loss_rises.count >= 17
+    assert result.change("validation_loss").low > 0
+    assert result.change("validation_accuracy").low > 0
+    assert result.both_rise.value >= 0.8
+    assert result.findings["overconfident"].count == 20
+    assert result.findings["loss_up_accuracy_up"].value >= 0.8
+    assert list(result.findings.values()) == sorted(
+        result.findings.values(), key=lambda share: -share.count
     )
 
 
@@ -138,16 +138,16 @@ def test_several_values_of_a_hyperparameter_are_refused():
 # The figure
 
 
-def test_the_figure_shows_medians_bands_and_the_means_that_are_compared(found):
-    figure = figures.digits_curves(found)
+def test_the_figure_shows_medians_bands_and_the_means_that_are_compared(result):
+    figure = figures.digits_curves(result)
     labels = [ax.get_ylabel() for ax in figure.axes]
     assert labels == ["cross-entropy (nats)", "accuracy"]
     for ax, name in zip(figure.axes, ("loss", "accuracy"), strict=True):
         training, validation, means = ax.lines
-        np.testing.assert_array_equal(training.get_ydata(), found.bands[name].sel(level=0.5))
-        middle = found.bands[f"validation_{name}"].sel(level=0.5)
+        np.testing.assert_array_equal(training.get_ydata(), result.bands[name].sel(level=0.5))
+        middle = result.bands[f"validation_{name}"].sel(level=0.5)
         np.testing.assert_array_equal(validation.get_ydata(), middle)
-        one = found.change(f"validation_{name}")
+        one = result.change(f"validation_{name}")
         assert means.get_xydata().tolist() == [[FIRST, one.first], [200, one.last]]
         assert len(ax.collections) == 4
         assert middle.sel(epoch=FIRST) > ax.get_ylim()[0]
@@ -156,7 +156,7 @@ def test_the_figure_shows_medians_bands_and_the_means_that_are_compared(found):
 # The command line
 
 
-def test_out_holds_what_was_found_and_files_that_diagnose_reads(run, tmp_path, found):
+def test_out_holds_what_was_found_and_files_that_diagnose_reads(run, tmp_path, result):
     code, out, _ = run("train", "digits", *OPTIONS, "--out", "new/r")
     assert code == 0
     names = ["json", "nc", "png"]
@@ -165,16 +165,16 @@ def test_out_holds_what_was_found_and_files_that_diagnose_reads(run, tmp_path, f
     assert sorted(path.name for path in folder.iterdir()) == sorted(files)
     for line in out.splitlines():
         assert len(line) <= 80 or line.startswith("Try: ")
-    assert f"validation loss rises       {found.loss_rises.count} of 20" in out
-    assert f"{found.change('validation_loss').difference:+.4f}" in out
+    assert f"validation loss rises       {result.loss_rises.count} of 20" in out
+    assert f"{result.change('validation_loss').difference:+.4f}" in out
     with xr.open_dataset(folder / "digits.nc") as stored:
-        np.testing.assert_array_equal(stored.validation_loss, found.table.validation_loss)
+        np.testing.assert_array_equal(stored.validation_loss, result.table.validation_loss)
     document = json.loads((folder / "digits.json").read_text())
-    assert document["both_rise"] == found.to_dict()["both_rise"]
+    assert document["both_rise"] == result.to_dict()["both_rise"]
     code, out, _ = run(*out.splitlines()[-1].removeprefix("Try: sweep ").split(), "--json")
     diagnosed = json.loads(out)
     assert code == 0
-    last = found.table.validation_loss.isel(seed=0, epoch=-1).item()
+    last = result.table.validation_loss.isel(seed=0, epoch=-1).item()
     assert diagnosed["cross_entropy"]["value"] == pytest.approx(last, rel=1e-5)
     assert "overfitting" in [one["code"] for one in diagnosed["findings"]]
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.image import imread
-from statsmodels.stats.proportion import proportion_confint
 
 import sweep
 from sweep.cli.commands import TRAIN_COMMANDS
@@ -26,31 +25,9 @@ from sweep.training.experiments.outlier import (
     outlier,
 )
 from sweep.training.problems import OUTLIER, PROBLEMS
-from sweep.training.statistics import Share, quantiles
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--seeds=30", "--epochs=100", "--quiet")
-
-
-@pytest.mark.parametrize(("count", "n"), [(0, 20), (20, 20), (1, 1), (178, 1000), (3, 7)])
-def test_shares_have_intervals_by_wilson(count, n):
-    found = Share.among(np.arange(n) < count)
-    expected = proportion_confint(count, n, method="wilson")
-    assert (found.count, found.of, found.value) == (count, n, count / n)
-    np.testing.assert_allclose((found.low, found.high), expected, atol=1e-12)
-    assert found.low <= found.value <= found.high
-
-
-def test_quantiles_are_those_of_what_is_finite():
-    values = np.random.default_rng(0).normal(size=(21, 2, 3))
-    np.testing.assert_array_equal(quantiles(values)[2], np.median(values, axis=0))
-    values[:, 0, 0] = np.nan
-    values[:5, 1, 1] = np.inf
-    found = quantiles(values, (0.25, 0.75))
-    assert found.shape == (2, 2, 3)
-    assert np.isnan(found[:, 0, 0]).all()
-    np.testing.assert_allclose(found[:, 1, 1], np.quantile(values[5:, 1, 1], (0.25, 0.75)))
-    assert np.isfinite(found).sum() == found.size - 2
 
 
 # Against Keras
@@ -74,20 +51,20 @@ def _agrees(keras):
 def _ranges(keras):
     """What is told of Keras' networks: least and greatest."""
     losses = keras["validation_loss"]
-    found = {
+    result = {
         "final_loss": losses[:, -1],
         "least_loss": losses.min(axis=1),
         "least_epoch": losses.argmin(axis=1) + 1,
         "final_accuracy": keras["validation_accuracy"][:, -1],
         "outlier_loss": -np.log(keras["validation_probabilities"][:, OUTLIER]),
     }
-    return {name: (values.min(), values.max()) for name, values in found.items()}
+    return {name: (values.min(), values.max()) for name, values in result.items()}
 
 
 def _assert_as_stated(keras):
-    for name, found in _ranges(keras).items():
+    for name, result in _ranges(keras).items():
         digits = {"least_epoch": 0, "outlier_loss": 1}.get(name, 3)
-        np.testing.assert_allclose(found, KERAS[name], atol=0.51 * 10**-digits)
+        np.testing.assert_allclose(result, KERAS[name], atol=0.51 * 10**-digits)
 
 
 def test_curves_are_those_that_keras_found_from_the_same_weights():
@@ -118,32 +95,32 @@ def test_curves_are_those_of_keras_itself(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     with pytest.MonkeyPatch.context() as patch:
         # By its name the module is the function that the face of the package offers.
         patch.setattr(sys.modules["sweep.training.experiments.outlier"], "DIAGNOSED", 20)
         return outlier(progress=False)
 
 
-def test_the_loss_of_most_networks_rises_while_accuracy_holds_in_few(found):
-    assert found.published
-    assert 0.68 < found.claim("rises").value < 0.8
-    main = found.claim("rises_and_holds")
+def test_the_loss_of_most_networks_rises_while_accuracy_holds_in_few(result):
+    assert result.published
+    assert 0.68 < result.claim("rises").value < 0.8
+    main = result.claim("rises_and_holds")
     assert 0.12 < main.low < main.value < main.high < 0.25
-    assert found.claim("others_rise").count == 0  # without the outlier it rises in none
-    assert main.count <= found.claim("rises_and_loses_one").count <= found.claim("rises").count
-    assert main.count <= found.claim("rises_and_holds_for_a_time").count
+    assert result.claim("others_rise").count == 0  # without the outlier it rises in none
+    assert main.count <= result.claim("rises_and_loses_one").count <= result.claim("rises").count
+    assert main.count <= result.claim("rises_and_holds_for_a_time").count
 
 
-def test_medians_are_within_what_six_networks_of_keras_found(found):
+def test_medians_are_within_what_six_networks_of_keras_found(result):
     for name, (low, high) in KERAS.items():
-        quantity = found.quantity(name)
+        quantity = result.quantity(name)
         assert quantity.keras == (low, high)
         assert low - 1e-6 <= quantity.quantiles[2] <= high + 1e-6
 
 
-def test_claims_are_counted_as_they_are_worded(found):
-    table, counts = found.table, dict.fromkeys(CLAIMS, 0)
+def test_claims_are_counted_as_they_are_worded(result):
+    table, counts = result.table, dict.fromkeys(CLAIMS, 0)
     y = table.validation_y.values
     for seed in range(200):
         own = table.isel(seed=seed)
@@ -172,29 +149,29 @@ def test_claims_are_counted_as_they_are_worded(found):
     assert {name: int(true.sum()) for name, true in statistics.claims().items()} == counts
 
 
-def test_points_between_the_classes_are_what_accuracy_loses(found):
-    low, high = found.gap
-    wrong = {one.row for one in found.wrong if one.final.value > 0.2}
+def test_points_between_the_classes_are_what_accuracy_loses(result):
+    low, high = result.gap
+    wrong = {one.row for one in result.wrong if one.final.value > 0.2}
     assert wrong == {OUTLIER, 4, 6}
-    assert all(low < found.wrong[row].x < high for row in (4, 6))
-    logits = found.table.validation_logits.values[:, -1, 4]
-    assert found.wrong[4].final.count == np.sum(logits > 0)
+    assert all(low < result.wrong[row].x < high for row in (4, 6))
+    logits = result.table.validation_logits.values[:, -1, 4]
+    assert result.wrong[4].final.count == np.sum(logits > 0)
 
 
-def test_dead_networks_and_findings_are_counted(found):
-    table = found.table
+def test_dead_networks_and_findings_are_counted(result):
+    table = result.table
     ends = table.validation_logits.values[:, -1]
-    assert found.constant_at_start.count == 0
-    assert found.constant_at_end.count == np.sum(np.ptp(ends, axis=1) == 0) > 30
-    assert found.findings["few_samples_dominate"].of == 20
-    assert found.findings["few_samples_dominate"].value > 0.5
-    counts = [share.count for share in found.findings.values()]
+    assert result.constant_at_start.count == 0
+    assert result.constant_at_end.count == np.sum(np.ptp(ends, axis=1) == 0) > 30
+    assert result.findings["few_samples_dominate"].of == 20
+    assert result.findings["few_samples_dominate"].value > 0.5
+    counts = [share.count for share in result.findings.values()]
     assert counts == sorted(counts, reverse=True)
     losses = table.point_loss.values
     np.testing.assert_allclose(losses.mean(axis=1), table.validation_loss[:, -1], rtol=1e-5)
-    bands = found.bands
+    bands = result.bands
     np.testing.assert_allclose(
-        bands.outlier_loss.values[2, -1], found.quantity("outlier_loss").quantiles[2]
+        bands.outlier_loss.values[2, -1], result.quantity("outlier_loss").quantiles[2]
     )
     assert list(bands.kept_epoch.values[[0, -1]]) == [0, 300]
 
@@ -270,8 +247,8 @@ def test_what_is_printed_fits_and_files_are_written(run, quick, tmp_path):
     assert document["claims"][0]["share"]["of"] == 30
 
 
-def test_keras_stands_beside_what_was_published(found):
-    lines = "\n".join(outlier_lines(found)).splitlines()
+def test_keras_stands_beside_what_was_published(result):
+    lines = "\n".join(outlier_lines(result)).splitlines()
     assert max(map(len, lines)) <= 80
     assert any(line.endswith("Keras, six") for line in lines)
     assert any(line.endswith("9.4-10.6") for line in lines)
@@ -288,7 +265,7 @@ def test_one_document_in_json_and_nothing_else(run, quick):
 def test_an_interrupt_while_writing_leaves_nothing(refused, quick, monkeypatch):
     from sweep import figures
 
-    def interrupted(found):
+    def interrupted(result):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(figures, "outlier_losses", interrupted)

@@ -45,7 +45,7 @@ def _by_hand(sample, start, rate, l2, steps, optimizer):
     """The path as a loop over NumPy's gradient, moments by Kingma & Ba (2015), algorithm 1."""
     w = np.ones(len(sample)) if sample.weight is None else sample.weight
     at, m, v = np.array(start), np.zeros(2), np.zeros(2)
-    found = [at]
+    path = [at]
     for t in range(1, steps + 1):
         p = 1 / (1 + np.exp(-(at[0] * sample.x + at[1])))
         pull = w * (p - sample.y) / w.sum()
@@ -54,8 +54,8 @@ def _by_hand(sample, start, rate, l2, steps, optimizer):
             m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
             g = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
         at = at - rate * g
-        found.append(at)
-    return np.array(found)
+        path.append(at)
+    return np.array(path)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -66,11 +66,11 @@ def test_every_step_is_that_of_a_loop_by_hand(optimizer):
     )
     steps = result.dataset.step.values
     for one in result.paths:
-        found = _by_hand(soft, one.start, 0.3, one.l2, 100, optimizer)[steps]
+        expected = _by_hand(soft, one.start, 0.3, one.l2, 100, optimizer)[steps]
         start = STARTS.index(one.start)
         here = result.dataset.sel(optimizer=optimizer, l2=one.l2, start=start)
-        np.testing.assert_allclose(here.a, found[:, 0], rtol=1e-10, atol=1e-10)
-        np.testing.assert_allclose(here.b, found[:, 1], rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(here.a, expected[:, 0], rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(here.b, expected[:, 1], rtol=1e-10, atol=1e-10)
 
 
 def test_paths_do_not_depend_on_the_memory_there_is(monkeypatch):
@@ -116,19 +116,19 @@ def test_gradient_descent_ends_at_the_exact_optimum_and_gives_up_accuracy_on_its
 @pytest.mark.parametrize("l2", [1e-3, 0.1, 10.0])
 @pytest.mark.parametrize("sample", [TWO, FEW, Sample(100 + 1e-2 * FEW.x, FEW.y)])
 def test_the_penalised_optimum_is_that_of_scikit_learn(sample, l2):
-    found = penalised(Measure.from_sample(sample), l2)
+    result = penalised(Measure.from_sample(sample), l2)
     centre, unit = sample.x.mean(), sample.x.std()
     model = LogisticRegression(C=unit**2 / (l2 * len(sample)), tol=1e-12, solver="newton-cholesky")
     model.fit((sample.x[:, None] - centre) / unit, sample.y)
     a = model.coef_[0, 0] / unit
-    assert found.a == pytest.approx(a, rel=1e-6)
-    assert found.b == pytest.approx(model.intercept_[0] - a * centre, rel=1e-6)
+    assert result.a == pytest.approx(a, rel=1e-6)
+    assert result.b == pytest.approx(model.intercept_[0] - a * centre, rel=1e-6)
 
 
 def test_the_penalised_optimum_tends_to_that_without_a_penalty():
     best = sweep.optimum(TWO).cross_entropy
-    found = penalised(Measure.from_sample(TWO), 1e-12)
-    assert (found.a, found.b) == pytest.approx((best.a, best.b), abs=1e-9)
+    result = penalised(Measure.from_sample(TWO), 1e-12)
+    assert (result.a, result.b) == pytest.approx((best.a, best.b), abs=1e-9)
     assert penalised(Measure.from_sample(Sample([1, 2], [1, 1])), 0.1) is None
     constant = penalised(Measure.from_sample(Sample([3, 3, 3], [1, 1, 0])), 0.1)
     assert (constant.a, constant.b) == pytest.approx((0.0, math.log(2)), abs=1e-12)
@@ -176,8 +176,8 @@ GROWTHS = {
 @pytest.mark.parametrize("case", GROWTHS)
 def test_growth_is_that_worked_out_by_hand(case):
     sample, expected = GROWTHS[case]
-    found = growth(Measure.from_sample(sample), sweep.optimum(sample).cross_entropy.status)
-    assert (found.a, found.b) == pytest.approx(expected, abs=1e-12)
+    result = growth(Measure.from_sample(sample), sweep.optimum(sample).cross_entropy.status)
+    assert (result.a, result.b) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("case", ["off the middle", "one class off 0", "tie, mirrored and shifted"])
@@ -326,7 +326,7 @@ def test_what_has_no_points_or_no_validation_data_is_refused(second):
 def test_a_gradient_transformation_of_optax_goes_the_same_way():
     measure = Measure.from_sample(TWO)
     records = np.array([0, 100])
-    found = trajectories(
+    result = trajectories(
         "sgd(momentum=0.5)", measure, np.zeros((1, 2)), np.ones(1), np.zeros(1), records, 2**20
     )
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
@@ -338,4 +338,4 @@ def test_a_gradient_transformation_of_optax_goes_the_same_way():
             gradient = np.array([np.mean((p - TWO.y) * TWO.x), np.mean(p - TWO.y)])
             update, state = made.update(gradient, state)
             at = np.asarray(at + update)
-    np.testing.assert_allclose(found[0, 1], at, rtol=1e-10)
+    np.testing.assert_allclose(result[0, 1], at, rtol=1e-10)

@@ -1,4 +1,4 @@
-"""Every metric over a grid of (a, b), labelled."""
+"""Landscapes: every metric over a grid of (a, b), in memory or on disk, with error bounds."""
 
 import lazy_loader
 

@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import sweep
-from sweep import InputError, Measure, Sample
+from sweep import Measure, Sample
 from sweep.base.grid import Grid
-from sweep.landscapes import compressed, smooth, verification
+from sweep.landscapes import compressed
 from sweep.landscapes.compressed import CompressedMetric
 from sweep.measure.compression.deposit import deposit
 from sweep.measure.compression.fold import fold
 from sweep.measure.compression.plan import CompressionError, plan
 from sweep.metrics.metrics import metric
-from tests.support import hard
+from tests.support import hard, oracle
+from tests.support.samples import cloud
 
 SMOOTH = (
     "cross_entropy",
@@ -55,10 +56,6 @@ def whole_of(surface):
     return surface.tile(slice(0, rows), slice(0, columns))
 
 
-def error(found, exact):
-    return float(np.max(np.abs(found - exact) / np.maximum(1, exact)))
-
-
 @pytest.mark.parametrize("seed", range(330))
 def test_the_true_error_is_within_the_reported_bound(seed):
     problem = hard.problem(seed)
@@ -66,7 +63,7 @@ def test_the_true_error_is_within_the_reported_bound(seed):
     found = sweep.landscape(
         problem.sample, problem.a, problem.b, name, tolerance=tolerance, method="compressed"
     )
-    worst = error(found[name].values, truth(problem.sample, name, problem.a, problem.b))
+    worst = oracle.error(found[name].values, truth(problem.sample, name, problem.a, problem.b))
     assert found.attrs["method"] == "compressed"
     assert found.attrs["observed_error"] <= found.attrs["error_bound"] <= tolerance, problem.name
     assert worst <= found.attrs["error_bound"] + OWN_ROUNDING, problem.name
@@ -82,7 +79,8 @@ def test_compressed_equals_direct(data):
     x = data.draw(hnp.arrays(float, n, elements=numbers)) * 10.0 ** data.draw(st.integers(-6, 6))
     y = data.draw(hnp.arrays(float, n, elements=st.floats(0, 1) | st.sampled_from([0.0, 1.0])))
     weight = data.draw(st.none() | hnp.arrays(float, n, elements=st.floats(1e-3, 1e3)))
-    a, b = (data.draw(hnp.arrays(float, st.integers(1, 6), elements=numbers)) for _ in "ab")
+    lengths = st.sampled_from((1, 5))  # few shapes, each of which compiles the direct method
+    a, b = (data.draw(hnp.arrays(float, lengths, elements=numbers)) for _ in "ab")
     name = data.draw(st.sampled_from(SMOOTH))
     sample = Sample(x, y, weight)
     try:
@@ -92,13 +90,7 @@ def test_compressed_equals_direct(data):
         return
     other = sweep.landscape(sample, a, b, name, tolerance=1e-8, method="direct")
     allowed = one.attrs["error_bound"] + other.attrs["error_bound"]
-    assert error(one[name].values, other[name].values) <= allowed <= 1.1e-8
-
-
-def cloud(n=3000, seed=0):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=n)
-    return Sample(x, rng.random(n) < 1 / (1 + np.exp(-x)))
+    assert oracle.error(one[name].values, other[name].values) <= allowed <= 1.1e-8
 
 
 @pytest.mark.parametrize(
@@ -114,7 +106,7 @@ def test_the_core_is_interpolated_where_that_is_less_and_only_there(a, b):
     assert len(made.intercepts.points) <= grid.shape[1]
     found = sweep.landscape(sample, a, b, "cross_entropy", method="compressed")
     exact = sweep.landscape(sample, a, b, "cross_entropy", method="direct")
-    assert error(found.cross_entropy.values, exact.cross_entropy.values) <= 1e-9
+    assert oracle.error(found.cross_entropy.values, exact.cross_entropy.values) <= 1e-9
 
 
 def test_every_row_is_in_one_group_whose_window_is_fine_enough():
@@ -149,24 +141,6 @@ def test_pieces_of_every_size_give_the_same_cells(a, b):
         assert other == pytest.approx(whole, rel=1e-12)
 
 
-def test_a_second_grid_reads_no_point(monkeypatch):
-    measure = Measure.from_sample(cloud())
-    first = sweep.landscape(measure, "-10:10:51", "-5:5:51", method="compressed")
-    monkeypatch.setattr(smooth, "deposit", None)
-    again = sweep.landscape(measure, "-7:9:40", "-4:5:30", method="compressed")
-    exact = sweep.landscape(measure, "-7:9:40", "-4:5:30", method="direct")
-    assert first.attrs["bins"] == again.attrs["bins"]
-    assert error(again.cross_entropy.values, exact.cross_entropy.values) <= 1e-9
-
-
-def test_a_grid_that_is_too_steep_for_the_deposit_gets_another():
-    measure = Measure.from_sample(cloud())
-    sweep.landscape(measure, "-1:1:51", "-5:5:51", "cross_entropy", method="compressed")
-    steep = sweep.landscape(measure, "-500:500:5", "-5:5:5", "cross_entropy", method="compressed")
-    exact = sweep.landscape(measure, "-500:500:5", "-5:5:5", "cross_entropy", method="direct")
-    assert error(steep.cross_entropy.values, exact.cross_entropy.values) <= 1e-9
-
-
 def test_merged_deposits_give_the_landscape_of_the_merged_data():
     whole = cloud()
     parts = [Sample(whole.x[s], whole.y[s]) for s in (slice(1000), slice(1000, None))]
@@ -182,104 +156,6 @@ def test_merged_deposits_give_the_landscape_of_the_merged_data():
     assert one == pytest.approx(other, rel=1e-14)
 
 
-def test_the_check_of_large_data_takes_a_part_of_the_points(monkeypatch):
-    monkeypatch.setattr(verification, "POINTS", 110)
-    found = sweep.landscape(cloud(), method="compressed")
-    assert found.attrs["checked_points"] == len(range(0, 3000, 28)) + 1  # each class by itself
-    assert 0 < found.attrs["observed_error"] <= found.attrs["error_bound"]
-
-
-@pytest.mark.parametrize("n", [3000, 40_000])
-@pytest.mark.parametrize("moment", range(3))
-@pytest.mark.parametrize("method", ["auto", "compressed"])
-def test_a_wrong_deposit_is_seen_by_the_check(monkeypatch, n, moment, method):
-    def wrong(classes, *arguments):
-        found = deposit(classes, *arguments)
-        if sum(map(len, classes)) == n and moment < 2:  # a few points too many, or moved
-            found.moments[1, found.moments.shape[1] // 2, moment] += n / 1000
-        elif moment == 2:  # or an error in all that is summed
-            found.moments[..., moment] += 1
-        return found
-
-    for module in (smooth, verification):
-        monkeypatch.setattr(module, "deposit", wrong)
-    with pytest.raises(
-        verification.CheckError, match="a fault of this program; ask for the direct"
-    ):
-        sweep.landscape(cloud(n), metrics="cross_entropy", method=method)
-
-
-def test_nan_does_not_pass_the_check(monkeypatch):
-    def nan(*arguments):
-        return np.full((101, 101), np.nan)
-
-    monkeypatch.setattr(CompressedMetric, "tile", nan)
-    with pytest.raises(verification.CheckError, match="an error of nan was seen"):
-        sweep.landscape(cloud(), metrics=("brier", "cross_entropy"), method="compressed")
-
-
-@pytest.mark.parametrize("n", [10, 100, 3000, 100_000])
-def test_auto_takes_the_cheaper(n):
-    found = sweep.landscape(cloud(n), "-5:5:101", "-5:5:101", "cross_entropy")
-    assert found.attrs["method"] == ("direct" if n < 500 else "compressed")
-
-
-def test_what_cannot_be_promised_is_refused_and_auto_goes_direct():
-    sample = cloud()
-    with pytest.raises(InputError, match=r"tolerance 1e-12 cannot be promised.*direct method"):
-        sweep.landscape(sample, metrics="cross_entropy", tolerance=1e-12, method="compressed")
-    found = sweep.landscape(sample, metrics="cross_entropy", tolerance=1e-12)
-    assert found.attrs["method"] == "direct"
-    assert found.attrs["error_bound"] <= 1e-12
-
-
-@pytest.mark.parametrize(
-    ("x", "a", "b", "match"),
-    [
-        ([-1e200, 1e200], "0:1:3", "0:1:3", "beyond 1e.100"),
-        ([-1.0, 1.0], "0:1e200:3", "0:1:3", "beyond 1e.100"),
-        ([999_999.0, 1_000_001.0], "-10:10:3", "-1e7:1e7:3", "direct method"),
-        (np.linspace(-1e6, 1e6, 50), "-10:10:3", "-1e6:1e6:3", "direct method"),
-    ],
-)
-def test_what_does_not_compress_is_said_and_auto_goes_direct(x, a, b, match):
-    sample = Sample(x, np.arange(len(x)) % 2)
-    with pytest.raises(CompressionError, match=match):
-        sweep.landscape(sample, a, b, "cross_entropy", method="compressed")
-    assert sweep.landscape(sample, a, b, "cross_entropy").attrs["method"] == "direct"
-
-
-def test_weights_whose_sums_would_overflow_go_direct():
-    sample = Sample([0.0, 1.0], [0, 1], [1e300, 1.0])
-    with pytest.raises(CompressionError, match="weights as large as 1e\\+300"):
-        sweep.landscape(sample, metrics="cross_entropy", method="compressed")
-
-
-def test_float32_is_for_the_direct_method():
-    with pytest.raises(InputError, match="computes in float64, not in float32"):
-        sweep.landscape(cloud(), tolerance=1e-3, method="compressed", dtype="float32")
-    found = sweep.landscape(cloud(), tolerance=1e-3, dtype="float32")
-    assert (found.attrs["method"], found.attrs["dtype"]) == ("direct", "float32")
-
-
-def test_the_attributes_say_how_it_was_done():
-    attrs = sweep.landscape(cloud(), method="compressed").attrs
-    stages = ("compile", "plan", "deposit", "fold", "evaluate", "verify", "count")
-    assert all(attrs[f"seconds_{stage}"] >= 0 for stage in stages)
-    assert attrs["observed_error"] <= attrs["error_bound"] <= attrs["tolerance"]
-    assert attrs["checked_cells"] == 16
-    assert attrs["checked_points"] == 3000
-    assert 0 < attrs["nodes"] < attrs["bins"] < 3000
-
-
-def test_nothing_is_compiled_again_for_more_points():
-    sweep.landscape(cloud(30_000), method="compressed")
-    again = sweep.landscape(
-        cloud(31_000, seed=1), method="compressed", metrics=("accuracy", "cross_entropy")
-    )
-    assert again.attrs["seconds_compile"] == 0.0
-
-
 def test_the_least_negative_numbers_are_not_lost():
     rng = np.random.default_rng(0)
     x = -np.abs(rng.normal(size=40_000)) - 1e-3
@@ -288,7 +164,7 @@ def test_the_least_negative_numbers_are_not_lost():
     sample = Sample(x, y)
     found = sweep.landscape(sample, "-1:1:11", "0:1:11", "cross_entropy", method="compressed")
     exact = truth(sample, "cross_entropy", found.a.values, found.b.values)
-    assert error(found.cross_entropy.values, exact) <= found.attrs["error_bound"]
+    assert oracle.error(found.cross_entropy.values, exact) <= found.attrs["error_bound"]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +183,7 @@ def test_the_least_negative_numbers_are_not_lost():
 def test_the_ends_of_the_float_range_are_no_exception(x, a, b, tolerance, method):
     sample, a, b = Sample(x, np.arange(len(x)) % 2), np.asarray(a), np.asarray(b)
     found = sweep.landscape(sample, a, b, "cross_entropy", method=method, tolerance=tolerance)
-    worst = error(found.cross_entropy.values, truth(sample, "cross_entropy", a, b))
+    worst = oracle.error(found.cross_entropy.values, truth(sample, "cross_entropy", a, b))
     assert worst <= found.attrs["error_bound"] + OWN_ROUNDING
 
 
@@ -316,7 +192,7 @@ def test_the_least_soft_labels_are_no_fault(label):
     sample = Sample([-4.0, 2.0], [label, 0.5], [3.0, 1.0])
     found = sweep.landscape(sample, [0.1, -0.1], [0.0, 1.0], "cross_entropy", method="compressed")
     exact = truth(sample, "cross_entropy", found.a.values, found.b.values)
-    assert error(found.cross_entropy.values, exact) <= found.attrs["error_bound"]
+    assert oracle.error(found.cross_entropy.values, exact) <= found.attrs["error_bound"]
 
 
 def test_a_class_of_subnormal_mass_is_no_fault():

@@ -12,21 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import sweep
-from sweep import InputError, Sample
+from sweep import InputError
 from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.landscapes import out_of_core
 from sweep.landscapes import prepared as preparation
 from sweep.landscapes.landscape import prepare
 from tests.support.oracle import untimed
+from tests.support.samples import cloud
 
 A, B = "-3:3:70", "2:-1:41"
-
-
-def cloud(n=600):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=n)
-    return Sample(x, rng.random(n) < 1 / (1 + np.exp(-x)))
 
 
 @pytest.fixture
@@ -41,10 +36,10 @@ ENDS = {f"{end}{part}" for end in ("lowest", "highest") for part in ("", "_a", "
 @pytest.mark.parametrize("metrics", ["accuracy", ("cross_entropy", "focal(gamma=1)", "accuracy")])
 def test_it_is_the_landscape_in_memory(tmp_path, small, metrics):
     path = tmp_path / "r.zarr"
-    found = sweep.landscape(cloud(), A, B, metrics, out=path)
+    found = sweep.landscape(cloud(600), A, B, metrics, out=path)
     assert [p.name for p in tmp_path.iterdir()] == ["r.zarr"]
     assert len(list(path.glob("accuracy/c/*/*"))) == 4 * 3
-    expected = sweep.landscape(cloud(), A, B, metrics)
+    expected = sweep.landscape(cloud(600), A, B, metrics)
     assert list(found.data_vars) == list(expected.data_vars)
     for name, metric in expected.data_vars.items():
         assert (found[name].dims, found[name].dtype) == (metric.dims, metric.dtype)
@@ -66,7 +61,7 @@ def test_it_is_the_landscape_in_memory(tmp_path, small, metrics):
 
 
 def test_nothing_of_it_is_read_before_it_is_used(tmp_path, small):
-    found = sweep.landscape(cloud(), A, B, "accuracy", out=tmp_path / "r.zarr")
+    found = sweep.landscape(cloud(600), A, B, "accuracy", out=tmp_path / "r.zarr")
     (tmp_path / "r.zarr" / "accuracy" / "c" / "3" / "2").unlink()
     assert np.isfinite(found.accuracy[:60, :40]).all()
     assert np.isnan(found.accuracy[60:, 40:]).all()
@@ -74,11 +69,11 @@ def test_nothing_of_it_is_read_before_it_is_used(tmp_path, small):
 
 def test_a_tight_budget_makes_small_tiles(tmp_path):
     found = sweep.landscape(
-        cloud(), "-3:3:130", "2:-1:101", "accuracy", out=tmp_path / "r.zarr", memory_budget=2**20
+        cloud(600), "-3:3:130", "2:-1:101", "accuracy", out=tmp_path / "r.zarr", memory_budget=2**20
     )
     chunks = json.loads((tmp_path / "r.zarr/accuracy/zarr.json").read_text())["chunk_grid"]
     assert max(chunks["configuration"]["chunk_shape"]) < 60
-    expected = sweep.landscape(cloud(), "-3:3:130", "2:-1:101", "accuracy")
+    expected = sweep.landscape(cloud(600), "-3:3:130", "2:-1:101", "accuracy")
     np.testing.assert_array_equal(found.correct, expected.correct)
 
 
@@ -142,11 +137,11 @@ def test_a_store_is_whole_or_not_there(tmp_path, small, monkeypatch, error, wher
         return honest(*arguments)
 
     path = tmp_path / "r.zarr"
-    sweep.landscape(cloud(), "0:1:3", "0:1:2", out=path)
+    sweep.landscape(cloud(600), "0:1:3", "0:1:2", out=path)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     monkeypatch.setattr(class_, method, failing)
     with pytest.raises((KeyboardInterrupt, InputError)) as caught:
-        sweep.landscape(cloud(), A, B, out=path, force=True)
+        sweep.landscape(cloud(600), A, B, out=path, force=True)
     if isinstance(error, OSError):
         assert str(caught.value) == f"{path}: cannot be written (No space left)"
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
@@ -161,11 +156,11 @@ def test_where_it_cannot_be_written_nothing_is_computed(tmp_path, monkeypatch):
         ("missing/r.zarr", "there is no directory"),
     ):
         with pytest.raises(InputError, match=sentence):
-            sweep.landscape(cloud(), A, B, out=tmp_path / name)
+            sweep.landscape(cloud(600), A, B, out=tmp_path / name)
 
 
 def test_a_view_has_both_ends_and_nothing_but_cells(tmp_path, small):
-    found = sweep.landscape(cloud(), A, B, out=tmp_path / "r.zarr")
+    found = sweep.landscape(cloud(600), A, B, out=tmp_path / "r.zarr")
     view = out_of_core.thinned(found, 16)
     assert view.sizes == {"a": 16, "b": 16}
     assert (view.a[0], view.a[-1], view.b[0], view.b[-1]) == (-3, 3, 2, -1)
@@ -174,7 +169,7 @@ def test_a_view_has_both_ends_and_nothing_but_cells(tmp_path, small):
 
 
 def test_the_command_writes_tile_by_tile_what_is_larger_than_the_budget(run, tmp_path):
-    sample = cloud()
+    sample = cloud(600)
     np.save(tmp_path / "s.npy", np.column_stack([sample.x, sample.y]))
     grid = ["--a=-3:3:300", "--b=-1:2:200", "--metric", "accuracy", "brier"]
     small = ["--memory", "1", "--out"]
@@ -204,9 +199,9 @@ def test_the_command_says_of_what_law_a_store_is(run, tmp_path):
 
 
 def test_what_is_prepared_can_be_written_by_hand(tmp_path, small):
-    prepared = prepare(cloud(), A, B, "accuracy")
+    prepared = prepare(cloud(600), A, B, "accuracy")
     found = out_of_core.landscape(
         prepared, tmp_path / "r.zarr", 2**29, False, attributes={"note": "by hand"}
     )
     assert found.attrs["note"] == "by hand"
-    np.testing.assert_array_equal(found.accuracy, sweep.landscape(cloud(), A, B).accuracy)
+    np.testing.assert_array_equal(found.accuracy, sweep.landscape(cloud(600), A, B).accuracy)

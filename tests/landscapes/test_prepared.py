@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import InputError, Measure, Sample, Slice, populations
+from sweep import InputError, Measure, Slice, populations
 from sweep.landscapes import smooth, verification
 from sweep.landscapes.compressed import CompressedMetric
 from sweep.landscapes.landscape import prepare
+from tests.support.samples import cloud
 
 EXACT = ("accuracy", "correct")
 
@@ -18,13 +19,6 @@ GRIDS = {
     "intercepts sampled": ("-40:40:11", "-5:5:180"),
     "neither sampled, windows": ("300:-500:13", "0,1,-2,7"),
 }
-
-
-def cloud(n=3000, seed=0, soft=False, weighted=False):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=n)
-    p = 1 / (1 + np.exp(-x))
-    return Sample(x, p if soft else rng.random(n) < p, rng.random(n) + 0.5 if weighted else None)
 
 
 def cuts(length, size):

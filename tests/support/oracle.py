@@ -101,3 +101,8 @@ def untimed(landscape):
     """A landscape without the seconds that it took, which no two share."""
     attrs = {k: v for k, v in landscape.attrs.items() if not k.startswith("seconds_")}
     return landscape.drop_attrs(deep=False).assign_attrs(attrs)
+
+
+def error(values, exact):
+    """Largest |error| / max(1, value)."""
+    return float(np.max(np.abs(values - exact) / np.maximum(1, exact)))

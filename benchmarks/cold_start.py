@@ -1,7 +1,7 @@
-"""How long a user waits: `sweep --help`, and `sweep illustrate` with compilation and figures.
+"""Times of `sweep --help`, and of `sweep illustrate` with compilation and figures.
 
-Each run is a process of its own. The exit code and what is printed are checked before a time
-counts. Prints one JSON document.
+Each run is a new process. Its exit code and its output are checked before a time counts. Prints one
+JSON document.
 
     python benchmarks/cold_start.py [RUNS]
 """
@@ -22,11 +22,11 @@ COMMANDS = {
 
 
 def seconds(arguments: list[str], expected: str) -> float:
-    """Wall time of one run in an empty directory, which must succeed and print `expected`."""
+    """Wall time of one run in an empty directory; it must succeed and print `expected`."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "sweep.cli", *arguments],
+            [sys.executable, "-m", "sweep", *arguments],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -34,12 +34,12 @@ def seconds(arguments: list[str], expected: str) -> float:
         )
         elapsed = time.perf_counter() - start
     if expected not in done.stdout or "DIFFERS" in done.stdout:
-        raise SystemExit(f"sweep {' '.join(arguments)} printed something else:\n{done.stdout}")
+        raise SystemExit(f"sweep {' '.join(arguments)} did not print {expected!r}:\n{done.stdout}")
     return elapsed
 
 
 def main() -> None:
-    """Times every command and prints the medians with all runs."""
+    """Times every command and prints the medians and all runs."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     results = {}
     for name, (arguments, expected) in COMMANDS.items():

@@ -1,8 +1,7 @@
-"""Diagnoses of real classifiers on the data sets that scikit-learn brings: findings and figures.
+"""Diagnoses of real classifiers on the data sets of scikit-learn: findings and figures.
 
 Every logit is of a sample that its classifier was not fitted to: five stratified folds, shuffled
-with a seed. What is the matter with each classifier is known from elsewhere, so that the findings
-can be judged.
+with a seed. The fault of each classifier is known, so that the findings can be judged.
 
     python benchmarks/examples.py [--out figures] [--force] [--only NAME ...] [--replicates 1000]
 """
@@ -28,22 +27,13 @@ from sweep import figures
 from sweep.base.files import require_free
 from sweep.report.diagnosis import findings_lines, numbers_lines
 
-SEED = 0
-"""Of the folds, the subsample and the labels that are made wrong."""
+SEED = 0  # of the folds, the subsample and the changed labels
+WEAK = ("mean texture", "mean smoothness", "mean symmetry")  # features that predict only roughly
+MALIGNANT, BENIGN = 0, 1  # targets of `load_breast_cancer`
+FEW = 60  # malignant samples in the imbalanced subsample, beside 357 benign ones
+WRONG = 3  # labels that are changed
 
-WEAK = ("mean texture", "mean smoothness", "mean symmetry")
-"""Features with which breast cancer is not told apart nearly perfectly."""
-
-MALIGNANT, BENIGN = 0, 1
-"""Targets of `load_breast_cancer`."""
-
-FEW = 60
-"""Malignant samples in the imbalanced subsample, beside 357 benign ones."""
-
-WRONG = 3
-"""Labels that are made wrong."""
-
-Given = dict[str, Any]
+Arguments = dict[str, Any]
 """Arguments of `sweep.diagnose`."""
 
 
@@ -52,12 +42,12 @@ class Example:
     """One classifier.
 
     Attributes:
-        words: what it is, and what is known to be the matter with it.
-        given: makes the arguments of `sweep.diagnose`.
+        description: the classifier and its known fault.
+        arguments: makes the arguments of `sweep.diagnose`.
     """
 
-    words: str
-    given: Callable[[], Given]
+    description: str
+    arguments: Callable[[], Arguments]
 
 
 def breast_cancer() -> Any:
@@ -69,8 +59,8 @@ def validation_logits(classifier: Any, X: np.ndarray, y: np.ndarray) -> np.ndarr
     """Log-probabilities of each class for each sample, shape (n, k), from folds without it."""
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # log(0) is -inf
-        found = cross_val_predict(classifier, X, y, cv=folds, method="predict_log_proba")
-    return np.asarray(found)
+        logits = cross_val_predict(classifier, X, y, cv=folds, method="predict_log_proba")
+    return np.asarray(logits)
 
 
 def logistic_regression(**options: Any) -> Any:
@@ -78,20 +68,20 @@ def logistic_regression(**options: Any) -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, **options))
 
 
-def naive_bayes() -> Given:
-    """Gaussian naive Bayes: thirty features that repeat each other count as thirty witnesses."""
+def naive_bayes() -> Arguments:
+    """Gaussian naive Bayes, which takes thirty correlated features for independent."""
     bunch = breast_cancer()
     return named(validation_logits(GaussianNB(), bunch.data, bunch.target), bunch.target)
 
 
-def regularised() -> Given:
+def regularised() -> Arguments:
     """Logistic regression on the same folds."""
     bunch = breast_cancer()
     return named(validation_logits(logistic_regression(), bunch.data, bunch.target), bunch.target)
 
 
-def class_weights() -> Given:
-    """Rare malignant samples, each of which counts as much as six benign ones in the fit."""
+def class_weights() -> Arguments:
+    """Rare malignant samples, each with the weight of six benign ones in the fit."""
     bunch = breast_cancer()
     malignant = np.flatnonzero(bunch.target == MALIGNANT)
     few = np.random.default_rng(SEED).choice(malignant, FEW, replace=False)
@@ -101,19 +91,19 @@ def class_weights() -> Given:
     return named(validation_logits(logistic_regression(class_weight="balanced"), X, y), y)
 
 
-def wrong_labels() -> Given:
-    """The logits of logistic regression beside labels some of which are wrong."""
-    given = regularised()
-    logits, y = given["logits"], given["y_true"].copy()
+def wrong_labels() -> Arguments:
+    """The logits of logistic regression, with some labels changed."""
+    arguments = regularised()
+    logits, y = arguments["logits"], arguments["y_true"].copy()
     sure = np.flatnonzero(np.abs(logits[:, 1] - logits[:, 0]) > 8)
     wrong = np.random.default_rng(SEED).choice(sure, WRONG, replace=False)
-    first, second = given["classes"]
+    first, second = arguments["classes"]
     y[wrong] = np.where(y[wrong] == first, second, first)
     print(f"labels made wrong: rows {', '.join(map(str, np.sort(wrong)))}, counted from 0")
-    return given | {"y_true": y}
+    return arguments | {"y_true": y}
 
 
-def named(logits: np.ndarray, y: np.ndarray) -> Given:
+def named(logits: np.ndarray, y: np.ndarray) -> Arguments:
     """Arguments for breast cancer, malignant being class 1."""
     names = breast_cancer().target_names
     return {
@@ -124,10 +114,10 @@ def named(logits: np.ndarray, y: np.ndarray) -> Given:
     }
 
 
-def digits() -> Given:
+def digits() -> Arguments:
     """Gaussian naive Bayes of ten digits, 64 pixels each."""
     bunch: Any = load_digits()
-    # Pixels that are always white have no variance: it is kept from 0.
+    # Pixels that are always white have variance 0; smoothing keeps it positive.
     classifier = GaussianNB(var_smoothing=1e-3)
     logits = validation_logits(classifier, bunch.data, bunch.target)
     return {"y_true": bunch.target, "logits": logits}
@@ -136,11 +126,11 @@ def digits() -> Given:
 EXAMPLES = {
     "naive_bayes": Example("GaussianNB on breast cancer: known to be overconfident", naive_bayes),
     "logistic_regression": Example(
-        "LogisticRegression on breast cancer: fitted by the loss that it is judged by", regularised
+        "LogisticRegression on breast cancer: fitted to the loss that is diagnosed", regularised
     ),
     "class_weights": Example(
         "LogisticRegression(class_weight='balanced') where 60 of 417 are malignant: its intercept "
-        "is that of classes of equal size",
+        "is right for classes of equal size",
         class_weights,
     ),
     "wrong_labels": Example(
@@ -151,29 +141,29 @@ EXAMPLES = {
 
 
 def run(names: Sequence[str], out: Path | None, replicates: int, *, force: bool) -> None:
-    """Diagnoses each example, prints what was found, and writes its figure if asked to."""
+    """Diagnoses each example, prints its findings, and writes its figure into `out`."""
     paths = {name: out / f"diagnose_{name}.png" for name in names} if out is not None else {}
     for path in paths.values():
         require_free(path, force=force)
     for name in names:
-        print(f"\n{textwrap.fill(EXAMPLES[name].words, 80)}")
-        found = sweep.diagnose(**EXAMPLES[name].given(), replicates=replicates)
-        print(*findings_lines(found), sep="\n")
-        print(*numbers_lines(found), sep="\n")
+        print(f"\n{textwrap.fill(EXAMPLES[name].description, 80)}")
+        diagnosis = sweep.diagnose(**EXAMPLES[name].arguments(), replicates=replicates)
+        print(*findings_lines(diagnosis), sep="\n")
+        print(*numbers_lines(diagnosis), sep="\n")
         if name in paths:
-            figures.write(figures.diagnosis(found), paths[name], force=force)
+            figures.write(figures.diagnosis(diagnosis), paths[name], force=force)
 
 
 def main() -> None:
-    """Understands the command line."""
+    """Parses the command line and runs the examples."""
     parser = argparse.ArgumentParser(description="Diagnoses of real classifiers.")
     parser.add_argument("--out", type=Path, help="write the figures to this directory")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     parser.add_argument("--only", nargs="+", choices=EXAMPLES, help="only these examples")
     parser.add_argument("--replicates", type=int, default=1000, help="bootstrap samples")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     try:
-        run(asked.only or list(EXAMPLES), asked.out, asked.replicates, force=asked.force)
+        run(args.only or list(EXAMPLES), args.out, args.replicates, force=args.force)
     except sweep.InputError as error:
         raise SystemExit(str(error)) from None
 

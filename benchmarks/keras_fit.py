@@ -1,14 +1,13 @@
-"""Keras' `fit`, network by network: weights before, curves, and seconds. It is run on its own.
+"""Keras' `fit`, network by network: initial weights, curves and seconds. `train.py` runs it.
 
-Keras holds its backend in a global, and takes what it finds of JAX's configuration, so it has a
-process to itself.
+Keras holds its backend in a global and reads JAX's configuration, so it runs in its own process.
 
     python benchmarks/keras_fit.py DATA.npz OUT.npz [--networks 6] [--epochs 300]
 
-DATA.npz has x, y, validation_x, validation_y. OUT.npz has of every network the weights before
+DATA.npz holds x, y, validation_x, validation_y. OUT.npz holds for every network the weights before
 training (weight0, bias0, weight1, bias1), loss, accuracy, validation_loss and validation_accuracy
-after each epoch, the validation probabilities at the end, the seconds of `fit`, and those of a
-`fit` of one epoch before it, after which everything is as it was but compiled.
+after each epoch, the validation probabilities at the end, the seconds of `fit`, and the seconds of
+a first `fit` of one epoch, which compiles; weights and optimizer are restored after it.
 """
 
 import argparse
@@ -22,8 +21,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 import keras  # pyright: ignore[reportMissingImports]  # in an extra; it reads the variable
 import numpy as np
 
-UNITS, RATE = 3, 0.05
-"""Hidden units, and learning rate, as published; the rest is Keras' default."""
+UNITS, RATE = 3, 0.05  # hidden units and learning rate, as published; the rest is Keras' default
 
 WEIGHTS = ("weight0", "bias0", "weight1", "bias1")
 
@@ -32,15 +30,15 @@ def network(inputs: int) -> Any:
     """One hidden layer of relu units and a sigmoid unit, compiled, as published."""
     layers = keras.layers
     hidden = layers.Dense(UNITS, activation="relu")
-    made = keras.Sequential([layers.Input((inputs,)), hidden, layers.Dense(1, "sigmoid")])
-    rule = keras.optimizers.Adam(learning_rate=RATE)
-    made.compile(optimizer=rule, loss="binary_crossentropy", metrics=["accuracy"])
-    rule.build(made.trainable_variables)
-    return made
+    model = keras.Sequential([layers.Input((inputs,)), hidden, layers.Dense(1, "sigmoid")])
+    adam = keras.optimizers.Adam(learning_rate=RATE)
+    model.compile(optimizer=adam, loss="binary_crossentropy", metrics=["accuracy"])
+    adam.build(model.trainable_variables)
+    return model
 
 
 def seconds(model: Any, data: dict[str, np.ndarray], epochs: int) -> tuple[float, dict[str, Any]]:
-    """How long `fit` takes, and its history."""
+    """Seconds of `fit`, and its history."""
     start = time.perf_counter()
     fitted = model.fit(
         data["x"],
@@ -54,39 +52,39 @@ def seconds(model: Any, data: dict[str, np.ndarray], epochs: int) -> tuple[float
 
 
 def fit(seed: int, data: dict[str, np.ndarray], epochs: int) -> dict[str, Any]:
-    """One network, trained."""
+    """Trains one network."""
     keras.utils.set_random_seed(seed)
     model = network(data["x"].shape[1])
     weights = model.get_weights()
-    state = [one.numpy() for one in model.optimizer.variables]
+    state = [variable.numpy() for variable in model.optimizer.variables]
     first, _ = seconds(model, data, 1)
     model.set_weights(weights)
     for variable, value in zip(model.optimizer.variables, state, strict=True):
         variable.assign(value)
-    took, history = seconds(model, data, epochs)
+    fit_seconds, history = seconds(model, data, epochs)
     curves = {name.replace("val_", "validation_"): values for name, values in history.items()}
     return {
         **dict(zip(WEIGHTS, weights, strict=True)),
         **curves,
         "validation_probabilities": np.asarray(model(data["validation_x"]))[:, 0],
-        "seconds": took,
+        "seconds": fit_seconds,
         "first_seconds": first,
     }
 
 
 def main() -> None:
-    """Trains, and writes what was found."""
+    """Trains the networks and writes their curves and seconds."""
     parser = argparse.ArgumentParser(description="Keras' fit, network by network.")
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--networks", type=int, default=6, help="with the seeds 0, 1, ...")
     parser.add_argument("--epochs", type=int, default=300)
-    asked = parser.parse_args()
-    with np.load(asked.data) as file:
+    args = parser.parse_args()
+    with np.load(args.data) as file:
         data = {name: file[name].astype(np.float32) for name in file}
-    found = [fit(seed, data, asked.epochs) for seed in range(asked.networks)]
-    stacked: dict[str, Any] = {name: np.stack([one[name] for one in found]) for name in found[0]}
-    np.savez(asked.out, **stacked)
+    fits = [fit(seed, data, args.epochs) for seed in range(args.networks)]
+    stacked: dict[str, Any] = {name: np.stack([f[name] for f in fits]) for name in fits[0]}
+    np.savez(args.out, **stacked)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""A sweep that is killed at random moments and gone on with, and what its safety costs.
+"""Kills a sweep at random moments and resumes it, and measures what resumability costs.
 
-A process that runs or resumes the sweep is ended by kill -9 after a random share of the time that
-the whole sweep takes: as it begins, at work or as it ends. Once a sweep is complete, its store is
-held against that of an uninterrupted one, byte for byte, and another is begun, until there were as
-many kills as asked for. Every task that a process begins is counted, so that it is known which were
-begun again.
+A process that runs or resumes the sweep gets kill -9 after a random share of the time of the whole
+sweep: at its start, at work or at its end. A complete sweep must have the same store as an
+uninterrupted one, byte for byte; then the next sweep begins, until there were enough kills. Every
+task that a process begins is logged, so that repeated tasks are known.
 
-Beside it, of one process that nothing interrupts, stand the time of a task that is not computation
+In one process without interruption it also measures the time of a task that is not computation
 (chunks, journal, log, progress), and the time of `sweep status` on a run of 10,000 tasks.
 
     python benchmarks/kills.py [--out FILE.json] [--force]
@@ -38,12 +37,11 @@ from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.landscapes import Landscapes
 
 LAWS = ["W1", "D1"]
-IN_FLIGHT = 1
-"""Tasks that one process works on at once."""
+IN_FLIGHT = 1  # tasks that one process works on at once
 
 
-def swept(seeds: int, points: int) -> sweep.Spec:
-    """The sweep that is killed: 60 tasks with 29 seeds, two of them the laws themselves."""
+def killed_spec(seeds: int, points: int) -> sweep.Spec:
+    """The sweep that is killed: with 29 seeds 60 tasks, two of them for the laws themselves."""
     return sweep.Spec(population=LAWS, n=[points, math.inf], seed=list(range(seeds)))
 
 
@@ -53,10 +51,10 @@ def swept(seeds: int, points: int) -> sweep.Spec:
 def work(out: Path, text: str, log: Path) -> None:
     """Runs or resumes the sweep, and logs the number of every task before it is computed."""
     compute_task = task.compute
-    begun = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    begun_log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def logged(job: task.RunJob, index: int) -> Any:
-        os.write(begun, f"{index}\n".encode())
+        os.write(begun_log, f"{index}\n".encode())
         return compute_task(job, index)
 
     task.compute = logged
@@ -67,17 +65,17 @@ def work(out: Path, text: str, log: Path) -> None:
 
 
 def process(out: Path, spec: sweep.Spec, log: Path) -> subprocess.Popen[bytes]:
-    """A process that does so."""
+    """A process that calls `work`."""
     text = json.dumps(spec.to_dict())
     return subprocess.Popen([sys.executable, __file__, "--work", str(out), text, str(log)])
 
 
-def numbers(log: Path) -> list[int]:
-    """The tasks that were begun, in their order."""
+def begun(log: Path) -> list[int]:
+    """The tasks that were begun, in order."""
     return [int(line) for line in log.read_text().split()] if log.exists() else []
 
 
-def marked(out: Path) -> set[int]:
+def done(out: Path) -> set[int]:
     """The tasks that are done."""
     return set(journal.read(Directory(out).journal).done)
 
@@ -101,25 +99,25 @@ class Sweep:
         self._log, self._spec = folder / "begun", spec
 
     def finish(self, kills: int, seconds: float, rng: random.Random) -> list[dict[str, Any]]:
-        """Kills at most so many processes, each within so many seconds, and lets the last one end.
+        """Kills up to `kills` processes, each after up to `seconds`, and lets the last one end.
 
         Raises:
-            SystemExit: tasks were computed again that were not in flight.
+            SystemExit: tasks were repeated that were not in flight.
         """
-        found = []
+        killed = []
         while True:
-            kill = self._live(rng.uniform(0, seconds) if len(found) < kills else None)
+            kill = self._live(rng.uniform(0, seconds) if len(killed) < kills else None)
             if kill is None:
                 break
-            found.append(kill)
-        again = len(numbers(self._log)) - Landscapes(self._spec).count()
-        if again != sum(kill["computed_again"] for kill in found):
-            raise SystemExit(f"{again} tasks were computed again, not those in flight: {found}")
-        return found
+            killed.append(kill)
+        again = len(begun(self._log)) - Landscapes(self._spec).count()
+        if again != sum(kill["computed_again"] for kill in killed):
+            raise SystemExit(f"{again} tasks were repeated, not those in flight: {killed}")
+        return killed
 
     def _live(self, seconds: float | None) -> dict[str, Any] | None:
-        """What a process did until it was killed after so long; None if it came to its end."""
-        before, already = marked(self.out), len(numbers(self._log))
+        """What a process did until it was killed after `seconds`; None if it ended before."""
+        before, already = done(self.out), len(begun(self._log))
         child = process(self.out, self._spec, self._log)
         try:
             child.wait(timeout=seconds)
@@ -128,9 +126,9 @@ class Sweep:
             child.wait()
         if child.returncode not in (0, -signal.SIGKILL):
             raise SystemExit(f"a process ended with {child.returncode}")
-        began, after = set(numbers(self._log)[already:]), marked(self.out)
+        began, after = set(begun(self._log)[already:]), done(self.out)
         if before & began:
-            raise SystemExit(f"tasks {sorted(before & began)} were done, and computed again")
+            raise SystemExit(f"tasks {sorted(before & began)} were done and were repeated")
         if child.returncode == 0:
             return None
         return {
@@ -142,43 +140,43 @@ class Sweep:
 
 
 def killed(spec: sweep.Spec, folder: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Kills processes until there were so many, and holds every store against a whole one.
+    """Kills processes `kills` times, and compares every store with an uninterrupted one.
 
     Raises:
         SystemExit: a store differs.
     """
-    rng, found, sweeps = random.Random(seed), [], 0
-    whole, start = Sweep(folder / "whole", spec), time.perf_counter()
-    whole.finish(0, 0.0, rng)
+    rng, each, sweeps = random.Random(seed), [], 0
+    uninterrupted, start = Sweep(folder / "whole", spec), time.perf_counter()
+    uninterrupted.finish(0, 0.0, rng)
     seconds = time.perf_counter() - start
-    while len(found) < kills:
-        one = Sweep(folder / f"sweep{sweeps}", spec)
-        found += one.finish(kills - len(found), seconds, rng)
-        if files(one.out) != files(whole.out):
-            raise SystemExit(f"the store of {one.out} is not that of {whole.out}")
+    while len(each) < kills:
+        interrupted = Sweep(folder / f"sweep{sweeps}", spec)
+        each += interrupted.finish(kills - len(each), seconds, rng)
+        if files(interrupted.out) != files(uninterrupted.out):
+            raise SystemExit(f"the store of {interrupted.out} differs from {uninterrupted.out}")
         sweeps += 1
     return {
         "tasks": Landscapes(spec).count(),
         "uninterrupted_s": seconds,
         "sweeps_equal_byte_for_byte": sweeps,
-        "most_computed_again": max(kill["computed_again"] for kill in found),
+        "most_computed_again": max(kill["computed_again"] for kill in each),
         "in_flight": IN_FLIGHT,
-        "each": found,
+        "each": each,
     }
 
 
-# --- what safety costs --------------------------------------------------------------------------
+# --- what resumability costs ---------------------------------------------------------------------
 
 
 def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
-    """Seconds of a task that are not computation, in this process, where all is compiled."""
-    spent, moments, computed = [], {}, Landscapes.compute
+    """Seconds of a task that are not computation, in this process and without compilation."""
+    spent, moments, compute = [], {}, Landscapes.compute
 
     def timed(self: Landscapes, task: int, data: tuple[str, ...]) -> Any:
         start = time.perf_counter()
-        found = computed(self, task, data)
+        values = compute(self, task, data)
         spent.append(time.perf_counter() - start)
-        return found
+        return values
 
     def watch(event: dict[str, Any]) -> None:
         moments[event["event"]] = time.perf_counter()
@@ -186,40 +184,39 @@ def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
     sweep.run(spec, folder / "compiling", progress=False)
     Landscapes.compute = timed
     sweep.run(spec, folder / "timed", progress=False, on_event=watch)
-    Landscapes.compute = computed
+    Landscapes.compute = compute
     count = Landscapes(spec).count()
-    whole = moments["finished"] - moments["started"]
+    total = moments["finished"] - moments["started"]
     return {
         "tasks": count,
         "cells": math.prod(Landscapes(spec).tile_shape),
-        "task_ms": 1e3 * whole / count,
+        "task_ms": 1e3 * total / count,
         "computation_ms": 1e3 * sum(spent) / count,
-        "overhead_ms": 1e3 * (whole - sum(spent)) / count,
+        "overhead_ms": 1e3 * (total - sum(spent)) / count,
     }
 
 
 def status_seconds(count: int, folder: Path, like: Path, repeats: int = 3) -> dict[str, Any]:
-    """Seconds of the status of a run of so many tasks that are done, with lines like these."""
+    """Seconds of the status of a finished run of `count` tasks, with journal lines as in `like`."""
     seeds = list(range(count // len(LAWS)))
     spec = sweep.Spec(population=LAWS, n=1000, seed=seeds)
     directory = Directory(folder / "status")
     directory.path.mkdir()
-    begun = RunRecord(spec.to_toml(), spec.fingerprint, "/", provenance.versions(), "cpu", ())
-    directory.begin(begun)
-    done = list(journal.read(Directory(like).journal).done.values())
-    lines = (
-        dataclasses.replace(done[k % len(done)], task=k) for k in range(Landscapes(spec).count())
-    )
+    record = RunRecord(spec.to_toml(), spec.fingerprint, "/", provenance.versions(), "cpu", ())
+    directory.begin(record)
+    finished = list(journal.read(Directory(like).journal).done.values())
+    tasks = range(Landscapes(spec).count())
+    lines = (dataclasses.replace(finished[k % len(finished)], task=k) for k in tasks)
     journal.rewrite(directory.journal, lines)
-    command = [sys.executable, "-m", "sweep.cli", "status", str(directory.path), "--json"]
+    command = [sys.executable, "-m", "sweep", "status", str(directory.path), "--json"]
 
     def ask() -> None:
         shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        if (shown["total"], shown["done"]) != (Landscapes(spec).count(),) * 2:
-            raise SystemExit(f"status is wrong: {shown}")
+        if (shown["total"], shown["done"]) != (len(tasks),) * 2:
+            raise SystemExit(f"the status is wrong: {shown}")
 
     return {
-        "tasks": Landscapes(spec).count(),
+        "tasks": len(tasks),
         "command_s": least(ask, repeats),
         "function_s": least(lambda: sweep.status(directory.path), repeats),
     }
@@ -236,18 +233,18 @@ def least(function: Callable[[], object], repeats: int) -> float:
 
 
 def print_table(document: dict[str, Any]) -> None:
-    """What was measured, in lines."""
+    """The main numbers, in lines."""
     kills, status = document["kills"], document["status"]
     print(
         f"{len(kills['each'])} kills in {kills['sweeps_equal_byte_for_byte']} sweeps of "
         f"{kills['tasks']} tasks ({kills['uninterrupted_s']:.1f} s): every store equal, byte for "
-        f"byte;\nat most {kills['most_computed_again']} task computed again per kill, and "
+        f"byte;\nat most {kills['most_computed_again']} task repeated per kill, and "
         f"{kills['in_flight']} is in flight"
     )
-    for one in document["overhead"]:
+    for cost in document["overhead"]:
         print(
-            f"a task of {one['cells']} cells takes {one['task_ms']:.1f} ms, of which "
-            f"{one['overhead_ms']:.1f} ms are not computation"
+            f"a task of {cost['cells']} cells takes {cost['task_ms']:.1f} ms, of which "
+            f"{cost['overhead_ms']:.1f} ms are not computation"
         )
     print(
         f"status of {status['tasks']} tasks: {status['command_s']:.2f} s as a command, "
@@ -256,24 +253,24 @@ def print_table(document: dict[str, Any]) -> None:
     print(f"{document['cores']} cores, {document['device']}, jax {document['versions']['jax']}")
 
 
-def measured(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Everything."""
-    points = int(asked.points)
-    spec = swept(asked.seeds, points)
-    axis = f"-5:5:{asked.edge}"
+def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """All measurements."""
+    points = int(args.points)
+    spec = killed_spec(args.seeds, points)
+    axis = f"-5:5:{args.edge}"
     large = sweep.Spec(population="W1", n=points, seed=list(range(6)), a=axis, b=axis)
-    kills = killed(spec, folder, asked.kills, asked.seed)
+    kills = killed(spec, folder, args.kills, args.seed)
     costs = []
-    for name, one in (("small", spec), ("large", large)):
+    for name, timed_spec in (("small", spec), ("large", large)):
         (folder / name).mkdir()
-        costs.append(overhead(one, folder / name))
-    status = status_seconds(asked.tasks, folder, folder / "whole" / "out")
-    return {"kills": kills, "overhead": costs, "status": status, "seed": asked.seed, **machine()}
+        costs.append(overhead(timed_spec, folder / name))
+    status = status_seconds(args.tasks, folder, folder / "whole" / "out")
+    return {"kills": kills, "overhead": costs, "status": status, "seed": args.seed, **machine()}
 
 
 def main() -> None:
-    """Measures, prints what it found, and writes the document if asked to."""
-    parser = argparse.ArgumentParser(description="A sweep that is killed, and what it costs.")
+    """Measures, prints the table, and writes the document for --out."""
+    parser = argparse.ArgumentParser(description="Kills and resumes a sweep, and times it.")
     parser.add_argument("--kills", type=int, default=40, help="kills in all")
     parser.add_argument("--seeds", type=int, default=29, help="seeds of the sweep")
     parser.add_argument("--points", type=float, default=1e5, help="the largest n")
@@ -283,17 +280,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the JSON document here")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.work:
-        work(Path(asked.work[0]), asked.work[1], Path(asked.work[2]))
+    args = parser.parse_args()
+    if args.work:
+        work(Path(args.work[0]), args.work[1], Path(args.work[2]))
         return
-    if asked.out is not None and asked.out.exists() and not asked.force:
-        raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
+    if args.out is not None and args.out.exists() and not args.force:
+        raise SystemExit(f"{args.out} exists; give --force to overwrite it")
     with tempfile.TemporaryDirectory() as folder:
-        document = measured(asked, Path(folder))
+        document = measured(args, Path(folder))
     print_table(document)
-    if asked.out is not None:
-        with staged(asked.out, force=asked.force) as partial_file:
+    if args.out is not None:
+        with staged(args.out, force=args.force) as partial_file:
             partial_file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

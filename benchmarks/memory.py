@@ -1,7 +1,6 @@
-"""Peak memory of a landscape beyond its input and output, against the budget it was given.
+"""Peak memory of a landscape beyond its input and output, beside its budget.
 
-A few cells are checked against the definition in NumPy before anything is reported. Prints one JSON
-document.
+A few cells are compared with the definition in NumPy first. Prints one JSON document.
 
     python benchmarks/memory.py [EDGE] [POINTS] [BUDGET_MIB] [METHOD] [memory|zarr]
                                 (default 300 100000 512 direct memory)
@@ -20,21 +19,21 @@ from sweep.benchmark.run import memory
 
 
 def main() -> None:
-    """Measures one landscape and prints what it took."""
-    edge, points, budget, method, place = (
+    """Measures one landscape and prints its memory and time."""
+    edge, points, budget, method, destination = (
         *sys.argv[1:],
         *("300", "100000", str(MEMORY_BUDGET // 2**20), "direct", "memory")[len(sys.argv) - 1 :],
     )
-    size, streamed = int(budget) * 2**20, {"memory": False, "zarr": True}[place]
-    found = memory(int(points), int(edge), method, streamed=streamed, memory_budget=size)
+    size, streamed = int(budget) * 2**20, {"memory": False, "zarr": True}[destination]
+    measured = memory(int(points), int(edge), method, streamed=streamed, memory_budget=size)
     document = {
-        "cells": found["cells"],
-        "points": found["n"],
-        "seconds": found["seconds"],
-        "stages": found["stages"],
-        "evaluations_per_second": found["cells"] * found["n"] / found["seconds"],
-        "output_MiB": found["output"] / 2**20,
-        "beyond_MiB": found["beyond"] / 2**20,
+        "cells": measured["cells"],
+        "points": measured["n"],
+        "seconds": measured["seconds"],
+        "stages": measured["stages"],
+        "evaluations_per_second": measured["cells"] * measured["n"] / measured["seconds"],
+        "output_MiB": measured["output"] / 2**20,
+        "beyond_MiB": measured["beyond"] / 2**20,
         "budget_MiB": int(budget),
         **machine(),
     }

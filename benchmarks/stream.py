@@ -1,13 +1,15 @@
-"""Time and memory of a sketch of data that come in Parquet shards, on one process and on workers.
+"""Time and memory of a sketch of Parquet shards, in one process and on workers.
 
-A run writes the shards, then takes every measurement in a process of its own:
+A run writes the shards, then makes every measurement in a new process:
 
-    read        pyarrow reads the shards, numpy.sort sorts each: what the others are compared with
-    stream      one process makes the sketch, and of it the landscape of both metrics
+    read        pyarrow reads the shards and numpy.sort sorts each: the yardstick
+    stream      one process makes the sketch, and from it the landscape of both metrics
     dask        one and two Dask workers of one thread make the sketch, each on its own core
 
 Before any time counts, all sketches must be the same to the last bit, and some cells of the
-landscape what the definition in NumPy gives. Prints a table, and writes a JSON document.
+landscape must agree with the definition in NumPy. Prints a table, and writes a JSON document.
+
+Modules are imported in functions because the memory of a step must not include those of others.
 
     python benchmarks/stream.py [--points 1e8] [--shards 64] [--edge 1000] [--out FILE]
 """
@@ -31,23 +33,16 @@ import numpy as np
 
 MIB = 2**20
 
-CELLS = 3
-"""Cells that are compared with the definition."""
-
-CLOSE = 1e-9
-"""Error of cross-entropy that is asked for."""
-
-SPAN = "-5:5"
-"""Ends of the axes of a and of b."""
-
-BLOCK = 2**20
-"""Points of a cell whose losses are computed at once."""
+CELLS = 3  # cells that are compared with the definition
+TOLERANCE = 1e-9  # of cross-entropy
+AXIS_ENDS = "-5:5"  # of a and of b
+BLOCK = 2**20  # points of a cell whose losses are computed at once
 
 
 def write_shard(path: Path, n: int, seed: int) -> None:
-    """Points of a law whose labels follow a logit of 1.5 x - 0.5."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    """Writes points of a law with P(y = 1 | x) = sigmoid(1.5 x - 0.5)."""
+    import pyarrow as pa  # not in every step
+    import pyarrow.parquet as pq  # not in every step
 
     rng = np.random.default_rng(seed)
     x = rng.normal(size=n)
@@ -61,10 +56,10 @@ def shards_of(folder: Path) -> list[Path]:
 
 
 def read(folder: Path, threads: int) -> dict[str, Any]:
-    """Reads and sorts shard by shard, as many at once as there are threads."""
-    import pyarrow.parquet as pq
+    """Reads and sorts shard by shard, `threads` shards at once."""
+    import pyarrow.parquet as pq  # not in every step
 
-    def one(path: Path) -> tuple[float, float]:
+    def read_shard(path: Path) -> tuple[float, float]:
         start = time.perf_counter()
         table = pq.read_table(path, columns=["x", "y"])
         x, _ = (table[name].to_numpy() for name in ("x", "y"))
@@ -74,155 +69,159 @@ def read(folder: Path, threads: int) -> dict[str, Any]:
 
     start = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(one, shards_of(folder)))
+        times = list(pool.map(read_shard, shards_of(folder)))
     seconds = time.perf_counter() - start
-    reading, sorting = map(sum, zip(*parts, strict=True))
-    return {"seconds": seconds, "reading_s": reading, "sorting_s": sorting, **_taken()}
+    reading, sorting = map(sum, zip(*times, strict=True))
+    return {"seconds": seconds, "reading_s": reading, "sorting_s": sorting, **_usage()}
 
 
 def stream(folder: Path, edge: int) -> dict[str, Any]:
-    """The sketch and the landscape, by this process; what is imported is, as before reading."""
-    import jax  # noqa: F401
-    import pyarrow.parquet  # noqa: F401
-    import xarray  # noqa: F401
+    """The sketch and the landscape in this process; imports are not timed, as for `read`."""
+    import jax  # noqa: F401  # imported before the clock starts
+    import pyarrow.parquet  # noqa: F401  # imported before the clock starts
+    import xarray  # noqa: F401  # imported before the clock starts
 
-    import sweep
-    from sweep.measure.sketch import builder
+    import sweep  # not in every step
+    from sweep.measure.sketch import builder  # not in every step
 
-    text = f"{SPAN}:{edge}"
+    text = f"{AXIS_ENDS}:{edge}"
     start = time.perf_counter()
     with _load() as load:
-        shards, terms = _asked(folder, edge)
-        made = builder.sketch_files(shards, terms)
+        sketch = builder.sketch_files(*_shards_and_schema(folder, edge))
         sketched = time.perf_counter()
-        found = sweep.landscape(made, text, text, tolerance=CLOSE, progress=False)
+        landscape = sweep.landscape(sketch, text, text, tolerance=TOLERANCE, progress=False)
         ended = time.perf_counter()
-    ce, correct = found["cross_entropy"].values, found["correct"].values
+    ce, correct = landscape["cross_entropy"].values, landscape["correct"].values
     rng = np.random.default_rng(0)
     cells = [(int(i), int(j)) for i, j in rng.integers(0, edge, (CELLS, 2))]
     return {
         "seconds": ended - start,
         "sketch_s": sketched - start,
         "load": load,
-        **_taken(),
-        "n": made.n,
-        "compile_s": float(found.attrs["seconds_compile"]),
-        "error_bound": float(found.attrs["error_bound"]),
-        "sketch": _digest(made),
+        **_usage(),
+        "n": sketch.n,
+        "compile_s": float(landscape.attrs["seconds_compile"]),
+        "error_bound": float(landscape.attrs["error_bound"]),
+        "sketch": _digest(sketch),
         "cells": [
-            [float(found["a"][i]), float(found["b"][j]), float(ce[i, j]), int(correct[i, j])]
+            [
+                float(landscape["a"][i]),
+                float(landscape["b"][j]),
+                float(ce[i, j]),
+                int(correct[i, j]),
+            ]
             for i, j in cells
         ],
     }
 
 
 def dask(folder: Path, edge: int, workers: int) -> dict[str, Any]:
-    """The sketch, by workers."""
-    from sweep.measure.sketch import parallel
+    """The sketch on workers."""
+    from sweep.measure.sketch import parallel  # not in every step
 
     start = time.perf_counter()
-    with _dask(workers) as engine:
+    with _dask(workers) as executor:
         begun = time.perf_counter()
         with _load() as load:
-            made = parallel.sketch_files(engine, *_asked(folder, edge))
+            sketch = parallel.sketch_files(executor, *_shards_and_schema(folder, edge))
             ended = time.perf_counter()
         seconds = ended - start
-        with _load() as load_again:  # by workers that have imported and allocated what they need
-            again = parallel.sketch_files(engine, *_asked(folder, edge))
+        with _load() as load_again:  # the workers have imported and allocated what they need
+            again = parallel.sketch_files(executor, *_shards_and_schema(folder, edge))
             ended_again = time.perf_counter()
-        if not again.equals(made):
+        if not again.equals(sketch):
             raise SystemExit("the workers made another sketch the second time")
-        held = _held()
+        usage_of_workers = _usage_of_workers()
     return {
         "seconds": seconds,
         "sketch_s": ended - begun,
         "again_s": ended_again - ended,
         "load": load,
         "load_again": load_again,
-        **_taken(),
-        "workers": held,
-        "n": made.n,
-        "sketch": _digest(made),
+        **_usage(),
+        "workers": usage_of_workers,
+        "n": sketch.n,
+        "sketch": _digest(sketch),
     }
 
 
-def _asked(folder: Path, edge: int) -> tuple[Any, Any]:
-    """The shards, and the terms of a sketch of them."""
-    from sweep.base.grid import Grid
-    from sweep.base.ranges import axis
-    from sweep.data.shards import Shards
-    from sweep.measure.sketch.schema import Schema
+def _shards_and_schema(folder: Path, edge: int) -> tuple[Any, Any]:
+    """The shards, and the schema of a sketch of them."""
+    from sweep.base.grid import Grid  # not in every step
+    from sweep.base.ranges import axis  # not in every step
+    from sweep.data.shards import Shards  # not in every step
+    from sweep.measure.sketch.schema import Schema  # not in every step
 
-    shards, ab = Shards.of(shards_of(folder)), axis(f"{SPAN}:{edge}")
+    shards, ab = Shards.of(shards_of(folder)), axis(f"{AXIS_ENDS}:{edge}")
     ends = shards.ends()
     assert ends is not None
-    return shards, Schema.of(Grid(ab, ab), ends, tolerance=CLOSE)
+    return shards, Schema.of(Grid(ab, ab), ends, tolerance=TOLERANCE)
 
 
 @contextmanager
 def _dask(workers: int) -> Iterator[Any]:
-    """As many workers of one core each, and the whole machine for whoever waits for them."""
-    from sweep.cluster import Dask
+    """Workers of one core each; the process that waits for them may use all cores."""
+    from sweep.cluster import Dask  # optional: needs distributed
 
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:workers])
-    with Dask(workers) as engine:
+    with Dask(workers) as executor:
         for thread in os.listdir("/proc/self/task"):
             os.sched_setaffinity(int(thread), cores)
-        yield engine
+        yield executor
 
 
 @contextmanager
 def _load() -> Iterator[dict[str, Any]]:
-    """How busy each core was while the block ran, and how much of it was stolen, in percent."""
-    import psutil
+    """Percent of the time of each core that was busy, or stolen, while the block ran."""
+    import psutil  # optional
 
-    found: dict[str, Any] = {}
+    load: dict[str, Any] = {}
     before = psutil.cpu_times(percpu=True)
-    yield found
-    for name in ("busy", "stolen"):
-        found[name] = []
+    yield load
+    load["busy"], load["stolen"] = [], []
     for old, new in zip(before, psutil.cpu_times(percpu=True), strict=True):
         spent = {name: value - getattr(old, name) for name, value in new._asdict().items()}
         spent = {name: spent[name] for name in spent if not name.startswith("guest")}
         total = max(sum(spent.values()), 1e-9)
         idle, stolen = spent["idle"] + spent.get("iowait", 0.0), spent.get("steal", 0.0)
-        found["busy"].append(round(100 * (total - idle - stolen) / total, 1))
-        found["stolen"].append(round(100 * stolen / total, 1))
+        load["busy"].append(round(100 * (total - idle - stolen) / total, 1))
+        load["stolen"].append(round(100 * stolen / total, 1))
 
 
-def _taken() -> dict[str, float]:
-    """Seconds of a core and memory that this process has taken since it began."""
+def _usage() -> dict[str, float]:
+    """Seconds of a core and peak memory of this process so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {"cpu_s": usage.ru_utime + usage.ru_stime, "peak_MiB": usage.ru_maxrss / 1024}
 
 
-def _held() -> list[dict[str, float]]:
-    """Seconds of a core and memory that each worker of this process has taken."""
-    import psutil
+def _usage_of_workers() -> list[dict[str, float]]:
+    """Seconds of a core and peak memory of each worker of this process so far."""
+    import psutil  # optional
 
-    found = []
+    usage = []
     for child in psutil.Process().children():
         if any("spawn_main" in word for word in child.cmdline()):
             times = child.cpu_times()
             status = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
             peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
-            found.append({"cpu_s": times.user + times.system, "peak_MiB": peak})
-    return found
+            usage.append({"cpu_s": times.user + times.system, "peak_MiB": peak})
+    return usage
 
 
 def _digest(sketch: Any) -> str:
-    """Tells sketches apart that differ in any bit."""
+    """A hash of every bit of a sketch."""
     state = hashlib.sha256(repr(sketch.parts).encode())
     sums = (sketch.inside, sketch.moments, sketch.at_extremes)
-    for array in (*(part for one in sums for part in (one.whole, one.part)), sketch.extremes):
+    integers = [array for exact in sums for array in (exact.integer, exact.fraction)]
+    for array in (*integers, sketch.extremes):
         state.update(array.tobytes())
     return state.hexdigest()
 
 
 def check(folder: Path, cells: list[list[float]]) -> None:
-    """Refuses a landscape that is not what the definition gives in some cells."""
-    import pyarrow.parquet as pq
+    """Refuses a landscape that differs from the definition in some cells."""
+    import pyarrow.parquet as pq  # not in every step
 
     loss, correct, n = np.zeros(len(cells)), np.zeros(len(cells), np.int64), 0
     for path in shards_of(folder):
@@ -235,15 +234,15 @@ def check(folder: Path, cells: list[list[float]]) -> None:
                 loss[k] += np.sum(np.logaddexp(0.0, np.where(y == 1, -z, z)))
                 correct[k] += np.count_nonzero((z > 0) == (y == 1))
     for (a, b, ce, right), total, count in zip(cells, loss, correct, strict=True):
-        if right != count or abs(ce - total / n) > 2 * CLOSE * max(1.0, ce):
+        if right != count or abs(ce - total / n) > 2 * TOLERANCE * max(1.0, ce):
             raise SystemExit(
-                f"a = {a}, b = {b}: {count} are right at a loss of {total / n}, by definition; "
-                f"the landscape has {right} and {ce}"
+                f"a = {a}, b = {b}: by definition {count} points are correct and the loss is "
+                f"{total / n}; the landscape has {right} and {ce}"
             )
 
 
 def in_child(step: str, folder: Path, *arguments: int) -> dict[str, Any]:
-    """A step in a process in which nothing was done before."""
+    """A step in a new process."""
     command = [sys.executable, __file__, "--step", step, str(folder), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -252,8 +251,8 @@ def in_child(step: str, folder: Path, *arguments: int) -> dict[str, Any]:
 
 
 def measured(folder: Path, edge: int, repeats: int) -> dict[str, Any]:
-    """The fastest of some rounds of every measurement."""
-    from sweep.base import devices
+    """The fastest of `repeats` rounds of every measurement."""
+    from sweep.base import devices  # not in every step
 
     cores = devices.cores()
     rounds = [
@@ -266,24 +265,24 @@ def measured(folder: Path, edge: int, repeats: int) -> dict[str, Any]:
         }
         for _ in range(repeats)
     ]
-    made = [run[name] for run in rounds for name in ("stream", "one_worker", "two_workers")]
-    if len({(one["sketch"], one["n"]) for one in made}) > 1:
-        raise SystemExit("the sketches are not the same in all runs")
+    sketches = [run[name] for run in rounds for name in ("stream", "one_worker", "two_workers")]
+    if len({(sketch["sketch"], sketch["n"]) for sketch in sketches}) > 1:
+        raise SystemExit("the sketches differ between runs")
     check(folder, rounds[0]["stream"]["cells"])
 
-    def seconds(one: dict[str, Any]) -> float:
-        return one["again_s"] if "workers" in one else one["seconds"]
+    def seconds(result: dict[str, Any]) -> float:
+        return result["again_s"] if "workers" in result else result["seconds"]
 
     return {name: min((run[name] for run in rounds), key=seconds) for name in rounds[0]}
 
 
-def summary(found: dict[str, Any]) -> dict[str, float]:
+def summary(results: dict[str, Any]) -> dict[str, float]:
     """The ratios."""
-    one, two = found["one_worker"], found["two_workers"]
+    one, two = results["one_worker"], results["two_workers"]
     return {
-        "stream_to_read": found["stream"]["seconds"] / found["read"]["seconds"],
+        "stream_to_read": results["stream"]["seconds"] / results["read"]["seconds"],
         "stream_to_read_in_threads": (
-            found["stream"]["seconds"] / found["read_in_threads"]["seconds"]
+            results["stream"]["seconds"] / results["read_in_threads"]["seconds"]
         ),
         "two_workers_to_one": one["again_s"] / two["again_s"],
         "two_workers_to_one_at_first": one["sketch_s"] / two["sketch_s"],
@@ -292,20 +291,22 @@ def summary(found: dict[str, Any]) -> dict[str, float]:
 
 
 def print_table(document: dict[str, Any]) -> None:
-    """What was found."""
-    found, ratios = document["found"], document["ratios"]
+    """All measurements, in lines."""
+    results, ratios = document["found"], document["ratios"]
     cells = f"{document['edge']} x {document['edge']} cells"
     size = f"{document['shards']} shards, {document['bytes'] / MIB:.0f} MiB"
     print(f"{document['n']:.3g} points in {size}; {cells}")
-    for name, one in found.items():
-        line = f"{name.replace('_', ' '):16} {one['seconds']:7.2f} s"
-        workers = one.get("workers", [])
-        cpu = sum(part["cpu_s"] for part in (one, *workers))
-        line += f"  {cpu:6.2f} s of a core  {max(p['peak_MiB'] for p in (one, *workers)):5.0f} MiB"
-        if "sketch_s" in one:
-            line += f"  sketch {one['sketch_s']:5.2f} s, cores busy {one['load']['busy']} %"
-        if "again_s" in one:
-            line += f", again {one['again_s']:5.2f} s, {one['load_again']['busy']} %"
+    for name, result in results.items():
+        line = f"{name.replace('_', ' '):16} {result['seconds']:7.2f} s"
+        workers = result.get("workers", [])
+        cpu = sum(process["cpu_s"] for process in (result, *workers))
+        line += (
+            f"  {cpu:6.2f} s of a core  {max(p['peak_MiB'] for p in (result, *workers)):5.0f} MiB"
+        )
+        if "sketch_s" in result:
+            line += f"  sketch {result['sketch_s']:5.2f} s, cores busy {result['load']['busy']} %"
+        if "again_s" in result:
+            line += f", again {result['again_s']:5.2f} s, {result['load_again']['busy']} %"
         print(line)
     print(f"stream / read: {ratios['stream_to_read']:.2f}, in threads "
           f"{ratios['stream_to_read_in_threads']:.2f}; two workers / one: "
@@ -316,45 +317,45 @@ def print_table(document: dict[str, Any]) -> None:
 
 
 def step(name: str, folder: str, *arguments: str) -> None:
-    """One measurement, as a JSON document."""
+    """Prints one measurement as a JSON document."""
     steps: dict[str, Callable[..., dict[str, Any]]] = {"read": read, "stream": stream, "dask": dask}
     print(json.dumps(steps[name](Path(folder), *map(int, arguments))))
 
 
 def main() -> None:
-    """Writes the shards, measures, prints the table, and writes the document if asked to."""
-    parser = argparse.ArgumentParser(description="Time and memory of a stream of shards.")
+    """Writes the shards, measures, prints the table, and writes the document for --out."""
+    parser = argparse.ArgumentParser(description="Time and memory of a sketch of shards.")
     parser.add_argument("--points", type=float, default=1e8, help="points of all shards")
-    parser.add_argument("--shards", type=int, default=64, help="how many there are")
+    parser.add_argument("--shards", type=int, default=64, help="number of shards")
     parser.add_argument("--edge", type=int, default=1000, help="cells along a and along b")
-    parser.add_argument("--repeats", type=int, default=2, help="rounds, of which the fastest count")
-    parser.add_argument("--folder", type=Path, help="where shards are written (default: temporary)")
+    parser.add_argument("--repeats", type=int, default=2, help="rounds; the fastest count")
+    parser.add_argument("--folder", type=Path, help="directory for the shards (default: temporary)")
     parser.add_argument("--out", type=Path, help="write the JSON document here")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     parser.add_argument("--step", nargs="+", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.step:
-        step(*asked.step)
+    args = parser.parse_args()
+    if args.step:
+        step(*args.step)
         return
-    if asked.out is not None and asked.out.exists() and not asked.force:
-        raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
-    from sweep.base.files import staged
-    from sweep.benchmark.measurement import machine
+    if args.out is not None and args.out.exists() and not args.force:
+        raise SystemExit(f"{args.out} exists; give --force to overwrite it")
+    from sweep.base.files import staged  # not in every step
+    from sweep.benchmark.measurement import machine  # not in every step
 
-    with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
+    with tempfile.TemporaryDirectory(dir=args.folder) as temporary:
         folder = Path(temporary)
-        sizes = np.diff(np.linspace(0, int(asked.points), asked.shards + 1).astype(int)).tolist()
+        sizes = np.diff(np.linspace(0, int(args.points), args.shards + 1).astype(int)).tolist()
         for k, n in enumerate(sizes):
             write_shard(folder / f"{k:04}.parquet", n, k)
-        found = measured(folder, asked.edge, asked.repeats)
+        results = measured(folder, args.edge, args.repeats)
         size = sum(path.stat().st_size for path in shards_of(folder))
     document = {
-        "n": sum(sizes), "shards": asked.shards, "bytes": size, "edge": asked.edge,
-        "repeats": asked.repeats, "found": found, "ratios": summary(found), **machine(),
+        "n": sum(sizes), "shards": args.shards, "bytes": size, "edge": args.edge,
+        "repeats": args.repeats, "found": results, "ratios": summary(results), **machine(),
     }  # fmt: skip
     print_table(document)
-    if asked.out is not None:
-        with staged(asked.out, force=asked.force) as partial_file:
+    if args.out is not None:
+        with staged(args.out, force=args.force) as partial_file:
             partial_file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,11 +1,11 @@
 """Time of a study for each point of each sample, beside the time of drawing its random numbers.
 
-What is timed is everything that makes the rows of a study's table: samples, both optima, regrets in
-the population. Beside it stands the time in which JAX draws as many exponential and as many uniform
-numbers in float64, which a sample of (x, y) is made of, in the same run and on the same cores.
-Apart from both are compilation and what is done once for a law, its quadrature. Before a time
-counts, a row is held against what `sweep.optimum` finds for the same sample by another way. Memory
-is that of a process of its own.
+Timed is all that makes the rows of a study's table: samples, both optima, regrets in the
+population. Beside it stands the time in which JAX draws as many exponential and as many uniform
+numbers in float64, which make a sample of (x, y), in the same run and on the same cores. Neither
+includes compilation, nor the quadrature, which is done once for a law. Before a time counts, a row
+is compared with the optimum that `sweep.optimum` computes by another method. Memory is that of a
+new process.
 
     python benchmarks/study.py [--out FILE.json] [--force]
                                [--points 2e7] [--largest 1e6] [--repeats 3] [--laws W1,W4,W5,D3]
@@ -35,23 +35,16 @@ from sweep.base.memory import MEMORY_BUDGET
 from sweep.benchmark.measurement import Peak, machine
 from sweep.populations import sampling
 
-LAWS = "W1,W4,W5,D3"
-"""The first at several sizes, the others at the largest."""
-
-SMALLEST = 100
-"""Points of a sample: with fewer, what is not done for each point would count."""
-
-DRAWN = 10**6
-"""Numbers of an array that is drawn, at least: small arrays would cost a call each."""
-
-CLOSE = 1e-9
-"""Difference of an optimum from that of `sweep.optimum`, relative, that may be rounding."""
+LAWS = "W1,W4,W5,D3"  # the first at several sizes, the others at the largest
+SMALLEST = 100  # points of a sample; with fewer, work that is not for each point would dominate
+DRAWN = 10**6  # least numbers in an array that is drawn; each array costs a call
+CLOSE = 1e-9  # relative difference from the optimum of `sweep.optimum` that may be rounding
 
 MIB = 2**20
 
 
 class Subject:
-    """A law, with what a study finds out once about it: its optimum, and its quadrature."""
+    """A law with its optimum and its quadrature, which a study computes once."""
 
     def __init__(self, name: str) -> None:
         self.law = sweep.populations.population(name)
@@ -65,20 +58,20 @@ class Subject:
 
 
 def require_equal(subject: Subject, n: int) -> None:
-    """Refuses a table whose first row is not what `sweep.optimum` says of the same sample."""
+    """Refuses a table whose first row differs from `sweep.optimum` for the same sample."""
     row = subject.rows(n, 1, 0).isel(n=0, replicate=0)
     best = sweep.optimum(sampling.sample(subject.law, n))
     ce = best.cross_entropy
-    found = [row.a, row.b, row.cross_entropy, row.accuracy_best, row.gap]
+    values = [row.a, row.b, row.cross_entropy, row.accuracy_best, row.gap]
     expected = [ce.a, ce.b, ce.value, best.accuracy.value, best.regret]
-    if not np.allclose(found, expected, rtol=CLOSE, atol=CLOSE, equal_nan=True):
+    if not np.allclose(values, expected, rtol=CLOSE, atol=CLOSE, equal_nan=True):
         raise SystemExit(
-            f"{subject.law.id}, n = {n}: the optimum is {expected}, the study has {found}"
+            f"{subject.law.id}, n = {n}: the optimum is {expected}, the study has {values}"
         )
 
 
 def least(run: Callable[[int], object], repeats: int) -> float:
-    """Seconds of the fastest of some runs, each of another seed."""
+    """Seconds of the fastest of some runs, each with another seed."""
     times = []
     for seed in range(1, repeats + 1):
         start = time.perf_counter()
@@ -88,37 +81,37 @@ def least(run: Callable[[int], object], repeats: int) -> float:
 
 
 def draw_seconds(points: int, size: int, repeats: int) -> float:
-    """Seconds in which JAX draws so many numbers of both kinds, in arrays of `size`.
+    """Seconds in which JAX draws `points` numbers of both kinds, in arrays of `size`.
 
-    The less of one array after another, and of as many at once as there are cores.
+    The arrays are drawn one after another, or as many at once as there are cores; the faster way
+    counts.
     """
 
     @jax.jit
     def numbers(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         first, second = jax.random.split(key)
-        kind = np.float64
-        waiting = jax.random.exponential(first, (size,), kind)
-        return waiting, jax.random.uniform(second, (size,), kind)
+        exponential = jax.random.exponential(first, (size,), np.float64)
+        return exponential, jax.random.uniform(second, (size,), np.float64)
 
-    def array(seed: int, part: int) -> None:
+    def draw_array(seed: int, number: int) -> None:
         with jax.enable_x64(True):
-            jax.block_until_ready(numbers(jax.random.fold_in(jax.random.key(seed), part)))
+            jax.block_until_ready(numbers(jax.random.fold_in(jax.random.key(seed), number)))
 
-    def all_of_them(at_once: int, seed: int) -> None:
-        with ThreadPoolExecutor(at_once) as pool:
-            list(pool.map(partial(array, seed), range(math.ceil(points / size))))
+    def draw_all(threads: int, seed: int) -> None:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(partial(draw_array, seed), range(math.ceil(points / size))))
 
-    array(0, 0)  # which compiles
-    ways = {1, devices.cores() if devices.on_host() else 1}
-    return min(least(partial(all_of_them, at_once), repeats) for at_once in ways)
+    draw_array(0, 0)  # which compiles
+    threads = {1, devices.cores() if devices.on_host() else 1}
+    return min(least(partial(draw_all, count), repeats) for count in threads)
 
 
 def measured(name: str, n: int, points: int, repeats: int) -> dict[str, Any]:
-    """One line: a law at one size, samples of about so many points in all."""
+    """A line of the table: a law at one size, with about `points` points in all samples."""
     subject = Subject(name)
     require_equal(subject, n)
-    together = sampling.SampleLayout.of(n).samples_per_call
-    replicates = max(2, round(points / n / together)) * together
+    samples = sampling.SampleLayout.of(n).samples_per_call
+    replicates = max(2, round(points / n / samples)) * samples
     subject.rows(n, replicates, 0)  # which compiles
     total = replicates * n
     study = least(partial(subject.rows, n, replicates), repeats)
@@ -137,7 +130,7 @@ def measured(name: str, n: int, points: int, repeats: int) -> dict[str, Any]:
 
 
 def memory(n: int, replicates: int) -> dict[str, Any]:
-    """Peak memory of a study of W1 in this process, in MiB; what compiling takes does not count."""
+    """Peak memory of a study of W1 in this process, in MiB, compilation apart."""
     subject = Subject("W1")
     subject.rows(n, devices.cores() + 1, 0)
     with Peak() as peak:
@@ -153,7 +146,7 @@ def memory(n: int, replicates: int) -> dict[str, Any]:
 
 
 def memory_of_child(n: int, replicates: int) -> dict[str, Any]:
-    """`memory` in a process in which nothing has been freed before."""
+    """`memory` in a new process, where no memory was freed before."""
     done = subprocess.run(
         [sys.executable, __file__, "--memory", str(n), str(replicates)],
         capture_output=True,
@@ -164,7 +157,7 @@ def memory_of_child(n: int, replicates: int) -> dict[str, Any]:
 
 
 def print_table(document: dict[str, Any]) -> None:
-    """The numbers that matter, in lines of 80 columns."""
+    """The main numbers, in lines of 80 columns."""
     print("time for each point of each sample, beside that of drawing its random numbers")
     print(f"{'law':6}{'n':>9}{'replicates':>12}{'study':>12}{'drawing':>12}{'ratio':>8}")
     for line in document["times"]:
@@ -182,34 +175,34 @@ def print_table(document: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Measures, prints the table, and writes the document if asked to."""
+    """Measures, prints the table, and writes the document for --out."""
     parser = argparse.ArgumentParser(description="Time and memory of a study.")
-    parser.add_argument("--points", type=float, default=2e7, help="points of all samples of a line")
+    parser.add_argument("--points", type=float, default=2e7, help="points of all samples in a line")
     parser.add_argument("--largest", type=float, default=1e6, help="the largest n")
-    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the fastest counts")
+    parser.add_argument("--repeats", type=int, default=3, help="runs; the fastest counts")
     parser.add_argument("--laws", default=LAWS, help="ids; the first at several sizes")
     parser.add_argument("--out", type=Path, help="write the JSON document here")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     parser.add_argument("--memory", type=int, nargs=2, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.memory:
-        print(json.dumps(memory(*asked.memory)))
+    args = parser.parse_args()
+    if args.memory:
+        print(json.dumps(memory(*args.memory)))
         return
-    if asked.out is not None and asked.out.exists() and not asked.force:
-        raise SystemExit(f"{asked.out} exists; give --force to overwrite it")
-    points, largest = int(asked.points), int(asked.largest)
-    first, *others = asked.laws.split(",")
+    if args.out is not None and args.out.exists() and not args.force:
+        raise SystemExit(f"{args.out} exists; give --force to overwrite it")
+    points, largest = int(args.points), int(args.largest)
+    first, *others = args.laws.split(",")
     sizes = sorted(largest // 10**k for k in range(4) if largest // 10**k >= SMALLEST)
     lines = [*((first, n) for n in sizes), *((name, largest) for name in others)]
     document = {
         "memory": memory_of_child(largest, max(2, points // largest)),
-        "times": [measured(name, n, points, asked.repeats) for name, n in lines],
-        "repeats": asked.repeats,
+        "times": [measured(name, n, points, args.repeats) for name, n in lines],
+        "repeats": args.repeats,
         **machine(),
     }
     print_table(document)
-    if asked.out is not None:
-        with staged(asked.out, force=asked.force) as partial_file:
+    if args.out is not None:
+        with staged(args.out, force=args.force) as partial_file:
             partial_file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,8 +1,7 @@
-"""Classifiers of which it is known what is the matter: what the findings are held against.
+"""Classifiers with a known fault, on which the findings of a diagnosis are measured and tested.
 
-Every case draws true log-odds t and labels that come true with probability sigmoid(t), or classes
-with probability softmax(t), and gives logits that have one fault, at one strength. What is drawn is
-the same for the same seed.
+Every case draws log-odds t, and labels that are 1 with probability sigmoid(t) or classes with
+probabilities softmax(t). Its logits have one fault of one strength. The seed determines the data.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ Drawn = Mapping[str, Any]
 
 SIZES = (100, 1_000, 10_000, 100_000)
 LARGER = (1_000, 10_000, 100_000)
-SPREAD = 2.0
-"""Standard deviation of the log-odds, where nothing else is said: an accuracy of 0.81."""
+SPREAD = 2.0  # default standard deviation of the log-odds: an accuracy of 0.81
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,11 @@ class Case:
     """One fault at one strength.
 
     Attributes:
-        cause: code of the finding that must be made.
-        strength: how grave it is, in words.
+        cause: code of the expected finding.
+        strength: strength of the fault, in words.
         draw: (generator, n) -> arguments of `sweep.diagnose`.
-        sizes: numbers of samples at which it must be found.
-        also: codes that may be found besides, for they hold too.
+        sizes: numbers of samples (or epochs) at which the fault must be found.
+        also: codes of other findings that hold too.
     """
 
     cause: str
@@ -51,12 +49,12 @@ Labels = Int[np.ndarray, " n"]
 
 
 def labels(rng: Generator, t: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Labels that come true with probability sigmoid(t)."""
+    """Labels that are 1 with probability sigmoid(t)."""
     return (rng.random(len(t)) < 1 / (1 + np.exp(-t))).astype(np.int64)
 
 
-def several(rng: Generator, t: Float[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
-    """Classes that come true with probability softmax(t), by Gumbel's trick."""
+def class_labels(rng: Generator, t: Float[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
+    """Classes with probabilities softmax(t), by Gumbel's trick."""
     return np.argmax(t + rng.gumbel(size=t.shape), axis=1)
 
 
@@ -73,8 +71,8 @@ def all_cases() -> tuple[Case, ...]:
     )
 
 
-def _of(change: Callable[[Logits], Logits], spread: float = SPREAD, level: float = 0.0) -> Any:
-    """Normal log-odds, and logits made from them."""
+def _binary(change: Callable[[Logits], Logits], spread: float = SPREAD, level: float = 0.0) -> Any:
+    """Draws normal log-odds t and the logits change(t)."""
 
     def draw(rng: Generator, n: int) -> Drawn:
         t = rng.normal(level, spread, n)
@@ -83,23 +81,25 @@ def _of(change: Callable[[Logits], Logits], spread: float = SPREAD, level: float
     return draw
 
 
-def _of_several(k: int, factor: float, spread: float = SPREAD) -> Any:
+def _multiclass(k: int, factor: float, spread: float = SPREAD) -> Any:
+    """Draws normal logits t of k classes and the logits factor * t."""
+
     def draw(rng: Generator, n: int) -> Drawn:
         t = rng.normal(0.0, spread, (n, k))
-        return {"y_true": several(rng, t), "logits": factor * t}
+        return {"y_true": class_labels(rng, t), "logits": factor * t}
 
     return draw
 
 
 def _healthy() -> Iterator[Case]:
     for spread, level in ((1.5, 0.0), (2.0, 0.0), (2.0, -1.0), (3.0, 0.0), (3.0, -2.0), (5.0, 1.0)):
-        draw = _of(lambda t: t, spread, level)
+        draw = _binary(lambda t: t, spread, level)
         yield Case("healthy", f"normal log-odds, mean {level:g}, spread {spread:g}", draw)
     yield Case("healthy", "log-odds of Student's t, 3 degrees", _student)
     yield Case("healthy", "log-odds uniform in -5..5", _uniform)
     yield Case("healthy", "two normal classes, a distance of 2 apart", _two_normal)
     yield Case("healthy", "unequal weights", _weighted)
-    yield Case("healthy", "5 classes", _of_several(5, 1.0))
+    yield Case("healthy", "5 classes", _multiclass(5, 1.0))
 
 
 def _student(rng: Generator, n: int) -> Drawn:
@@ -126,25 +126,25 @@ def _weighted(rng: Generator, n: int) -> Drawn:
 def _confidence() -> Iterator[Case]:
     few = frozenset({"few_samples_dominate"})
     for factor, sizes in ((1.5, LARGER), (2.0, (300, *LARGER)), (3.0, SIZES), (5.0, SIZES)):
-        draw = _of(lambda t, factor=factor: factor * t)
+        draw = _binary(lambda t, factor=factor: factor * t)
         yield Case("overconfident", f"logits {factor:g} times too large", draw, sizes, few)
-    draw = _of(lambda t: t * np.abs(t))
+    draw = _binary(lambda t: t * np.abs(t))
     yield Case("overconfident", "logits squared, their signs kept", draw, (300, *LARGER), few)
-    yield Case("overconfident", "5 classes, 3 times", _of_several(5, 3.0), SIZES, few)
+    yield Case("overconfident", "5 classes, 3 times", _multiclass(5, 3.0), SIZES, few)
     for factor, sizes in (
         (1.5, LARGER),
         (2.0, (300, *LARGER)),
         (3.0, (200, *LARGER)),
         (5.0, SIZES),
     ):
-        draw = _of(lambda t, factor=factor: t / factor)
+        draw = _binary(lambda t, factor=factor: t / factor)
         yield Case("underconfident", f"logits {factor:g} times too small", draw, sizes)
     yield Case(
-        "underconfident", "trained on labels smoothed by 0.3", _of(_smoothed), (300, *LARGER)
+        "underconfident", "trained on labels smoothed by 0.3", _binary(_smoothed), (300, *LARGER)
     )
-    yield Case("underconfident", "5 classes, 3 times", _of_several(5, 1 / 3), SIZES)
+    yield Case("underconfident", "5 classes, 3 times", _multiclass(5, 1 / 3), SIZES)
     for spread, sizes in ((1.0, (300, *LARGER)), (2.0, SIZES), (3.0, SIZES)):
-        draw = _of(lambda t: -t, spread)
+        draw = _binary(lambda t: -t, spread)
         yield Case("sign_flipped", f"logits negated, spread {spread:g}", draw, sizes)
 
 
@@ -157,16 +157,16 @@ def _smoothed(t: Logits) -> Logits:
 def _shifts() -> Iterator[Case]:
     off = frozenset({"threshold_off", "imbalanced"})
     for shift, sizes in ((1.0, (300, *LARGER)), (-2.0, SIZES), (3.0, SIZES)):
-        draw = _of(lambda t, shift=shift: t + shift)
+        draw = _binary(lambda t, shift=shift: t + shift)
         yield Case("intercept_shifted", f"by {shift:g}", draw, sizes, off)
-    draw = _of(lambda t: t + np.log(9.0), SPREAD, -2.2)
+    draw = _binary(lambda t: t + np.log(9.0), SPREAD, -2.2)
     yield Case("intercept_shifted", "class weights 9 to 1 on a share of 18%", draw, SIZES, off)
     yield Case("intercept_shifted", "class 1 five times rarer than in training", _rarer, SIZES, off)
     shifted = frozenset({"intercept_shifted", "imbalanced"})
     for shift, sizes in ((1.5, LARGER), (2.0, (300, *LARGER)), (-3.0, SIZES)):
-        draw = _of(lambda t, shift=shift: t + shift)
+        draw = _binary(lambda t, shift=shift: t + shift)
         yield Case("threshold_off", f"0.5 misplaced by {shift:g}", draw, sizes, shifted)
-    draw = _of(lambda t: np.where(t > -2, t + 2, 3 * (t + 2)))
+    draw = _binary(lambda t: np.where(t > -2, t + 2, 3 * (t + 2)))
     also = shifted | {"overconfident", "underconfident"}
     yield Case("threshold_off", "misplaced by 2 and bent there", draw, (300, *LARGER), also)
 
@@ -246,12 +246,12 @@ def _signal() -> Iterator[Case]:
     imbalanced = over | {"imbalanced"}
     yield Case("chance_level", "noise, a share of 20%", _noise(0.5, 0.2), SIZES, imbalanced)
     yield Case("chance_level", "rows and labels shuffled apart", _shuffled, SIZES, over)
-    yield Case("chance_level", "10 classes, noise", _noise_of_several, SIZES, over)
+    yield Case("chance_level", "10 classes, noise", _multiclass_noise, SIZES, over)
     for spread, sizes in ((0.4, (3_000, 10_000, 100_000)), (0.6, LARGER[1:])):
-        draw = _of(lambda t: t, spread)
+        draw = _binary(lambda t: t, spread)
         yield Case("refinement_limited", f"calibrated, spread {spread:g}", draw, sizes)
     for share, sizes in ((0.1, SIZES), (0.05, (300, *LARGER)), (0.02, LARGER)):
-        draw = _of(lambda t: t, 0.7, np.log(share))
+        draw = _binary(lambda t: t, 0.7, np.log(share))
         also = frozenset({"chance_level", "refinement_limited", "too_few_samples"})
         yield Case("imbalanced", f"a share of {share:.0%}, weak features", draw, sizes, also)
 
@@ -270,7 +270,7 @@ def _shuffled(rng: Generator, n: int) -> Drawn:
     return {"y_true": rng.permutation(labels(rng, t)), "logits": t}
 
 
-def _noise_of_several(rng: Generator, n: int) -> Drawn:
+def _multiclass_noise(rng: Generator, n: int) -> Drawn:
     return {"y_true": rng.integers(0, 10, n), "logits": rng.normal(0.0, 1.0, (n, 10))}
 
 
@@ -280,17 +280,17 @@ def _degenerate() -> Iterator[Case]:
         yield Case(
             "constant_predictions", f"every logit {value:g}", _constant(value), SIZES, chance
         )
-    draw = _of(lambda t: 0.2 + 1e-4 * t)
+    draw = _binary(lambda t: 0.2 + 1e-4 * t)
     yield Case("constant_predictions", "logits 0.2 and hardly more", draw, SIZES, chance)
     wrong = frozenset({"overconfident", "few_samples_dominate"})
-    draw = _of(lambda t: np.where(t > 0, 30.0, -30.0))
+    draw = _binary(lambda t: np.where(t > 0, 30.0, -30.0))
     yield Case("constant_predictions", "saturated at 30 either way", draw, SIZES, wrong)
     under = frozenset({"underconfident"})
     for gap in (0.1, 3.0):
         yield Case("separable", f"a gap of {gap:g}", _separated(gap), SIZES, under)
     for n in (12, 30, 45):
         unsure = frozenset({"separable", "chance_level"})
-        yield Case("too_few_samples", f"n = {n}", _of(lambda t: t), (n,), unsure)
+        yield Case("too_few_samples", f"n = {n}", _binary(lambda t: t), (n,), unsure)
     also = frozenset({"imbalanced", "chance_level", "separable"})
     yield Case("too_few_samples", "3 samples of class 1", _three, (200, 1_000), also)
 
@@ -318,7 +318,7 @@ def _three(rng: Generator, n: int) -> Drawn:
 # --- training -----------------------------------------------------------------------------------
 
 EPOCHS = (20, 50, 200)
-"""Lengths of histories; a healthy classifier of 1000 samples belongs to each."""
+"""Lengths of histories; each comes with a healthy classifier of 1000 samples."""
 
 
 def _learning() -> Iterator[Case]:

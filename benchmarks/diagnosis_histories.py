@@ -1,7 +1,4 @@
-"""Training histories of which it is known what is the matter.
-
-They start from the loss of chance; all are drawn with a generator of random numbers.
-"""
+"""Training histories with a known fault, drawn at random; they start at the loss of chance."""
 
 from __future__ import annotations
 
@@ -13,8 +10,7 @@ from numpy.typing import ArrayLike
 
 from sweep.data.history import History
 
-CHANCE = math.log(2)
-"""Loss that training starts from, or hardly leaves, in nats."""
+CHANCE = math.log(2)  # nats
 
 
 def history(
@@ -23,14 +19,14 @@ def history(
     acc: ArrayLike | None = None,
     val_acc: ArrayLike | None = None,
 ) -> History:
-    """As given, from epoch 1."""
+    """A history of these columns, from epoch 1."""
     columns = [None if v is None else np.asarray(v, float) for v in (loss, val_loss, acc, val_acc)]
     assert columns[0] is not None
     return History(np.arange(1, len(columns[0]) + 1), columns[0], *columns[1:])
 
 
 def fall(rng: np.random.Generator, epochs: int, drop: float) -> Float[np.ndarray, " m"]:
-    """From 1 to 1 - drop or almost, exponentially or as a power of the epoch."""
+    """A fall from 1 almost to 1 - drop, exponential or as a power of the epoch."""
     t = np.arange(epochs) / epochs
     pace = rng.uniform(2, 20)
     course = np.exp(-pace * t) if rng.random() < 0.5 else (1 + pace * t) ** -1.5
@@ -38,15 +34,15 @@ def fall(rng: np.random.Generator, epochs: int, drop: float) -> Float[np.ndarray
 
 
 def noise(rng: np.random.Generator, epochs: int, size: float) -> Float[np.ndarray, " m"]:
-    """Around 1; half of them such that neighbours are alike."""
-    e, kept = rng.normal(size=epochs), rng.choice([0.0, 0.5])
+    """Noise around 1, white or with a correlation of 0.5 between neighbours."""
+    e, correlation = rng.normal(size=epochs), rng.choice([0.0, 0.5])
     for i in range(1, epochs):
-        e[i] = kept * e[i - 1] + np.sqrt(1 - kept**2) * e[i]
+        e[i] = correlation * e[i - 1] + np.sqrt(1 - correlation**2) * e[i]
     return 1 + size * e
 
 
 def healthy(rng: np.random.Generator, epochs: int) -> History:
-    """Both losses fall and level off, with noise of 0.1% to 5%, and now and then an outlier."""
+    """Both losses fall and level off, with noise of 0.1% to 5% and a few outliers."""
     drop, gap = rng.uniform(0.25, 0.95), rng.uniform(1, 1.3)
     size = 10 ** rng.uniform(-3, -1.3)
     course = fall(rng, epochs, drop)
@@ -62,9 +58,9 @@ def healthy(rng: np.random.Generator, epochs: int) -> History:
 def overfitted(
     rng: np.random.Generator, epochs: int, strength: float, of_accuracy: float = -0.05
 ) -> tuple[History, int]:
-    """(History, turn): from the epoch `turn` on the validation loss rises by that share.
+    """(history, turn): from epoch `turn` on the validation loss rises by the share `strength`.
 
-    The noise is at most a tenth of the rise, and its accuracy changes by `of_accuracy`.
+    The noise is at most a tenth of the rise, and the validation accuracy changes by `of_accuracy`.
     """
     size = min(0.02, strength / 10) * rng.uniform(0.1, 1)
     turn = int(epochs * rng.uniform(0.25, 0.6))
@@ -78,7 +74,7 @@ def overfitted(
 
 
 def rising(rng: np.random.Generator, epochs: int, strength: float) -> History:
-    """The training loss falls, then rises until by that share of the first loss."""
+    """The training loss falls, then rises by the share `strength` of the first loss."""
     size = min(0.03, strength / 10) * rng.uniform(0.1, 1)
     turn = int(epochs * rng.uniform(0, 0.6))
     t = np.arange(epochs)
@@ -89,7 +85,7 @@ def rising(rng: np.random.Generator, epochs: int, strength: float) -> History:
 
 
 def oscillating(rng: np.random.Generator, epochs: int, strength: float) -> History:
-    """The training loss goes up and down by that share of the first one in each epoch."""
+    """The training loss alternates by the share `strength` of the first loss."""
     t = np.arange(epochs)
     loss = CHANCE * (
         fall(rng, epochs, 0.5) + strength / 2 * (-1.0) ** t * np.minimum(1, 4 * t / epochs)
@@ -101,7 +97,7 @@ def oscillating(rng: np.random.Generator, epochs: int, strength: float) -> Histo
 def stuck(
     rng: np.random.Generator, epochs: int, drop: float = 0.0, size: float = 0.01, start: float = 1.0
 ) -> History:
-    """The training loss stays where it started but for a small drop; `start` stands in front."""
+    """The training loss stays level but for a small drop; `start` multiplies the first one."""
     loss = CHANCE * np.linspace(1, 1 - drop, epochs) * noise(rng, epochs, size)
     loss[0] *= start
     val_loss = CHANCE * noise(rng, epochs, size)

@@ -1,4 +1,4 @@
-"""Why loss and accuracy of a classifier disagree."""
+"""Why the loss and the accuracy of a classifier disagree: numbers, intervals and findings."""
 
 import lazy_loader
 

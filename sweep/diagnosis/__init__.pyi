@@ -1,3 +1,14 @@
 from .diagnose import diagnose as diagnose
+from .findings.rules import CODES as CODES
+from .report import Baselines as Baselines
+from .report import ClassReport as ClassReport
+from .report import Concentration as Concentration
 from .report import Diagnosis as Diagnosis
+from .report import Estimate as Estimate
+from .report import Exact as Exact
 from .report import Finding as Finding
+from .report import JudgedFit as JudgedFit
+from .report import Recalibration as Recalibration
+from .report import TemperatureOptimum as TemperatureOptimum
+from .report import Threshold as Threshold
+from .report import Worst as Worst

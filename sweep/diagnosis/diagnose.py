@@ -7,8 +7,8 @@ The numbers come first: scores, optimum, decomposition, intervals by the bootstr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -58,9 +58,6 @@ CERTAIN = 0.9  # share of the loss of an exact 0 that no other probability reach
 EXTREME = "the bootstrap is inconsistent for the largest values of a sample"
 UNBOUNDED = "there is no finite optimum"
 NO_BOOTSTRAP = "no bootstrap was requested"
-
-MakeEstimate = Callable[[float, str], Estimate]
-"""(value, its name in `Replicates`) -> the value with its interval."""
 
 
 def diagnose(
@@ -162,7 +159,7 @@ def _numbers(
         resampled = bootstrap(predictions, loss, replicates, seed)
     elif replicates and isinstance(best, TemperatureOptimum):
         resampled = bootstrap_multiclass(predictions, best, replicates, seed)
-    estimate = _estimates(resampled)
+    estimate = _Intervals(resampled)
     as_is = scores(predictions)
     return Diagnosis(
         n=len(predictions),
@@ -180,23 +177,31 @@ def _numbers(
         if isinstance(best, Optimum)
         else None,
         concentration=_concentration(len(predictions), as_is, estimate),
-        by_class=_by_class(predictions, as_is, resampled),
+        by_class=_by_class(predictions, as_is, estimate),
         exact=_exact(predictions),
         worst=_worst(predictions),
         predictions=predictions,
     )
 
 
-def _estimates(resampled: Replicates | None) -> MakeEstimate:
-    def estimate(value: float, name: str) -> Estimate:
-        if resampled is None:
+@dataclass(frozen=True, eq=False)
+class _Intervals:
+    """Gives values their bootstrap intervals, by their names in `Replicates`."""
+
+    resampled: Replicates | None
+
+    def __call__(self, value: float, name: str) -> Estimate:
+        if self.resampled is None:
             return Estimate.without(value, NO_BOOTSTRAP)
-        return Estimate.of(value, getattr(resampled, name))
+        return Estimate.of(value, getattr(self.resampled, name))
 
-    return estimate
+    def of_class(self, value: float, name: str, k: int) -> Estimate:
+        if self.resampled is None:
+            return Estimate.without(value, NO_BOOTSTRAP)
+        return Estimate.of(value, getattr(self.resampled, name)[:, k])
 
 
-def _baselines(predictions: Predictions, as_is: Scores, estimate: MakeEstimate) -> Baselines:
+def _baselines(predictions: Predictions, as_is: Scores, estimate: _Intervals) -> Baselines:
     """Scores of predictions without features.
 
     Equal classes maximise the entropy and minimise the majority, so bootstrap samples never reach
@@ -211,7 +216,7 @@ def _baselines(predictions: Predictions, as_is: Scores, estimate: MakeEstimate) 
 
 
 def _recalibration(
-    predictions: Predictions, loss: LossDecomposition, estimate: MakeEstimate
+    predictions: Predictions, loss: LossDecomposition, estimate: _Intervals
 ) -> Recalibration:
     """What a slope, an intercept and both save of the loss.
 
@@ -221,12 +226,9 @@ def _recalibration(
     to it.
     """
     binary = predictions.binary
-
-    def saved(value: float, name: str, parameters: int) -> Estimate:
-        interval = estimate(value, name)
-        is_chance = within_chance(predictions, value, parameters)
-        return interval.extended_to(0.0) if is_chance else interval
-
+    by_slope = estimate(loss.as_is - loss.by_slope, "by_slope")
+    by_intercept = estimate(loss.as_is - loss.by_intercept, "by_intercept")
+    by_both = estimate(loss.as_is - loss.by_both, "by_both")
     finite = loss.status is OptimumStatus.finite
     unbounded = Estimate.without(math.nan, UNBOUNDED)
     intercept = unbounded
@@ -240,45 +242,49 @@ def _recalibration(
         cross_entropy=estimate(loss.by_both, "recalibrated"),
         slope_alone=loss.slope_alone,
         intercept_alone=loss.intercept_alone if binary else math.nan,
-        by_slope=saved(loss.as_is - loss.by_slope, "by_slope", 1),
-        by_intercept=saved(loss.as_is - loss.by_intercept, "by_intercept", 1),
-        by_both=saved(loss.as_is - loss.by_both, "by_both", 2 if binary else 1),
+        by_slope=_saved(predictions, by_slope, 1),
+        by_intercept=_saved(predictions, by_intercept, 1),
+        by_both=_saved(predictions, by_both, 2 if binary else 1),
     )
 
 
-def _concentration(n: int, as_is: Scores, estimate: MakeEstimate) -> Concentration:
+def _saved(predictions: Predictions, saving: Estimate, parameters: int) -> Estimate:
+    """The saving, its interval extended to 0 unless the data rule 0 out."""
+    is_chance = within_chance(predictions, saving.value, parameters)
+    return saving.extended_to(0.0) if is_chance else saving
+
+
+def _concentration(n: int, as_is: Scores, estimate: _Intervals) -> Concentration:
     shares = as_is.shares
-
-    def worst(value: float, name: str, fraction: float) -> Estimate:
-        if math.ceil(fraction * n) < MIN_WORST:
-            return Estimate.without(value, EXTREME)
-        return estimate(value, name)
-
+    one_percent = estimate(shares.worst_1_percent, "worst_1_percent")
+    ten_percent = estimate(shares.worst_10_percent, "worst_10_percent")
     return Concentration(
         worst_1=Estimate.without(shares.worst_1, EXTREME),
         worst_5=Estimate.without(shares.worst_5, EXTREME),
-        worst_1_percent=worst(shares.worst_1_percent, "worst_1_percent", 0.01),
-        worst_10_percent=worst(shares.worst_10_percent, "worst_10_percent", 0.1),
+        worst_1_percent=_of_worst(one_percent, 0.01 * n),
+        worst_10_percent=_of_worst(ten_percent, 0.1 * n),
         gini=estimate(shares.gini, "gini"),
         half=shares.half,
     )
 
 
-def _by_class(
-    predictions: Predictions, as_is: Scores, resampled: Replicates | None
-) -> tuple[ClassReport, ...]:
-    def estimate(value: float, name: str, k: int) -> Estimate:
-        if resampled is None:
-            return Estimate.without(value, NO_BOOTSTRAP)
-        return Estimate.of(value, getattr(resampled, name)[:, k])
+def _of_worst(share: Estimate, samples: float) -> Estimate:
+    """The share of the loss of so many worst samples, without interval if they are few."""
+    few = math.ceil(samples) < MIN_WORST
+    return Estimate.without(share.value, EXTREME) if few else share
 
+
+def _by_class(
+    predictions: Predictions, as_is: Scores, estimate: _Intervals
+) -> tuple[ClassReport, ...]:
+    loss, accuracy = as_is.class_cross_entropy, as_is.class_accuracy
     return tuple(
         ClassReport(
             label,
             int(as_is.class_n[k]),
             float(as_is.class_share[k]),
-            estimate(float(as_is.class_cross_entropy[k]), "class_cross_entropy", k),
-            estimate(float(as_is.class_accuracy[k]), "class_accuracy", k),
+            estimate.of_class(float(loss[k]), "class_cross_entropy", k),
+            estimate.of_class(float(accuracy[k]), "class_accuracy", k),
         )
         for k, label in enumerate(predictions.classes)
     )

@@ -245,16 +245,17 @@ class WeightedRows:
         """(rows, function(d, y)) of each chunk, with differences d (k, m) and classes y (m,)."""
         rows = max(1, CHUNK_LOGITS // self.z.shape[1])
         chunks = [slice(start, start + rows) for start in range(0, len(self.z), rows)]
-
-        def value(chunk: slice) -> Any:
-            z, y = np.ascontiguousarray(self.z[chunk].T), self.y[chunk]
-            return function(z - z[y, np.arange(len(y))], y)
-
         if len(chunks) == 1:
-            yield chunks[0], value(chunks[0])
+            yield chunks[0], function(*self._differences(chunks[0]))
             return
         with ThreadPoolExecutor(THREADS) as pool:
-            yield from zip(chunks, pool.map(value, chunks), strict=True)
+            values = pool.map(lambda chunk: function(*self._differences(chunk)), chunks)
+            yield from zip(chunks, values, strict=True)
+
+    def _differences(self, chunk: slice) -> tuple[Float[np.ndarray, "k m"], Int[np.ndarray, " m"]]:
+        """Logits of a chunk less those of the true class, and the true classes."""
+        z, y = np.ascontiguousarray(self.z[chunk].T), self.y[chunk]
+        return z - z[y, np.arange(len(y))], y
 
     @cached_property
     def extremes(self) -> tuple[float, float]:

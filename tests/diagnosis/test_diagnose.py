@@ -28,8 +28,8 @@ def _logistic(z, y, weight=None):
 def naive_bayes():
     x, y = load_breast_cancer(return_X_y=True)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    given = cross_val_predict(GaussianNB(), x, y, cv=folds, method="predict_log_proba")
-    return y, given, sweep.diagnose(y, given)
+    log_proba = cross_val_predict(GaussianNB(), x, y, cv=folds, method="predict_log_proba")
+    return y, log_proba, sweep.diagnose(y, log_proba)
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,14 @@ def weighted():
 
 
 def test_the_optimum_is_that_of_statsmodels_and_scikit_learn(naive_bayes, weighted):
-    y, given, report = naive_bayes
-    z = given[:, 1] - given[:, 0]
-    found = report.recalibration
+    y, log_proba, report = naive_bayes
+    z = log_proba[:, 1] - log_proba[:, 0]
+    result = report.recalibration
     b, a = _logistic(z, y).params
-    assert (found.slope.value, found.intercept.value) == pytest.approx((a, b), rel=1e-8, abs=1e-8)
+    assert (result.slope.value, result.intercept.value) == pytest.approx((a, b), rel=1e-8, abs=1e-8)
     free = LogisticRegression(C=np.inf, tol=1e-14, solver="newton-cholesky").fit(z[:, None], y)
-    assert found.slope.value == pytest.approx(free.coef_[0, 0], rel=1e-8, abs=1e-8)
-    assert found.intercept.value == pytest.approx(free.intercept_[0], rel=1e-8, abs=1e-8)
+    assert result.slope.value == pytest.approx(free.coef_[0, 0], rel=1e-8, abs=1e-8)
+    assert result.intercept.value == pytest.approx(free.intercept_[0], rel=1e-8, abs=1e-8)
     y, z, weight, report = weighted
     b, a = _logistic(z, y, weight).params
     assert report.recalibration.slope.value == pytest.approx(a, rel=1e-8)
@@ -80,24 +80,27 @@ def test_the_split_of_the_loss_is_that_of_three_fits(weighted):
     slope, a = least(z[:, None])
     intercept, b = least(np.ones((700, 1)), offset=z)
     both, _ = least(sm.add_constant(z))
-    loss, found = report.cross_entropy.value, report.recalibration
-    assert found.slope_alone == pytest.approx(a, rel=1e-8)
-    assert found.intercept_alone == pytest.approx(b, rel=1e-8)
-    assert found.by_slope.value == pytest.approx(loss - slope, rel=1e-8)
-    assert found.by_intercept.value == pytest.approx(loss - intercept, rel=1e-8)
-    assert found.by_both.value == pytest.approx(loss - both, rel=1e-8)
-    assert found.cross_entropy.value == pytest.approx(both, rel=1e-10)
+    loss, result = report.cross_entropy.value, report.recalibration
+    assert result.slope_alone == pytest.approx(a, rel=1e-8)
+    assert result.intercept_alone == pytest.approx(b, rel=1e-8)
+    assert result.by_slope.value == pytest.approx(loss - slope, rel=1e-8)
+    assert result.by_intercept.value == pytest.approx(loss - intercept, rel=1e-8)
+    assert result.by_both.value == pytest.approx(loss - both, rel=1e-8)
+    assert result.cross_entropy.value == pytest.approx(both, rel=1e-10)
 
 
 def test_naive_bayes_is_overconfident_and_few_samples_dominate(naive_bayes):
-    y, given, report = naive_bayes
-    assert [one.code for one in report.findings] == ["few_samples_dominate", "overconfident"]
-    loss = -given[np.arange(len(y)), y]
+    y, log_proba, report = naive_bayes
+    assert [finding.code for finding in report.findings] == [
+        "few_samples_dominate",
+        "overconfident",
+    ]
+    loss = -log_proba[np.arange(len(y)), y]
     worst = np.argsort(-loss)
     rows = report.finding("few_samples_dominate").numbers["rows"]
     assert rows == list(worst[: len(rows)])
-    assert [one.row for one in report.worst] == list(worst[: len(report.worst)])
-    assert [one.loss for one in report.worst] == pytest.approx(list(loss[worst[:20]]))
+    assert [sample.row for sample in report.worst] == list(worst[: len(report.worst)])
+    assert [sample.loss for sample in report.worst] == pytest.approx(list(loss[worst[:20]]))
 
 
 def test_every_number_has_an_interval_or_says_why_not(naive_bayes):
@@ -114,13 +117,13 @@ def test_every_number_has_an_interval_or_says_why_not(naive_bayes):
             for item in value:
                 yield from estimates(item)
 
-    found = list(estimates(report.to_dict()))
-    assert len(found) > 20
-    for one in found:
-        if one["invalid"]:
-            assert one["low"] is one["high"] is None
+    result = list(estimates(report.to_dict()))
+    assert len(result) > 20
+    for estimate in result:
+        if estimate["invalid"]:
+            assert estimate["low"] is estimate["high"] is None
         else:
-            assert one["low"] <= one["high"]
+            assert estimate["low"] <= estimate["high"]
     shares = report.concentration
     assert "largest values" in shares.worst_1.invalid
     assert "cube-root" in report.threshold.gain.invalid
@@ -130,8 +133,8 @@ def test_intervals_cover_what_is_true():
     inside = []
     for seed in range(60):
         t, y = calibrated(400, seed)
-        found = sweep.diagnose(y, 2 * t, replicates=200).recalibration.slope
-        inside.append(found.low <= 0.5 <= found.high)
+        result = sweep.diagnose(y, 2 * t, replicates=200).recalibration.slope
+        inside.append(result.low <= 0.5 <= result.high)
     assert 0.85 <= np.mean(inside) <= 1.0
 
 
@@ -144,16 +147,16 @@ def test_intervals_of_what_is_saved_reach_zero_where_logits_are_calibrated(k, we
         t = rng.normal(0.0, 1.5, (300, k))
         y = np.argmax(t + rng.gumbel(size=t.shape), axis=1)
         weight = rng.exponential(1.0, 300) if weighted else None
-        found = sweep.diagnose(y, t, weight, replicates=100).recalibration
-        reached.append([found.by_slope.low == 0, found.by_both.low == 0])
-        assert found.by_both.value <= found.by_both.high
+        result = sweep.diagnose(y, t, weight, replicates=100).recalibration
+        reached.append([result.by_slope.low == 0, result.by_both.low == 0])
+        assert result.by_both.value <= result.by_both.high
     assert (np.mean(reached, axis=0) >= 0.8).all()
 
 
 def test_intervals_of_what_is_saved_leave_out_zero_where_there_is_much_to_save():
     t, y = calibrated(500, 3)
-    found = sweep.diagnose(y, 3 * t + 1, replicates=100).recalibration
-    assert min(found.by_slope.low, found.by_intercept.low, found.by_both.low) > 0
+    result = sweep.diagnose(y, 3 * t + 1, replicates=100).recalibration
+    assert min(result.by_slope.low, result.by_intercept.low, result.by_both.low) > 0
 
 
 @pytest.mark.parametrize("k", [2, 4])
@@ -176,26 +179,26 @@ def test_the_majority_of_nearly_equal_classes_is_not_overrated():
     for seed in range(30):
         rng = np.random.default_rng(seed)
         y = rng.choice(3, 500, p=[0.4, 0.4, 0.2])
-        found = sweep.diagnose(y, rng.normal(0, 1, (500, 3)), replicates=200)
-        low, high = found.baselines.majority_accuracy.low, found.baselines.majority_accuracy.high
+        result = sweep.diagnose(y, rng.normal(0, 1, (500, 3)), replicates=200)
+        low, high = result.baselines.majority_accuracy.low, result.baselines.majority_accuracy.high
         inside.append(low <= 0.4 <= high)
     assert np.mean(inside) >= 0.8
 
 
 def test_shares_of_a_few_worst_samples_have_no_interval():
-    for n, known in ((150, (False, False)), (1000, (False, True)), (2000, (True, True))):
+    for n, have_interval in ((150, (False, False)), (1000, (False, True)), (2000, (True, True))):
         t, y = calibrated(n, 1)
-        found = sweep.diagnose(y, t, replicates=100).concentration
-        worst = found.worst_1_percent, found.worst_10_percent
-        assert tuple(not one.invalid for one in worst) == known
+        result = sweep.diagnose(y, t, replicates=100).concentration
+        worst = result.worst_1_percent, result.worst_10_percent
+        assert tuple(not share.invalid for share in worst) == have_interval
 
 
 def test_the_same_seed_gives_the_same_diagnosis():
     t, y = calibrated(300, 1)
-    one, same = (sweep.diagnose(y, t, replicates=100, seed=5).to_dict() for _ in range(2))
+    first, same = (sweep.diagnose(y, t, replicates=100, seed=5).to_dict() for _ in range(2))
     other = sweep.diagnose(y, t, replicates=100, seed=6).to_dict()
-    assert one == same
-    assert one["cross_entropy"] != other["cross_entropy"]
+    assert first == same
+    assert first["cross_entropy"] != other["cross_entropy"]
 
 
 def test_a_diagnosis_is_a_json_document(naive_bayes):
@@ -212,9 +215,9 @@ def test_exact_probabilities_are_told_apart():
     assert exact.cross_entropy == pytest.approx(log_loss(y[4:], p[4:]))
     report = sweep.diagnose(y, probabilities=p, replicates=0)
     assert report.cross_entropy.value == pytest.approx(log_loss(y, p))
-    found = report.finding("exact_zero_one")
-    assert found.severity == "critical"
-    assert "cross-entropy is infinite" in found.sentence
+    result = report.finding("exact_zero_one")
+    assert result.severity == "critical"
+    assert "cross-entropy is infinite" in result.sentence
     clipped = sweep.diagnose(y, probabilities=p, clip=1e-7, replicates=0)
     assert clipped.cross_entropy.value == pytest.approx(log_loss(y, np.clip(p, 1e-7, 1 - 1e-7)))
 
@@ -242,9 +245,9 @@ def test_several_classes_have_a_slope_alone():
     )
     assert report.recalibration.slope.low < 0.5 < report.recalibration.slope.high
     assert math.isnan(report.recalibration.intercept.value)
-    assert [one.label for one in report.by_class] == ["0", "1", "2", "3"]
-    assert sum(one.n for one in report.by_class) == 1500
-    assert [one.code for one in report.findings] == ["overconfident"]
+    assert [row.label for row in report.by_class] == ["0", "1", "2", "3"]
+    assert sum(row.n for row in report.by_class) == 1500
+    assert [finding.code for finding in report.findings] == ["overconfident"]
 
 
 def test_a_history_and_a_fit_are_judged_with_the_rest():
@@ -255,16 +258,16 @@ def test_a_history_and_a_fit_are_judged_with_the_rest():
         "val_loss": 0.5 + 0.3 * (np.abs(epochs - 20) / 20),
     }
     report = sweep.diagnose(y, t, replicates=0, history=history, temperature=1e6)
-    codes = {one.code for one in report.findings}
+    codes = {finding.code for finding in report.findings}
     assert codes == {"overfitting", "fit_misplaced"}
     assert report.fit.verdict == "diverged"
 
 
 def test_predictions_that_were_read_are_diagnosed_as_they_are():
     t, y = calibrated(200, 1)
-    made = Predictions.of(y, t)
-    report = sweep.diagnose(made, replicates=0)
-    assert report.predictions is made
+    data = Predictions.of(y, t)
+    report = sweep.diagnose(data, replicates=0)
+    assert report.predictions is data
     assert report.to_dict() == sweep.diagnose(y, t, replicates=0).to_dict()
 
 

@@ -1,3 +1,5 @@
+"""The bootstrap of several classes, against the scores of each sample by itself."""
+
 import dataclasses
 
 import numpy as np
@@ -19,7 +21,7 @@ from sweep.optima.records import OptimumStatus
 from tests.support.predicted import predictions
 
 
-def drawn(n, k, seed=0, slope=0.7, spread=2.0, weighted=False):
+def _drawn(n, k, seed=0, slope=0.7, spread=2.0, weighted=False):
     """Predictions for which softmax(slope z) is right."""
     rng = np.random.default_rng(seed)
     z = rng.normal(0, spread, (n, k))
@@ -28,58 +30,58 @@ def drawn(n, k, seed=0, slope=0.7, spread=2.0, weighted=False):
     return predictions(z, y, weight)
 
 
-def units(of):
-    return ResamplingUnits.of(of, temperature_optimum(of), 0)
+def _units(data):
+    return ResamplingUnits.of(data, temperature_optimum(data), 0)
 
 
-def again(of, count):
+def _resampled(data, count):
     """The same rows as often as they were drawn."""
-    rows = np.repeat(np.arange(len(of)), count.astype(int))
-    weight = None if of.weight is None else of.weight[rows]
-    return predictions(of.logits[rows], of.y[rows], weight, of.classes)
+    rows = np.repeat(np.arange(len(data)), count.astype(int))
+    weight = None if data.weight is None else data.weight[rows]
+    return predictions(data.logits[rows], data.y[rows], weight, data.classes)
 
 
-def slowly(of, majority):
+def _one_by_one(data, majority):
     """The numbers of a sample, each by itself."""
-    known, best = scores(of), temperature_optimum(of)
+    exact, best = scores(data), temperature_optimum(data)
     a = best.a
     if best.status in (OptimumStatus.separated, OptimumStatus.quasi_separated):
-        a = WeightedRows.of(of).direction * np.inf
+        a = WeightedRows.of(data).direction * np.inf
     return {
-        "cross_entropy": known.cross_entropy,
-        "accuracy": known.accuracy,
-        "brier": known.brier,
-        "base_rate_entropy": known.base_rate_entropy,
-        "majority_accuracy": known.class_share[majority],
+        "cross_entropy": exact.cross_entropy,
+        "accuracy": exact.accuracy,
+        "brier": exact.brier,
+        "base_rate_entropy": exact.base_rate_entropy,
+        "majority_accuracy": exact.class_share[majority],
         "slope": a,
         "intercept": np.nan,
         "recalibrated": best.value,
-        "by_slope": known.cross_entropy - best.value,
+        "by_slope": exact.cross_entropy - best.value,
         "by_intercept": 0.0,
-        "by_both": known.cross_entropy - best.value,
-        "worst_1_percent": known.shares.worst_1_percent,
-        "worst_10_percent": known.shares.worst_10_percent,
-        "gini": known.shares.gini,
-        "class_cross_entropy": known.class_cross_entropy,
-        "class_accuracy": known.class_accuracy,
+        "by_both": exact.cross_entropy - best.value,
+        "worst_1_percent": exact.shares.worst_1_percent,
+        "worst_10_percent": exact.shares.worst_10_percent,
+        "gini": exact.shares.gini,
+        "class_cross_entropy": exact.class_cross_entropy,
+        "class_accuracy": exact.class_accuracy,
     }
 
 
-def assert_as_slowly(of, count):
-    majority = np.argmax(scores(of).class_share)
+def _assert_as_one_by_one(data, count):
+    majority = np.argmax(scores(data).class_share)
     with np.errstate(all="ignore"):
-        found = units(of).scores(count)
+        replicates = _units(data).scores(count)
         # Slopes scatter around 0 or not: they are interpolated in units of their scatter.
-        size = np.max(np.abs(found.slope[np.isfinite(found.slope)]), initial=0.0)
+        size = np.max(np.abs(replicates.slope[np.isfinite(replicates.slope)]), initial=0.0)
         for i, row in enumerate(count):
-            for name, expected in slowly(again(of, row), majority).items():
-                value, unit = getattr(found, name)[i], size if name == "slope" else 0.1
+            for name, expected in _one_by_one(_resampled(data, row), majority).items():
+                value, unit = getattr(replicates, name)[i], size if name == "slope" else 0.1
                 assert value == pytest.approx(expected, rel=1e-8, abs=1e-8 * unit, nan_ok=True), (
                     name
                 )
 
 
-def counts(n, samples, seed=1):
+def _counts(n, samples, seed=1):
     rng = np.random.default_rng(seed)
     return np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(samples)]) * 1.0
 
@@ -87,20 +89,20 @@ def counts(n, samples, seed=1):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("n", "k"), [(40, 3), (300, 4), (1000, 12)])
 def test_draws_are_told_as_if_each_was_a_sample(n, k, weighted):
-    assert_as_slowly(drawn(n, k, weighted=weighted), counts(n, 15))
+    _assert_as_one_by_one(_drawn(n, k, weighted=weighted), _counts(n, 15))
 
 
 @pytest.mark.parametrize("slope", [0.0, -0.5, 3.0])
 def test_draws_of_any_slope_find_their_optimum(slope):
-    assert_as_slowly(drawn(200, 5, 2, slope), counts(200, 20))
+    _assert_as_one_by_one(_drawn(200, 5, 2, slope), _counts(200, 20))
 
 
 def test_draws_that_are_separated_or_nearly_find_their_optimum():
-    of = drawn(30, 3, 4, slope=4.0)
-    count = counts(30, 60)
-    assert_as_slowly(of, count)
+    data = _drawn(30, 3, 4, slope=4.0)
+    count = _counts(30, 60)
+    _assert_as_one_by_one(data, count)
     with np.errstate(all="ignore"):
-        slope = units(of).scores(count).slope
+        slope = _units(data).scores(count).slope
     assert np.isinf(slope).any()
     assert np.isfinite(slope).any()
 
@@ -110,43 +112,47 @@ def test_draws_that_are_separated_or_nearly_find_their_optimum():
 def test_draws_of_any_data_are_told_as_if_each_was_a_sample(seed, n, spread):
     rng = np.random.default_rng(seed)
     z = np.round(rng.standard_t(1.5, (n, 3)), 1) * spread
-    assert_as_slowly(predictions(z, rng.integers(0, 3, n)), counts(n, 3, seed))
+    _assert_as_one_by_one(predictions(z, rng.integers(0, 3, n)), _counts(n, 3, seed))
 
 
 @pytest.mark.parametrize("scale", [1.0, -1.0])
 def test_separated_data_have_separated_draws(scale):
     z = scale * np.eye(4)[np.arange(40) % 4] * np.linspace(1, 3, 40)[:, None]
-    of = predictions(z, np.arange(40) % 4)
-    found = bootstrap_multiclass(of, temperature_optimum(of), 50, 0)
-    assert np.all(found.slope == scale * np.inf)
-    assert np.all(found.recalibrated == 0)
+    data = predictions(z, np.arange(40) % 4)
+    replicates = bootstrap_multiclass(data, temperature_optimum(data), 50, 0)
+    assert np.all(replicates.slope == scale * np.inf)
+    assert np.all(replicates.recalibrated == 0)
 
 
 def test_equal_logits_have_no_slope_and_the_loss_of_chance():
-    of = predictions(np.ones((30, 4)), np.arange(30) % 4)
-    found = bootstrap_multiclass(of, temperature_optimum(of), 20, 0)
-    assert np.all(np.isnan(found.slope))
-    assert found.recalibrated == pytest.approx(np.full(20, np.log(4)), rel=1e-14)
+    data = predictions(np.ones((30, 4)), np.arange(30) % 4)
+    replicates = bootstrap_multiclass(data, temperature_optimum(data), 20, 0)
+    assert np.all(np.isnan(replicates.slope))
+    assert replicates.recalibrated == pytest.approx(np.full(20, np.log(4)), rel=1e-14)
 
 
 def test_rows_without_weight_are_not_drawn():
-    of = drawn(100, 3, weighted=True)
-    weight = of.weight.copy()
+    data = _drawn(100, 3, weighted=True)
+    weight = data.weight.copy()
     weight[:40] = 0
-    whole = predictions(of.logits, of.y, weight)
-    rest = predictions(of.logits[40:], of.y[40:], weight[40:])
-    one, other = (bootstrap_multiclass(p, temperature_optimum(p), 30, 5) for p in (whole, rest))
-    assert np.array_equal(one.slope, other.slope)
-    assert np.array_equal(one.gini, other.gini)
+    with_zeros = predictions(data.logits, data.y, weight)
+    without = predictions(data.logits[40:], data.y[40:], weight[40:])
+    first, other = (
+        bootstrap_multiclass(p, temperature_optimum(p), 30, 5) for p in (with_zeros, without)
+    )
+    assert np.array_equal(first.slope, other.slope)
+    assert np.array_equal(first.gini, other.gini)
 
 
 def test_seed_decides():
-    of = drawn(200, 3)
-    one, same, other = (bootstrap_multiclass(of, temperature_optimum(of), 40, s) for s in (1, 1, 2))
-    assert np.array_equal(one.cross_entropy, same.cross_entropy)
-    assert not np.array_equal(one.cross_entropy, other.cross_entropy)
-    assert len(one.slope) == 40
-    assert one.class_accuracy.shape == (40, 3)
+    data = _drawn(200, 3)
+    first, same, other = (
+        bootstrap_multiclass(data, temperature_optimum(data), 40, s) for s in (1, 1, 2)
+    )
+    assert np.array_equal(first.cross_entropy, same.cross_entropy)
+    assert not np.array_equal(first.cross_entropy, other.cross_entropy)
+    assert len(first.slope) == 40
+    assert first.class_accuracy.shape == (40, 3)
 
 
 # --- groups -------------------------------------------------------------------------------------
@@ -154,38 +160,38 @@ def test_seed_decides():
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_groups_scatter_as_rows_do(weighted, monkeypatch):
-    of = drawn(6000, 4, 3, weighted=weighted)
-    found = temperature_optimum(of)
-    rows = bootstrap_multiclass(of, found, 1500, 0)
+    data = _drawn(6000, 4, 3, weighted=weighted)
+    best = temperature_optimum(data)
+    rows = bootstrap_multiclass(data, best, 1500, 0)
     monkeypatch.setattr(multiclass, "MAX_UNITS", 2000)
-    assert units(of).grouped
-    groups = bootstrap_multiclass(of, found, 1500, 0)
+    assert _units(data).grouped
+    groups = bootstrap_multiclass(data, best, 1500, 0)
     for field in dataclasses.fields(rows):
-        one, other = getattr(rows, field.name), getattr(groups, field.name)
-        if np.isnan(one).all() or np.ptp(one) == 0:
+        by_row, by_group = getattr(rows, field.name), getattr(groups, field.name)
+        if np.isnan(by_row).all() or np.ptp(by_row) == 0:
             continue
-        spread = np.std(one, axis=0)
+        deviation = np.std(by_row, axis=0)
         # 1500 draws tell a standard deviation to 2%, and 2000 groups to a few more.
-        assert np.std(other, axis=0) == pytest.approx(spread, rel=0.12), field.name
-        assert np.all(np.abs(np.mean(one, axis=0) - np.mean(other, axis=0)) < 0.2 * spread)
+        assert np.std(by_group, axis=0) == pytest.approx(deviation, rel=0.12), field.name
+        assert np.all(np.abs(np.mean(by_row, axis=0) - np.mean(by_group, axis=0)) < 0.2 * deviation)
 
 
 def test_influences_of_whole_data_are_the_shares():
-    of = drawn(3000, 3, weighted=True)
-    whole = dataclasses.replace(units(of), unit=np.arange(3000) % 1500, count=1500)
-    found = whole.scores(np.ones((1, 1500)))
-    known = scores(of).shares
-    assert found.worst_1_percent[0] == pytest.approx(known.worst_1_percent, rel=1e-9)
-    assert found.worst_10_percent[0] == pytest.approx(known.worst_10_percent, rel=1e-9)
-    assert found.gini[0] == pytest.approx(known.gini, rel=2e-3)  # a row makes no pair with itself
+    data = _drawn(3000, 3, weighted=True)
+    grouped = dataclasses.replace(_units(data), unit=np.arange(3000) % 1500, count=1500)
+    replicates = grouped.scores(np.ones((1, 1500)))
+    exact = scores(data).shares
+    assert replicates.worst_1_percent[0] == pytest.approx(exact.worst_1_percent, rel=1e-9)
+    assert replicates.worst_10_percent[0] == pytest.approx(exact.worst_10_percent, rel=1e-9)
+    assert replicates.gini[0] == pytest.approx(exact.gini, rel=2e-3)  # no pair with itself
 
 
 def test_many_classes_leave_room_for_fewer_units():
-    of = drawn(3000, 700, spread=1.0)
-    made = units(of)
-    assert made.count < 3000
-    assert made.grouped
-    assert np.bincount(made.unit).max() - np.bincount(made.unit).min() <= 1
+    data = _drawn(3000, 700, spread=1.0)
+    units = _units(data)
+    assert units.count < 3000
+    assert units.grouped
+    assert np.bincount(units.unit).max() - np.bincount(units.unit).min() <= 1
 
 
 # --- interpolation ------------------------------------------------------------------------------
@@ -193,15 +199,15 @@ def test_many_classes_leave_room_for_fewer_units():
 
 @pytest.mark.parametrize("slope", [0.05, 1.0, -1.0])
 def test_interpolated_optimum_is_that_of_newton(slope):
-    of = drawn(500, 6, 8, slope)
-    rows = WeightedRows.of(of)
+    data = _drawn(500, 6, 8, slope)
+    rows = WeightedRows.of(data)
     best = rows.optimum.a * rows.unit
     over = SlopeInterval.around(rows, best)
     each = coefficients(rows, over)
-    found = minimise_series((rows.mass @ each)[None], over)
-    assert found.inside.all()
-    assert found.slope[0] == pytest.approx(best, rel=1e-10)
-    assert found.value[0] == pytest.approx(rows.optimum.value, rel=1e-14)
+    minimum = minimise_series((rows.mass @ each)[None], over)
+    assert minimum.inside.all()
+    assert minimum.slope[0] == pytest.approx(best, rel=1e-10)
+    assert minimum.value[0] == pytest.approx(rows.optimum.value, rel=1e-14)
 
 
 def test_logits_beyond_interpolation_are_known_to_be():

@@ -12,7 +12,7 @@ from sweep.diagnosis.scores import losses, scores, shares, squared_errors
 from tests.support.predicted import calibrated, predictions
 
 
-def _several(n=300, k=4, seed=0, weighted=False):
+def _multiclass(n=300, k=4, seed=0, weighted=False):
     rng = np.random.default_rng(seed)
     weight = rng.exponential(size=n) if weighted else None
     return predictions(rng.normal(0, 3, (n, k)), rng.integers(0, k, n), weight)
@@ -30,28 +30,28 @@ def _softmax(z):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("made", [_two, _several])
-def test_scores_are_those_of_scikit_learn(made, weighted):
-    data = made(weighted=weighted)
+@pytest.mark.parametrize("draw", [_two, _multiclass])
+def test_scores_are_those_of_scikit_learn(draw, weighted):
+    data = draw(weighted=weighted)
     z = data.logits if data.logits.ndim == 2 else np.stack([0 * data.logits, data.logits], 1)
     p, by = _softmax(z), {"sample_weight": data.weight}
     labels = list(range(p.shape[1]))
-    found = scores(data)
-    assert found.cross_entropy == pytest.approx(metrics.log_loss(data.y, p, labels=labels, **by))
+    result = scores(data)
+    assert result.cross_entropy == pytest.approx(metrics.log_loss(data.y, p, labels=labels, **by))
     predicted = p.argmax(1)
-    assert found.accuracy == pytest.approx(metrics.accuracy_score(data.y, predicted, **by))
-    assert found.brier == pytest.approx(
+    assert result.accuracy == pytest.approx(metrics.accuracy_score(data.y, predicted, **by))
+    assert result.brier == pytest.approx(
         metrics.brier_score_loss(data.y, p, labels=labels, scale_by_half=len(labels) == 2, **by)
     )
     recall = metrics.recall_score(data.y, predicted, average=None, **by)
-    np.testing.assert_allclose(found.class_accuracy, recall)
-    share = found.class_share
+    np.testing.assert_allclose(result.class_accuracy, recall)
+    share = result.class_share
     constant = np.tile(share, (len(p), 1))
     base = metrics.log_loss(data.y, constant, labels=labels, **by)
-    assert found.base_rate_entropy == pytest.approx(base)
-    assert found.majority_accuracy == pytest.approx(share.max())
-    assert found.class_n.sum() == len(data)
-    assert share @ found.class_cross_entropy == pytest.approx(found.cross_entropy)
+    assert result.base_rate_entropy == pytest.approx(base)
+    assert result.majority_accuracy == pytest.approx(share.max())
+    assert result.class_n.sum() == len(data)
+    assert share @ result.class_cross_entropy == pytest.approx(result.cross_entropy)
 
 
 @pytest.mark.parametrize("z", [-800.0, -40.0, -1e-9, 0.0, 0.5, 37.0, 60.0, 700.0])
@@ -59,20 +59,20 @@ def test_losses_keep_their_digits(z):
     with mpmath.workdps(40):
         q = 1 / (1 + mpmath.exp(mpmath.mpf(z)))
         loss, error = mpmath.log1p(mpmath.exp(-mpmath.mpf(z))), q**2
-    one = predictions([z, -z], [1, 0])
-    three = predictions([[0, z, -2000.0], [0, -2000.0, z]], [1, 2])
-    for data in (one, three):
+    two_classes = predictions([z, -z], [1, 0])
+    three_classes = predictions([[0, z, -2000.0], [0, -2000.0, z]], [1, 2])
+    for data in (two_classes, three_classes):
         np.testing.assert_allclose(losses(data), float(loss), rtol=4e-16)
     with np.errstate(under="ignore"):
-        for data, pairs in ((one, 1), (three, 2)):
+        for data, pairs in ((two_classes, 1), (three_classes, 2)):
             np.testing.assert_allclose(squared_errors(data), pairs * float(error), rtol=3e-13)
 
 
 def test_several_classes_are_the_same_in_parts(monkeypatch):
-    data = _several()
-    whole = losses(data), squared_errors(data)
+    data = _multiclass()
+    at_once = losses(data), squared_errors(data)
     monkeypatch.setattr(module, "CHUNK_LOGITS", 64)
-    np.testing.assert_array_equal(np.stack([losses(data), squared_errors(data)]), np.stack(whole))
+    np.testing.assert_array_equal(np.stack([losses(data), squared_errors(data)]), np.stack(at_once))
 
 
 def test_ties_go_to_class_0_or_the_first_of_the_largest():
@@ -82,10 +82,10 @@ def test_ties_go_to_class_0_or_the_first_of_the_largest():
 
 
 def test_a_class_without_weight_has_no_numbers():
-    found = scores(predictions([1.0, 2.0, -1.0], [1, 1, 0], [1.0, 2.0, 0.0]))
-    assert np.isnan(found.class_cross_entropy[0])
-    assert np.isnan(found.class_accuracy[0])
-    assert found.base_rate_entropy == 0.0
+    result = scores(predictions([1.0, 2.0, -1.0], [1, 1, 0], [1.0, 2.0, 0.0]))
+    assert np.isnan(result.class_cross_entropy[0])
+    assert np.isnan(result.class_accuracy[0])
+    assert result.base_rate_entropy == 0.0
 
 
 # --- shares -------------------------------------------------------------------------------------
@@ -110,42 +110,42 @@ def test_shares_are_those_of_the_definitions(n):
 @given(st.lists(st.sampled_from([0.0, 1e-12, 0.5, 1.0, 1.0 + 1e-9, 30.0, 1e300]), min_size=1))
 def test_shares_of_ties_and_outliers(loss):
     loss = np.array(loss)
-    found = shares(loss)
+    result = shares(loss)
     if not loss.any():
-        assert np.isnan(found[:5]).all()
-        assert found.half == 0
+        assert np.isnan(result[:5]).all()
+        assert result.half == 0
         return
     scaled = loss / loss.max()
     falling = np.sort(scaled)[::-1]
-    assert found.worst_1 == pytest.approx(falling[0] / falling.sum())
-    assert found.worst_5 == pytest.approx(falling[:5].sum() / falling.sum())
+    assert result.worst_1 == pytest.approx(falling[0] / falling.sum())
+    assert result.worst_5 == pytest.approx(falling[:5].sum() / falling.sum())
     first = falling[: -(-len(loss) // 10)]
-    assert found.worst_10_percent == pytest.approx(first.sum() / falling.sum())
+    assert result.worst_10_percent == pytest.approx(first.sum() / falling.sum())
     pairs = np.abs(scaled[:, None] - scaled).sum()
-    assert found.gini == pytest.approx(pairs / (2 * len(loss) * scaled.sum()), abs=1e-12)
-    assert 0 <= found.worst_1 <= found.worst_5 <= 1 + 1e-12
-    assert 1 <= found.half <= len(loss) // 2 + 1
+    assert result.gini == pytest.approx(pairs / (2 * len(loss) * scaled.sum()), abs=1e-12)
+    assert 0 <= result.worst_1 <= result.worst_5 <= 1 + 1e-12
+    assert 1 <= result.half <= len(loss) // 2 + 1
 
 
 def test_equal_losses_have_no_gini_and_half_of_the_samples():
-    found = shares(np.full(10, 0.1))
-    assert found.gini == pytest.approx(0, abs=1e-15)
-    assert found.half == 5
+    result = shares(np.full(10, 0.1))
+    assert result.gini == pytest.approx(0, abs=1e-15)
+    assert result.half == 5
 
 
 def test_weights_count_samples():
     rng = np.random.default_rng(1)
     loss, weight = rng.exponential(size=200), rng.integers(0, 4, 200).astype(float)
-    found, repeated = shares(loss, weight), shares(np.repeat(loss, weight.astype(int)))
-    assert found.gini == pytest.approx(repeated.gini)
+    result, repeated = shares(loss, weight), shares(np.repeat(loss, weight.astype(int)))
+    assert result.gini == pytest.approx(repeated.gini)
     # The worst tenth of the weight ends inside a row.
     order = np.argsort(-loss)
     left, got = weight.sum() / 10, 0.0
     for row in order:
         taken = min(weight[row], left)
         left, got = left - taken, got + taken * loss[row]
-    assert found.worst_10_percent == pytest.approx(got / (weight @ loss))
-    assert found.worst_1 == pytest.approx((weight * loss).max() / (weight @ loss))
+    assert result.worst_10_percent == pytest.approx(got / (weight @ loss))
+    assert result.worst_1 == pytest.approx((weight * loss).max() / (weight @ loss))
 
 
 def test_weights_have_no_unit():

@@ -11,9 +11,9 @@ from sweep.optima import optimum
 from tests.support.predicted import calibrated, predictions
 
 
-def _found(z, y, weight=None, seed=0):
-    made = predictions(z, y, weight)
-    return best_threshold(made, optimum(made.sample).accuracy, seed)
+def _best(z, y, weight=None, seed=0):
+    data = predictions(z, y, weight)
+    return best_threshold(data, optimum(data.sample).accuracy, seed)
 
 
 def _tied(n, seed, weighted):
@@ -27,40 +27,40 @@ def _tied(n, seed, weighted):
 def test_the_best_accuracy_is_that_of_scikit_learn_at_every_threshold(seed):
     t, y = calibrated(300, seed)
     z = np.round(t + 1, 1)
-    found = _found(z, y)
+    best = _best(z, y)
     p = 1 / (1 + np.exp(-z))
-    every = np.concatenate([[-np.inf], np.unique(p)])
-    best = max(accuracy_score(y, p > cut) for cut in every)
-    assert found.accuracy.value == best
-    assert found.gain.value == pytest.approx(best - accuracy_score(y, z > 0), abs=1e-15)
-    assert accuracy_score(y, p > found.nearest) == best
+    cuts = np.concatenate([[-np.inf], np.unique(p)])
+    highest = max(accuracy_score(y, p > cut) for cut in cuts)
+    assert best.accuracy.value == highest
+    assert best.gain.value == pytest.approx(highest - accuracy_score(y, z > 0), abs=1e-15)
+    assert accuracy_score(y, p > best.nearest) == highest
 
 
 def test_the_best_thresholds_are_those_of_metric_at_thresholds():
     t, y = calibrated(500, 7)
     p = 1 / (1 + np.exp(-(t - 1.5)))
     values, cuts = metric_at_thresholds(y, p, accuracy_score)
-    found = _found(t - 1.5, y)
-    assert found.accuracy.value == pytest.approx(values.max(), abs=1e-15)
+    best = _best(t - 1.5, y)
+    assert best.accuracy.value == pytest.approx(values.max(), abs=1e-15)
     # Theirs predicts class 1 at p >= cut: each of their best cuts ends one of our intervals.
-    ends = [high for low, high, orientation in found.probabilities if orientation > 0]
+    ends = [high for low, high, orientation in best.probabilities if orientation > 0]
     assert np.allclose(sorted(cuts[np.isclose(values, values.max())])[-1], max(ends), rtol=1e-12)
 
 
 def test_a_half_that_is_best_stays():
-    assert _found([-3, -2, -1, 1, 2, 3], [0, 0, 0, 1, 1, 1]).nearest == 0.5
+    assert _best([-3, -2, -1, 1, 2, 3], [0, 0, 0, 1, 1, 1]).nearest == 0.5
 
 
 def test_no_threshold_may_beat_a_constant():
-    found = _found([-1.0, -0.5, 0.5, 1.0, 2.0], [0, 0, 0, 0, 0])
-    assert found.constants == (0,)
-    assert np.isnan(found.nearest)
+    best = _best([-1.0, -0.5, 0.5, 1.0, 2.0], [0, 0, 0, 0, 0])
+    assert best.constants == (0,)
+    assert np.isnan(best.nearest)
 
 
 @given(st.integers(2, 40), st.integers(0, 10**6), st.booleans())
 def test_the_walk_is_the_best_of_all_moves(n, seed, weighted):
     z, y, weight = _tied(n, seed, weighted)
-    made = predictions(z, y, weight)
+    data = predictions(z, y, weight)
     w = np.ones(n) if weight is None else weight
     gains, evidence = [], []
     for cut in np.unique(np.concatenate([z, z - 1])):
@@ -68,11 +68,11 @@ def test_the_walk_is_the_best_of_all_moves(n, seed, weighted):
         by = np.where((z > cut) == (y == 1), w, -w)[changed].sum()
         gains.append(by / w.sum())
         evidence.append(by / np.sqrt((w[changed] ** 2).sum()) if changed.any() else 0.0)
-        found = move_to(made, float(cut))
-        assert found.gain == pytest.approx(gains[-1], abs=1e-12)
-        assert found.evidence == pytest.approx(evidence[-1], abs=1e-12)
+        move = move_to(data, float(cut))
+        assert move.gain == pytest.approx(gains[-1], abs=1e-12)
+        assert move.evidence == pytest.approx(evidence[-1], abs=1e-12)
     allowed = [e for e, gain in zip(evidence, gains, strict=True) if gain > 0 and gain >= 0.05]
-    assert most_evident_move(made, 0.05).evidence == pytest.approx(
+    assert most_evident_move(data, 0.05).evidence == pytest.approx(
         max(allowed, default=0.0), abs=1e-9
     )
 
@@ -89,22 +89,22 @@ def test_the_cross_validated_gain_is_that_of_a_loop(n, seed, weighted):
     for k in range(FOLDS):
         kept = fold != k
         scores = np.array([(w * ((z > cut) == (y == 1)))[kept].sum() for cut in cuts])
-        best = [cut for cut, score in zip(cuts, scores, strict=True) if score == scores.max()]
-        passed = [np.searchsorted(z, cut, "right") for cut in best]
+        equal = [cut for cut, score in zip(cuts, scores, strict=True) if score == scores.max()]
+        passed = [np.searchsorted(z, cut, "right") for cut in equal]
         zero = np.searchsorted(z, 0.0, "right")
-        cut = best[int(np.argmin(np.abs(np.array(passed) - zero)))]
+        cut = equal[int(np.argmin(np.abs(np.array(passed) - zero)))]
         right = (w * ((z > cut) == (y == 1)))[~kept].sum()
         total += right - (w * ((z > 0) == (y == 1)))[~kept].sum()
-    found = _found(z, y, None if weight is None else w, seed=3)
-    assert found.cross_validated_gain.value == pytest.approx(total / w.sum(), abs=1e-12)
+    best = _best(z, y, None if weight is None else w, seed=3)
+    assert best.cross_validated_gain.value == pytest.approx(total / w.sum(), abs=1e-12)
 
 
 def test_what_is_gained_by_choosing_is_not_gained_on_other_data():
     in_sample, held_out = [], []
     for seed in range(200):
         t, y = calibrated(100, seed)
-        found = _found(t, y)
-        in_sample.append(found.gain.value)
-        held_out.append(found.cross_validated_gain.value)
+        best = _best(t, y)
+        in_sample.append(best.gain.value)
+        held_out.append(best.cross_validated_gain.value)
     assert np.mean(in_sample) > 0.01
     assert np.mean(held_out) < 0

@@ -1,3 +1,5 @@
+"""Findings about training histories with a known fault."""
+
 import math
 from collections import Counter
 
@@ -11,21 +13,20 @@ from scipy.optimize import isotonic_regression
 
 from sweep.diagnosis.findings.training_history import Curve, history_findings
 
-EACH = {10: 60, 30: 60, 100: 20, 1000: 4}
-"""Histories of each length, in epochs, that are drawn."""
+DRAWS = {10: 60, 30: 60, 100: 20, 1000: 4}  # epochs: number of histories
 
-LENGTHS = tuple(EACH)
+LENGTHS = tuple(DRAWS)
 
 
-def codes(of, chance=None):
-    return {finding.code for finding in history_findings(of, chance)}
+def codes(recorded, chance=None):
+    return {finding.code for finding in history_findings(recorded, chance)}
 
 
 def shares(make, epochs, chance=None):
     """How often each finding is made of histories that have one cause."""
-    draws = (np.random.default_rng([epochs, seed]) for seed in range(EACH[epochs]))
-    made = Counter(code for rng in draws for code in codes(make(rng, epochs), chance))
-    return Counter({code: count / EACH[epochs] for code, count in made.items()})
+    draws = (np.random.default_rng([epochs, seed]) for seed in range(DRAWS[epochs]))
+    counts = Counter(code for rng in draws for code in codes(make(rng, epochs), chance))
+    return Counter({code: count / DRAWS[epochs] for code, count in counts.items()})
 
 
 # --- noisy histories ----------------------------------------------------------------------------
@@ -33,9 +34,9 @@ def shares(make, epochs, chance=None):
 
 @pytest.mark.parametrize("epochs", LENGTHS)
 def test_healthy_histories_give_nothing(epochs):
-    draws = (np.random.default_rng([1, epochs, seed]) for seed in range(3 * EACH[epochs]))
-    found = [codes(histories.healthy(rng, epochs), CHANCE) for rng in draws]
-    assert np.mean([bool(of) for of in found]) <= 0.01
+    draws = (np.random.default_rng([1, epochs, seed]) for seed in range(3 * DRAWS[epochs]))
+    by_run = [codes(histories.healthy(rng, epochs), CHANCE) for rng in draws]
+    assert np.mean([bool(run) for run in by_run]) <= 0.01
 
 
 @pytest.mark.parametrize("epochs", LENGTHS)
@@ -79,9 +80,9 @@ def test_rising_training_loss_is_found(epochs, strength):
     def make(rng, epochs):
         return histories.rising(rng, epochs, strength)
 
-    found = shares(make, epochs)
-    assert found["diverging"] >= 0.95
-    assert found["overfitting"] <= 0.05
+    share = shares(make, epochs)
+    assert share["diverging"] >= 0.95
+    assert share["overfitting"] <= 0.05
 
 
 @pytest.mark.parametrize("epochs", LENGTHS)
@@ -100,9 +101,9 @@ def test_plateau_is_found(epochs, size, drop):
     def make(rng, epochs):
         return histories.stuck(rng, epochs, drop, size)
 
-    found = shares(make, epochs)
-    assert found["plateau"] >= 0.95
-    assert found["overfitting"] <= 0.05
+    share = shares(make, epochs)
+    assert share["plateau"] >= 0.95
+    assert share["overfitting"] <= 0.05
 
 
 @pytest.mark.parametrize("epochs", LENGTHS)
@@ -138,10 +139,10 @@ def test_overfitting_says_when_to_stop_and_what_that_saves():
     val_loss = [0.7, 0.6, 0.5, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9, 0.9]
     val_acc = [0.6, 0.7, 0.8, 0.84, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]
     loss = np.linspace(0.7, 0.1, 11)
-    (found,) = history_findings(history(loss, val_loss, None, val_acc))
-    assert found.code == "overfitting"
-    assert found.severity == "warning"
-    assert found.numbers == pytest.approx(
+    (finding,) = history_findings(history(loss, val_loss, None, val_acc))
+    assert finding.code == "overfitting"
+    assert finding.severity == "warning"
+    assert finding.numbers == pytest.approx(
         {
             "epoch": 4,
             "validation_loss_there": 0.45,
@@ -152,8 +153,8 @@ def test_overfitting_says_when_to_stop_and_what_that_saves():
             "training_loss_at_end": 0.16,
         }
     )
-    assert "epoch 4 (0.45 nats)" in found.sentence
-    assert "saves 0.45 nats and gains 4 percentage points" in found.advice
+    assert "epoch 4 (0.45 nats)" in finding.sentence
+    assert "saves 0.45 nats and gains 4 percentage points" in finding.advice
 
 
 @pytest.mark.parametrize("epochs", [20, 100, 1000])
@@ -162,9 +163,9 @@ def test_turn_is_dated_to_a_tenth_of_the_history(epochs, strength):
     dated = []
     for seed in range(20):
         rng = np.random.default_rng([2, epochs, seed])
-        of, turn = histories.overfitted(rng, epochs, strength)
-        found = [f for f in history_findings(of) if f.code == "overfitting"]
-        dated += [abs(f.numbers["epoch"] - turn) <= 0.1 * epochs + 1 for f in found]
+        recorded, turn = histories.overfitted(rng, epochs, strength)
+        findings = [f for f in history_findings(recorded) if f.code == "overfitting"]
+        dated += [abs(f.numbers["epoch"] - turn) <= 0.1 * epochs + 1 for f in findings]
     assert len(dated) >= 18
     assert np.mean(dated) >= 0.95
 
@@ -174,8 +175,8 @@ def test_rising_accuracy_and_level_accuracy_are_told_apart():
     loss = np.linspace(0.7, 0.1, 10)
 
     def sentence(val_acc):
-        found = history_findings(history(loss, val_loss, None, val_acc))
-        return next(f.sentence for f in found if f.code == "loss_up_accuracy_up")
+        findings = history_findings(history(loss, val_loss, None, val_acc))
+        return next(f.sentence for f in findings if f.code == "loss_up_accuracy_up")
 
     assert sentence(np.linspace(0.6, 0.9, 10)).startswith("Loss up, accuracy up")
     assert sentence(np.full(10, 0.8)).startswith("Loss up, accuracy level")
@@ -183,32 +184,32 @@ def test_rising_accuracy_and_level_accuracy_are_told_apart():
 
 def test_divergence_is_critical_and_comes_first():
     loss = np.r_[np.linspace(0.7, 0.3, 6), 0.6, 2.0, 5.0, 9.0]
-    found = history_findings(history(loss, loss))
-    assert found[0].code == "diverging"
-    assert found[0].severity == "critical"
-    assert found[0].numbers["epoch"] == 6
-    assert found[0].numbers["best"] == pytest.approx(0.3)
-    assert "0.3 at epoch 6" in found[0].sentence
+    findings = history_findings(history(loss, loss))
+    assert findings[0].code == "diverging"
+    assert findings[0].severity == "critical"
+    assert findings[0].numbers["epoch"] == 6
+    assert findings[0].numbers["best"] == pytest.approx(0.3)
+    assert "0.3 at epoch 6" in findings[0].sentence
 
 
 def test_swings_are_told_by_their_size():
     loss = 0.6 + 0.15 * (-1.0) ** np.arange(20)
-    (found,) = history_findings(history(loss))
-    assert found.code == "diverging"
-    assert found.numbers["swing"] == pytest.approx(0.3)
-    assert "swings by 0.3" in found.sentence
+    (finding,) = history_findings(history(loss))
+    assert finding.code == "diverging"
+    assert finding.numbers["swing"] == pytest.approx(0.3)
+    assert "swings by 0.3" in finding.sentence
 
 
 def test_plateau_names_the_chance_level():
-    (found,) = history_findings(history(np.full(10, 1.1)), math.log(3))
-    assert found.code == "plateau"
-    assert found.numbers == {"start": 1.1, "end": 1.1, "chance": math.log(3)}
-    assert "chance level is 1.099" in found.sentence
+    (finding,) = history_findings(history(np.full(10, 1.1)), math.log(3))
+    assert finding.code == "plateau"
+    assert finding.numbers == {"start": 1.1, "end": 1.1, "chance": math.log(3)}
+    assert "chance level is 1.099" in finding.sentence
 
 
 def test_epochs_are_those_of_the_history():
-    of = history(np.r_[np.linspace(0.7, 0.3, 6), 0.6, 2.0, 5.0, 9.0])
-    shifted = type(of)(of.epochs - 1, of.loss, None, None, None)
+    recorded = history(np.r_[np.linspace(0.7, 0.3, 6), 0.6, 2.0, 5.0, 9.0])
+    shifted = type(recorded)(recorded.epochs - 1, recorded.loss, None, None, None)
     assert history_findings(shifted)[0].numbers["epoch"] == 5
 
 
@@ -219,8 +220,8 @@ def test_one_bad_last_epoch_and_short_histories_say_nothing():
 
 
 def test_five_epochs_of_plain_overfitting_are_enough():
-    of = history([0.7, 0.5, 0.3, 0.2, 0.1, 0.05], [0.6, 0.3, 0.5, 0.7, 0.9, 1.1])
-    assert codes(of) == {"overfitting"}
+    recorded = history([0.7, 0.5, 0.3, 0.2, 0.1, 0.05], [0.6, 0.3, 0.5, 0.7, 0.9, 1.1])
+    assert codes(recorded) == {"overfitting"}
 
 
 # --- curves -------------------------------------------------------------------------------------
@@ -229,10 +230,10 @@ def test_five_epochs_of_plain_overfitting_are_enough():
 @given(st.integers(5, 300), st.integers(0, 2**32 - 1), st.floats(-5, 5), st.floats(1e-6, 1e6))
 def test_findings_do_not_depend_on_the_unit(epochs, seed, shift, scale):
     values = np.random.default_rng(seed).normal(size=epochs)
-    one, other = Curve(values), Curve(scale * (values + shift))
-    assert other.rise == pytest.approx(scale * one.rise, rel=1e-6, abs=1e-9 * scale)
-    assert other.chance_rise == pytest.approx(scale * one.chance_rise, rel=1e-6, abs=1e-9 * scale)
-    assert other.minimum == one.minimum
+    first, other = Curve(values), Curve(scale * (values + shift))
+    assert other.rise == pytest.approx(scale * first.rise, rel=1e-6, abs=1e-9 * scale)
+    assert other.chance_rise == pytest.approx(scale * first.chance_rise, rel=1e-6, abs=1e-9 * scale)
+    assert other.minimum == first.minimum
 
 
 @pytest.mark.parametrize("epochs", [5, 39, 40, 100, 1000])
@@ -258,12 +259,12 @@ def test_error_is_that_of_white_noise():
 
 
 def test_rise_of_flat_noise_is_within_doubt():
-    beyond = [
+    exceeds = [
         (c := Curve(histories.noise(np.random.default_rng([m, seed]), m, 1.0))).rise > c.chance_rise
         for m in (10, 20, 50, 200)
         for seed in range(250)
     ]
-    assert np.mean(beyond) < 0.02
+    assert np.mean(exceeds) < 0.02
 
 
 def test_residuals_are_those_of_two_monotone_curves():

@@ -1,4 +1,4 @@
-"""Intervals of a diagnosis, by the bootstrap."""
+"""The bootstrap behind the intervals of a diagnosis, for two and for several classes."""
 
 import lazy_loader
 

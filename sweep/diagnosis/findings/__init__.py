@@ -1,4 +1,4 @@
-"""What a diagnosis finds: each finding with its evidence."""
+"""The findings of a diagnosis: rules that turn its numbers into a sentence and advice."""
 
 import lazy_loader
 

@@ -74,17 +74,18 @@ def _is_off(evidence: Evidence) -> bool:
 
 def _closed_test(evidence: Evidence, loss: LossDecomposition) -> tuple[bool, bool]:
     """Whether the slope, and whether the intercept, is needed to save what can be saved."""
-
-    def explains_everything(alone: float) -> bool:
-        ratio = evidence.likelihood_ratio(alone, loss.by_both)
-        return ratio < ALONE or alone - loss.by_both < MATTERS * loss.as_is
-
-    slope_suffices = explains_everything(loss.by_slope)
-    intercept_suffices = explains_everything(loss.by_intercept)
+    slope_suffices = _suffices(evidence, loss, loss.by_slope)
+    intercept_suffices = _suffices(evidence, loss, loss.by_intercept)
     if slope_suffices and intercept_suffices:
         slope_is_better = loss.by_slope <= loss.by_intercept
         return slope_is_better, not slope_is_better
     return not intercept_suffices, not slope_suffices
+
+
+def _suffices(evidence: Evidence, loss: LossDecomposition, alone: float) -> bool:
+    """Whether a loss with one parameter is as low as with both, within chance or what matters."""
+    ratio = evidence.likelihood_ratio(alone, loss.by_both)
+    return ratio < ALONE or alone - loss.by_both < MATTERS * loss.as_is
 
 
 def is_flipped(evidence: Evidence) -> bool:

@@ -85,12 +85,12 @@ def smooth_loss(loss: str) -> Smooth:
     """
     if loss.partition("(")[0].strip() not in METRICS:
         raise InputError(f"there is no loss {loss!r}; the known ones are {_losses()}")
-    found = metric(loss)
-    if not isinstance(found, Smooth):
+    minimised = metric(loss)
+    if not isinstance(minimised, Smooth):
         raise InputError(f"loss is {loss}, which has no gradient; the losses are {_losses()}")
-    if found.penalty is not None:
+    if minimised.penalty is not None:
         raise InputError(f"loss is {loss}; use cross_entropy with l1 or l2 instead")
-    return found
+    return minimised
 
 
 def _losses() -> str:

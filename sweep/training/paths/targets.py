@@ -84,17 +84,17 @@ def penalised(measure: Measure, l2: float) -> Penalised | None:
     if len(measure.class0) == 0 or len(measure.class1) == 0:
         return None
     problem = _PenalisedProblem(measure, l2)
-    place = np.array([0.0, math.log(measure.class1.total) - math.log(measure.class0.total)])
+    point = np.array([0.0, math.log(measure.class1.total) - math.log(measure.class0.total)])
     for _ in range(ITERATIONS):
-        step, fall = problem.step(place)
-        following = problem.line_search(place, step, fall)
+        step, fall = problem.step(point)
+        following = problem.line_search(point, step, fall)
         if following is None:
             break
-        place = following
+        point = following
         if fall < CLOSE**2:
             break
-    a = float(place[0] / problem.scale)
-    return Penalised(a, float(place[1] - a * problem.center), problem.value(place))
+    a = float(point[0] / problem.scale)
+    return Penalised(a, float(point[1] - a * problem.center), problem.value(point))
 
 
 class _PenalisedProblem:
@@ -112,32 +112,32 @@ class _PenalisedProblem:
             pull = np.float64(l2) / self.scale / self.scale  # scale^2 may overflow
         self.pull = float(np.clip(pull, *PULLS))
 
-    def value(self, place: Float[np.ndarray, " 2"]) -> float:
-        margin = self.sign * (place[0] * self.u + place[1])
-        return float(self.mass @ softplus(-margin) + self.pull / 2 * place[0] ** 2)
+    def value(self, point: Float[np.ndarray, " 2"]) -> float:
+        margin = self.sign * (point[0] * self.u + point[1])
+        return float(self.mass @ softplus(-margin) + self.pull / 2 * point[0] ** 2)
 
-    def step(self, place: Float[np.ndarray, " 2"]) -> tuple[Float[np.ndarray, " 2"], float]:
+    def step(self, point: Float[np.ndarray, " 2"]) -> tuple[Float[np.ndarray, " 2"], float]:
         """Newton's step, and twice the fall that its quadratic model predicts."""
-        margin = self.sign * (place[0] * self.u + place[1])
+        margin = self.sign * (point[0] * self.u + point[1])
         wrong = sigmoid(-margin)
         force, curve = -self.sign * self.mass * wrong, self.mass * wrong * sigmoid(margin)
-        gradient = np.array([force @ self.u + self.pull * place[0], np.sum(force)])
+        gradient = np.array([force @ self.u + self.pull * point[0], np.sum(force)])
         mixed = curve @ self.u
         hessian = np.array([[curve @ self.u**2 + self.pull, mixed], [mixed, np.sum(curve)]])
         step = -np.linalg.solve(hessian, gradient)
         return step, float(-(gradient @ step))
 
     def line_search(
-        self, place: Float[np.ndarray, " 2"], step: Float[np.ndarray, " 2"], fall: float
+        self, point: Float[np.ndarray, " 2"], step: Float[np.ndarray, " 2"], fall: float
     ) -> Float[np.ndarray, " 2"] | None:
         """The end of the step, halved until the objective falls enough; None if it never does."""
         if fall < CLOSE:
-            return place + step
-        before = self.value(place)
+            return point + step
+        before = self.value(point)
         for halving in range(HALVINGS):
             share = 0.5**halving
-            if self.value(place + share * step) <= before - SUFFICIENT * share * fall:
-                return place + share * step
+            if self.value(point + share * step) <= before - SUFFICIENT * share * fall:
+                return point + share * step
         return None
 
 

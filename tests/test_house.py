@@ -161,11 +161,15 @@ def test_help_loads_nothing_heavy(option):
 READMES = [path for path in sorted(ROOT.rglob("README.md")) if ".venv" not in path.parts]
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_python_of_the_readmes_runs(readme):
-    blocks = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
-    # Each by itself, but in one process: they compile the same code.
-    loaded_after("\n".join(f"exec({block!r}, {{'__name__': '__main__'}})" for block in blocks))
+def test_python_of_the_readmes_runs():
+    code = []
+    for readme in READMES:
+        text = readme.read_text(encoding="utf-8")
+        for number, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL), 1):
+            name = f"{readme.relative_to(ROOT)}, block {number}"
+            code.append(f"exec(compile({block!r}, {name!r}, 'exec'), {{'__name__': '__main__'}})")
+    assert len(code) == 11
+    loaded_after("\n".join(code))  # each by itself, but in one process: they compile the same code
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)

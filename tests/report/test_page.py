@@ -138,7 +138,7 @@ def test_findings_come_first_with_severity_sentence_advice_and_numbers():
         assert one.sentence in text
         assert f"What to do: {one.advice}" in text.replace("  ", " ")
     assert "slope 0.3123 nothing \N{EN DASH} where 1, 2.5" in text
-    assert "Not to be reported, as asked: chance_level." in text
+    assert "Left out on request: chance_level." in text
     assert "There are no findings." in Read(page.document(overconfident(findings=()), "x")).text
 
 
@@ -146,8 +146,8 @@ def test_a_judged_fit_and_exact_probabilities_are_told():
     fit = JudgedFit(0.5, 0.25, 0.6, 0.1, "platt", 0.3, 0.2, "off", "It is off the optimum.")
     d = overconfident(fit=fit, exact=Exact(3, 1, 2.2e-16, 0.25, 0.5))
     read = Read(page.document(d, "x"))
-    assert "to be judged: off It is off the optimum." in read.text
-    assert "Slope 0.5, intercept 0.25: cross-entropy 0.6 nats, 0.1 above the least" in read.text
+    assert "made elsewhere: off It is off the optimum." in read.text
+    assert "Slope 0.5, intercept 0.25: cross-entropy 0.6 nats, 0.1 above the lowest in" in read.text
     assert "3 samples have a probability of exactly 0 or 1, of which 1 gave 0" in read.text
     assert "0 was taken for 2.2e-16, so these wrong ones have 25% of the loss" in read.text
     assert read.values["fit"] == {"a": 0.5, "b": 0.25}

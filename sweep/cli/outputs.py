@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from sweep import figures
 from sweep.base.errors import InputError
 from sweep.base.files import require_free, staged
 from sweep.base.records import plain
 from sweep.optima.records import Optimum
+
+if TYPE_CHECKING:
+    import xarray as xr  # 0.3 s, and most commands that write need none of it
 
 
 def require_outputs(

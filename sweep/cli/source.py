@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sweep
+from sweep import populations
 from sweep.base.ranges import size_text, size_title, sizes
 from sweep.cli.app import UsageError
 from sweep.data.sample import Sample, load
 from sweep.measure.sketch import archive
 from sweep.measure.sketch.sketch import Sketch
-from sweep.populations import Population, population
 from sweep.report.text import counted, filled, law_named
 
 COLUMNS = ("x", "y", None)
@@ -33,7 +33,7 @@ class NamedData(NamedTuple):
 
     heading: str
     title: str
-    data: Sample | Sketch | Population
+    data: Sample | Sketch | populations.Population
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Law:
         seed: seed of the samples.
     """
 
-    law: Population
+    law: populations.Population
     sizes: tuple[float, ...]
     seed: int
 
@@ -128,7 +128,7 @@ def source(
         if columns != COLUMNS:
             raise UsageError("--x, --y and --weight name columns of DATA; --population has none")
         law_sizes = (math.inf,) if n is None else sizes(n, "--n", infinite=True)
-        return Law(population(law), law_sizes, 0 if seed is None else seed)
+        return Law(populations.population(law), law_sizes, 0 if seed is None else seed)
     for option, value in (("--n", n), ("--seed", seed)):
         if value is not None:
             raise UsageError(f"{option} needs --population, which is not given")

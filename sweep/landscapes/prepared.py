@@ -28,8 +28,8 @@ from sweep.landscapes import model_kernel
 from sweep.landscapes.counting import bounded_counts, counting_bound, counts, names_with_bounds
 from sweep.landscapes.models import LandscapeMetric, Slice, as_batch
 from sweep.landscapes.smooth import LandscapeSettings, Tile, smooth
+from sweep.measure.compression.scatter import order
 from sweep.measure.measure import Measure, as_measure
-from sweep.measure.points import order
 from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics.metrics import Counting, Smooth
 from sweep.metrics.profile import profile

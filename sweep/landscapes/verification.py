@@ -20,10 +20,11 @@ from sweep.base.errors import InputError
 from sweep.base.rounding import UNIT
 from sweep.landscapes import compressed, direct
 from sweep.landscapes.compressed import CompressedMetric
-from sweep.measure.compression.deposit import Deposit, deposit
+from sweep.measure.compression.deposit import Deposit
 from sweep.measure.compression.fold import Window, fold
 from sweep.measure.compression.lattice import CHUNK, TINY
 from sweep.measure.compression.plan import Plan
+from sweep.measure.compression.scatter import deposit
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
 from sweep.metrics.metrics import Smooth

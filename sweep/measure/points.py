@@ -7,16 +7,11 @@ one binary search in the sorted points.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-
-from sweep.base import devices
 
 AT_ONCE = 2**16  # points whose labels are compared at once: their temporaries stay in a cache
 
@@ -178,19 +173,3 @@ def cumulative(mass: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m+1"]:
     inside = np.cumsum(padded.reshape(-1, width), axis=1)
     before = np.concatenate([[0.0], np.cumsum(inside[:, -1])])[:-1]
     return np.concatenate([[0.0], (before[:, None] + inside).reshape(-1)[:m]])
-
-
-def order(*classes: Points) -> None:
-    """Sorts the points of each class once: in threads on the host, or on the first device."""
-    chosen = sort if devices.on_host() else _sorted_on_device
-    with ThreadPoolExecutor(max(1, len(classes))) as pool:
-        tuple(pool.map(lambda points: points.order(chosen), classes))
-
-
-def _sorted_on_device(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:
-    """As `sort`, by the first device."""
-    with jax.enable_x64(True):
-        if mass is None:
-            return np.asarray(jnp.sort(x)), None
-        ascending, masses = jax.lax.sort((jnp.asarray(x), jnp.asarray(mass)), num_keys=1)
-        return np.asarray(ascending), np.asarray(masses)

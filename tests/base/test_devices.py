@@ -12,7 +12,7 @@ import pytest
 import sweep
 from sweep import Sample
 from sweep.base import devices
-from sweep.measure.points import order
+from sweep.measure.compression.scatter import order
 from tests.support.checkout import ROOT
 
 CODE = (

@@ -6,7 +6,7 @@ import pytest
 import sweep
 from sweep.landscapes import smooth, verification
 from sweep.landscapes.compressed import CompressedMetric
-from sweep.measure.compression.deposit import deposit
+from sweep.measure.compression.scatter import deposit
 from tests.support.samples import cloud
 
 

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep import InputError, Measure, Sample
-from sweep.measure.compression.deposit import deposit
 from sweep.measure.compression.lattice import MOMENTS, Lattice
-from sweep.measure.points import order
+from sweep.measure.compression.scatter import deposit, order
 
 SHAPES = {
     "uniform": lambda rng, n: rng.uniform(-1, 1, n),

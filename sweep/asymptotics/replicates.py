@@ -21,8 +21,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from sweep.asymptotics import scan as accuracy
-from sweep.asymptotics.chunks import SampleChunk, map_chunks, split, take
-from sweep.asymptotics.scan import STATUSES
+from sweep.asymptotics.scan import STATUSES, SampleChunk, map_chunks, split, take
 from sweep.optima.records import OptimumStatus
 from sweep.populations.sampling import CHUNK, GROUP, SampleLayout
 

@@ -4,18 +4,22 @@ Compared with predicting class 1 everywhere, a cut above the first k points gain
 prediction for each of them of class 0 and loses one for each of class 1. That gain is the score of
 k. The highest score gives the most correct predictions with class 1 above the cut, the lowest score
 those with class 1 below it.
+
+The samples of a batch lie side by side in chunks of equal length, as
+`sweep.populations.sampling.SampleLayout` arranges them: a small sample fills one chunk, a large one
+many. `scan` and `replicates` are written for one chunk at a time, so that it stays in a cache.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from sweep.asymptotics.chunks import SampleChunk, join, map_chunks, take
 from sweep.optima.records import OptimumStatus
 from sweep.populations.sampling import SampleLayout, cumulative
 
@@ -24,6 +28,57 @@ STATUSES = tuple(OptimumStatus)  # the position of a status is its code in a stu
 LARGEST = 1.7976931348623157e308  # the largest float64
 NEIGHBOURS = 4  # points on either side of -b/a whose rounded logits decide where the cut is
 EXACT_IN_FLOAT32 = 2**24  # whole numbers up to here are exact in float32, which is twice as fast
+
+
+class SampleChunk(NamedTuple):
+    """One chunk of T samples.
+
+    Attributes:
+        x: positions, ascending.
+        y: labels.
+        inside: whether a point is one of the n points of its sample, not padding.
+        rank: rank of each point in its sample, from 0.
+        next_chunk_x: x of the first point of the next chunk; in the last chunk, its own last x.
+    """
+
+    x: Float[Array, "T L"]
+    y: Bool[Array, "T L"]
+    inside: Bool[Array, "1 L"]
+    rank: Int[Array, "1 L"]
+    next_chunk_x: Float[Array, " T"]
+
+    @property
+    def next_x(self) -> Float[Array, "T L"]:
+        """The x of the following point, for each point."""
+        return jnp.concatenate([self.x[:, 1:], self.next_chunk_x[:, None]], -1)
+
+
+def split(x: Float[Array, "C T L"], y: Bool[Array, "C T L"], layout: SampleLayout) -> SampleChunk:
+    """All chunks of a batch, stacked along the first axis of each field."""
+    rank = jnp.arange(layout.chunks * layout.length, dtype=jnp.int32)
+    rank = rank.reshape(layout.chunks, 1, layout.length)
+    next_chunk_x = jnp.concatenate([x[1:, :, 0], x[-1:, :, -1]])
+    return SampleChunk(x, y, rank < layout.n, rank, next_chunk_x)
+
+
+def map_chunks(function: Callable[[Any], Any], stacked: Any) -> Any:
+    """Applies a function to each chunk of a stack, and stacks the results."""
+    (count, *_) = {len(leaf) for leaf in jax.tree.leaves(stacked)}
+    if count > 1:
+        return lax.map(function, stacked)
+    only_chunk = jax.tree.map(lambda leaf: leaf[0], stacked)
+    return jax.tree.map(lambda leaf: leaf[None], function(only_chunk))
+
+
+def join(values: Shaped[Array, "C T L"]) -> Shaped[Array, "T n"]:
+    """The chunks of each sample joined to one row."""
+    return jnp.moveaxis(values, 0, 1).reshape(values.shape[1], -1)
+
+
+def take(values: Shaped[Array, "C T L"], index: Int[Array, " T"]) -> Shaped[Array, " T"]:
+    """One value of each sample, by its index in the sample."""
+    length = values.shape[-1]
+    return values[index // length, jnp.arange(values.shape[1]), index % length]
 
 
 class CutScores(NamedTuple):

@@ -1,4 +1,7 @@
-"""Two-sided 95% confidence intervals: of means by Student's t, and of shares by Wilson."""
+"""Rounding and chance: the unit of every error bound, and two-sided 95% confidence intervals.
+
+Intervals of means are by Student's t, those of shares by Wilson.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from jaxtyping import Float, Num
 
 LEVEL = 0.95  # coverage of every interval
 NORMAL = 1.959963984540054  # 97.5% quantile of the standard normal law
+
+UNIT = 2.0**-53  # largest relative error of one rounding to nearest
 
 
 def student(degrees: float) -> float:

@@ -19,8 +19,8 @@ from sweep.base.errors import InputError
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.curves import axes_around
 from sweep.figures.optima import optimum_legend
+from sweep.figures.overview import AS_IT_IS, draw_recalibrations
 from sweep.figures.planes import colour_bar
-from sweep.figures.recalibrations import AS_IT_IS, draw_recalibrations
 from sweep.figures.style import STYLE, axis_label, legend_above
 from sweep.landscapes.landscape import landscape
 from sweep.metrics.metrics import metric as metric_of

@@ -3,7 +3,7 @@
     plan      the method in numbers, and the bound (`sweep.measure.compression.plan`)
     deposit   one pass over the data: moments on a lattice (`sweep.measure.compression.deposit`)
     fold      moments become weights of a few Chebyshev nodes in each panel of each window; data
-              beyond a window become a mass and a first moment (`sweep.measure.compression.fold`)
+              beyond a window become a mass and a first moment (`sweep.measure.compression.deposit`)
     evaluate  losses at the nodes, on a Chebyshev core of (a, b), interpolated to the grid
 
 This module is the last step. Nothing in it knows how many points there were.
@@ -24,7 +24,7 @@ from jaxtyping import Array, Float, Int
 
 from sweep.base import devices
 from sweep.base.progress import Step, ignore
-from sweep.measure.compression.fold import Window
+from sweep.measure.compression.deposit import Window
 from sweep.measure.compression.plan import Plan
 from sweep.metrics.metrics import Loss, Smooth
 from sweep.metrics.profile import profile

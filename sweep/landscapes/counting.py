@@ -15,8 +15,8 @@ from jaxtyping import Shaped
 
 from sweep.base.devices import cores
 from sweep.base.grid import Grid
+from sweep.base.intervals import UNIT
 from sweep.base.progress import Step, ignore
-from sweep.base.rounding import UNIT
 from sweep.measure.confusion import confusion, confusion_bounds, rounding_bound
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting

@@ -57,7 +57,7 @@ def landscape(
     """Metrics of p = sigmoid(a*x + b) in every cell of a grid of slopes a and intercepts b.
 
     The logit is z = fl(fl(a*x) + b) in float64, and class 1 is predicted iff z > 0. Counts are
-    exact in every cell, ties included (see `sweep.measure.cuts`).
+    exact in every cell, ties included (see `sweep.measure.confusion`).
 
     With `model`, the metrics are those of p = sigmoid(logit(params, x)) on a slice through its
     parameters: a and b are steps along the two directions, and z is what the model computes. No

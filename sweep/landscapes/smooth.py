@@ -24,8 +24,7 @@ from sweep.base.timing import Clock
 from sweep.landscapes import direct, verification
 from sweep.landscapes.compressed import CompressedMetric
 from sweep.landscapes.models import LandscapeMetric, PerSample
-from sweep.measure.compression.deposit import Deposit
-from sweep.measure.compression.fold import fold, gain
+from sweep.measure.compression.deposit import Deposit, fold, gain
 from sweep.measure.compression.plan import LARGEST, CompressionError, Plan, plan
 from sweep.measure.compression.scatter import chunks, deposit, largest_chunk
 from sweep.measure.measure import Measure

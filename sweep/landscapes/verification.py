@@ -17,11 +17,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.base.errors import InputError
-from sweep.base.rounding import UNIT
+from sweep.base.intervals import UNIT
 from sweep.landscapes import compressed, direct
 from sweep.landscapes.compressed import CompressedMetric
-from sweep.measure.compression.deposit import Deposit
-from sweep.measure.compression.fold import Window, fold
+from sweep.measure.compression.deposit import Deposit, Window, fold
 from sweep.measure.compression.lattice import CHUNK, TINY
 from sweep.measure.compression.plan import Plan
 from sweep.measure.compression.scatter import deposit

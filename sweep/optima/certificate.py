@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sweep.base.rounding import UNIT
+from sweep.base.intervals import UNIT
 from sweep.measure.compression.lattice import CHUNK, MOMENTS
 from sweep.measure.sketch.exact_sums import RESOLUTION
 from sweep.measure.sketch.sketch import Sketch

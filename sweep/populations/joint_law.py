@@ -18,8 +18,7 @@ from jaxtyping import Float
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.populations.distributions.arrays import namespace, native, special
-from sweep.populations.distributions.protocol import Distribution
+from sweep.populations.distributions.protocol import Distribution, namespace, native, special
 
 CHECKED = 2**12  # quantiles at which a law is checked, besides those of its tails
 ATOM = 8  # so many equal quantiles in a row mean that one value of x has a probability

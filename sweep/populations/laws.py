@@ -14,9 +14,8 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.base.families import Family, Parameter, short
-from sweep.populations.distributions.arrays import namespace
 from sweep.populations.distributions.mixtures import Mixture
-from sweep.populations.distributions.protocol import Distribution
+from sweep.populations.distributions.protocol import Distribution, namespace
 from sweep.populations.distributions.standard import Exponential, Normal, Uniform
 from sweep.populations.joint_law import Population, cauchit, cloglog, linear, logistic, probit, step
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sweep.base.errors import InputError
-from sweep.base.rounding import UNIT
+from sweep.base.intervals import UNIT
 from sweep.metrics.profile import HEIGHT
 from sweep.populations import Population
 from sweep.populations.distributions.mixtures import Mixture

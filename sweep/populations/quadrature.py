@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sweep.base.errors import InputError
-from sweep.base.rounding import UNIT
+from sweep.base.intervals import UNIT
 from sweep.metrics import chebyshev
 from sweep.metrics.profile import Profile
 from sweep.populations import Population

@@ -10,7 +10,7 @@ from sweep.training.experiments.causes import CauseOutcome, Causes
 from sweep.training.experiments.digits import Change, Digits
 from sweep.training.experiments.effects import Effect, RemedyOutcome
 from sweep.training.experiments.outlier import Outlier, Quantity
-from sweep.training.statistics import Share
+from sweep.training.results import Share
 
 OFTEN_WRONG = 0.1  # share of networks beyond which a wrongly predicted point is listed
 

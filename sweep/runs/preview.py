@@ -23,7 +23,7 @@ from sweep.populations import Population
 from sweep.runs.directory import Directory
 from sweep.runs.landscapes import column_names
 from sweep.runs.spec.spec import Spec
-from sweep.training.statistics import quantile_bands
+from sweep.training.results import quantile_bands
 
 if TYPE_CHECKING:  # 0.3 s, which a run without a figure does without
     import xarray as xr

@@ -1,7 +1,7 @@
 """The store of a run: Zarr v3, which plain `xarray.open_zarr` reads, valid at every moment.
 
 The kind of work says which variables the store has and which chunks a task writes, see
-`sweep.runs.kind`. Values that are not computed yet are NaN.
+`sweep.runs.task`. Values that are not computed yet are NaN.
 
 Zarr makes the metadata and the coordinates; no task changes them, so they can be made again and
 compared. This module encodes and writes the chunks: each is one file that appears as a whole, with

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from sweep import figures
 from sweep.diagnosis import curves
 from sweep.diagnosis.report import Estimate, Finding, JudgedFit
-from sweep.figures.recalibrations import label_probabilities
+from sweep.figures.overview import label_probabilities
 from tests.support.predicted import calibrated, diagnosed, predictions
 
 

@@ -11,7 +11,7 @@ from sweep import Measure, Sample
 from sweep.base.grid import Grid
 from sweep.landscapes import compressed
 from sweep.landscapes.compressed import CompressedMetric
-from sweep.measure.compression.fold import fold
+from sweep.measure.compression.deposit import fold
 from sweep.measure.compression.plan import CompressionError, plan
 from sweep.measure.compression.scatter import deposit
 from sweep.metrics.metrics import metric

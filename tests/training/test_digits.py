@@ -17,7 +17,7 @@ from sweep.report.experiments import digits_lines
 from sweep.training import problems
 from sweep.training.experiments.digits import FIRST, digits
 from sweep.training.problems import PROBLEMS
-from sweep.training.statistics import Share
+from sweep.training.results import Share
 
 SMALL = {"seeds": 20, "epochs": 200, "progress": False}
 """Of the experiment as it is, less."""

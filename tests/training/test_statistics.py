@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from sweep.training.statistics import Share, quantiles
+from sweep.training.results import Share, quantiles
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 20), (20, 20), (1, 1), (178, 1000), (3, 7)])

@@ -1,6 +1,6 @@
 from .deposit import Deposit as Deposit
-from .fold import Window as Window
-from .fold import fold as fold
+from .deposit import Window as Window
+from .deposit import fold as fold
 from .lattice import Lattice as Lattice
 from .plan import CompressionError as CompressionError
 from .plan import Plan as Plan

@@ -5,12 +5,19 @@ position within its bin. That is all that interpolation at MOMENTS points of the
 Deposits on one lattice add up, over chunks, devices, files and machines. Points in ascending order
 are summed here, on the host, since each bin holds a contiguous run of them; `scatter` sums all
 others on the devices.
+
+`fold` turns a deposit into weights of a few Chebyshev nodes in each panel of each window |x| < R. A
+slope integrates its loss over the nodes of one window (see `plan`); points beyond it are kept as
+their mass and first moment, which is all that a straight line needs. No step of it depends on the
+number of points.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +25,8 @@ from jaxtyping import Float, Int
 
 from sweep.base.errors import InputError
 from sweep.measure.compression.lattice import MOMENTS, Lattice
+from sweep.measure.compression.plan import Plan
+from sweep.metrics import chebyshev
 
 PIECE = 2**16  # most ordered points that are summed at once: their temporaries stay in a cache
 FINE = 38  # exact sums count t^j in units of 2^-38: 2^24 terms of at most 1 fit into an int64
@@ -144,3 +153,152 @@ def _pieces(x: Float[np.ndarray, " m"], lattice: Lattice) -> Iterator[_Piece]:
         count, begins, bins = count[held], within[held], first + held
         t = (x[rows] - np.repeat(centre[bins], count)) * np.repeat(scale[bins], count)
         yield _Piece(rows, bins, begins, count, t)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """The data as the slopes of one window see them.
+
+    Attributes:
+        x: nodes, shape (s,).
+        mass: weights of the nodes for class 0 and 1, of either sign, shape (2, s).
+        beyond: mass and first moment of the points beyond the window, shape (side, class, 2), the
+            negative side first.
+    """
+
+    x: Float[np.ndarray, " s"]
+    mass: Float[np.ndarray, "2 s"]
+    beyond: Float[np.ndarray, "2 2 2"]
+
+
+class _Panels(NamedTuple):
+    """Panels of a window on one side of 0; negative ones are mirrored to the positive side.
+
+    Attributes:
+        number: distinct numbers of panels, ascending, 0 next to x = 0, shape (k,).
+        mass: weights of their nodes, nodes ascending in |x|, shape (k, 2, p).
+    """
+
+    number: Int[np.ndarray, " k"]
+    mass: Float[np.ndarray, "k 2 p"]
+
+
+def fold(plan: Plan, deposit: Deposit) -> dict[int, Window]:
+    """The windows that a plan uses, by level.
+
+    Args:
+        plan: says which windows there are and how many nodes a panel has.
+        deposit: the data, on the lattice of the plan.
+    """
+    lattice = deposit.lattice
+    moments = deposit.moments.reshape(2, lattice.panels, -1)
+    mass = np.moveaxis(moments @ _to_nodes(lattice.group, plan.nodes), 0, 1)
+    number = np.arange(lattice.first, lattice.first + lattice.panels)
+    used = {group.level for group in plan.groups}
+    beyond = _beyond(deposit, number, used)
+    up, down = number >= 0, number < 0
+    positive_side = _windows(_Panels(number[up], mass[up]), lattice)
+    negative_side = _windows(_Panels(-1 - number[down][::-1], mass[down][::-1, :, ::-1]), lattice)
+    windows = {}
+    for level, negative, positive in zip(
+        range(1, max(used) + 1), negative_side, positive_side, strict=False
+    ):
+        if level in used:
+            width = math.ldexp(1.0, lattice.exponent + lattice.group + level - 1)
+            sides = [_nodes(negative, -width), _nodes(positive, width)]
+            x, weights = (np.concatenate(both, axis=-1) for both in zip(*sides, strict=True))
+            windows[level] = Window(x, weights, beyond[level])
+    return windows
+
+
+def gain(windows: dict[int, Window], total: float) -> float:
+    """Sum of the nodes' |weights| per unit of mass, in the window where it is largest."""
+    return max(float(np.sum(np.abs(window.mass))) / total for window in windows.values())
+
+
+@cache
+def _to_nodes(group: int, nodes: int) -> Float[np.ndarray, "k p"]:
+    """Turns the moments of a panel's 2^group bins, flattened, into weights of its nodes."""
+    bins = 1 << group
+    local = chebyshev.points(MOMENTS)  # in a bin, in [-1, 1]
+    centres = (2 * np.arange(bins) + 1) / bins - 1  # of the bins, in the panel's [-1, 1]
+    # First the moments of a bin become masses at its MOMENTS Chebyshev points: these masses have
+    # the same moments, and so the same integral of the interpolant, which is a cubic.
+    to_local = np.linalg.inv(np.vander(local, MOMENTS, increasing=True))  # [moment, point]
+    # Then each mass is distributed over the nodes: sum_k c_k(t) f(node_k) interpolates f at t, so
+    # a mass m at t acts as masses m c_k(t) at the nodes.
+    shares = chebyshev.matrix((centres[:, None] + local / bins).ravel(), nodes)
+    folded = np.einsum("js,bsp->bjp", to_local, shares.reshape(bins, MOMENTS, nodes))
+    return folded.reshape(-1, nodes)
+
+
+@cache
+def _to_parent(nodes: int) -> tuple[Float[np.ndarray, "p p"], Float[np.ndarray, "p p"]]:
+    """Turn the weights of a lower and of an upper half into weights of the panel of both."""
+    points = chebyshev.points(nodes)
+    return chebyshev.matrix((points - 1) / 2, nodes), chebyshev.matrix((points + 1) / 2, nodes)
+
+
+def _windows(panels: _Panels, lattice: Lattice) -> Iterator[_Panels]:
+    """The panels of window 1, 2, 3, ... on one side.
+
+    Each window is twice as wide as the last: the last window's panels, merged in pairs, fill its
+    inner half, and the next octave of the lattice, whose panels have that width, its outer half.
+    """
+    octave = 1 << (lattice.bits - lattice.group)  # panels in an octave
+    inside = panels.number < 2 * octave
+    window, level = _Panels(panels.number[inside], panels.mass[inside]), 1
+    while True:
+        yield window
+        level += 1
+        outer = panels.number // octave == level
+        inner = _merged(window)
+        number = panels.number[outer] - (level - 1) * octave
+        window = _Panels(
+            np.concatenate([inner.number, number]),
+            np.concatenate([inner.mass, panels.mass[outer]]),
+        )
+
+
+def _merged(panels: _Panels) -> _Panels:
+    """Pairs of panels as panels of twice the width."""
+    number, parent = np.unique(panels.number >> 1, return_inverse=True)
+    mass = np.zeros((len(number), *panels.mass.shape[1:]))
+    for half, to_parent in enumerate(_to_parent(panels.mass.shape[-1])):
+        chosen = panels.number % 2 == half
+        mass[parent[chosen]] += panels.mass[chosen] @ to_parent
+    return _Panels(number, mass)
+
+
+def _nodes(
+    panels: _Panels, width: float
+) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, "2 s"]]:
+    """Positions and weights of the nodes that have any weight; width < 0 on the negative side."""
+    nodes = panels.mass.shape[-1]
+    x = width * (panels.number[:, None] + 0.5 + chebyshev.points(nodes) / 2)
+    mass = np.moveaxis(panels.mass, 1, 0).reshape(2, -1)
+    kept = np.any(mass != 0, axis=0)
+    return x.ravel()[kept], mass[:, kept]
+
+
+def _beyond(
+    deposit: Deposit, number: Int[np.ndarray, " k"], levels: set[int]
+) -> dict[int, Float[np.ndarray, "2 2 2"]]:
+    """Mass and first moment beyond each window, (side, class, 2), the negative side first."""
+    lattice = deposit.lattice
+    low, high = lattice.panel_ends.T
+    bins = 1 << lattice.group
+    moments = deposit.moments.reshape(2, lattice.panels, bins, MOMENTS)
+    half_width_x = (high - low) / (2 * bins)
+    centre = low[:, None] + half_width_x[:, None] * (2 * np.arange(bins) + 1)
+    mass = np.sum(moments[..., 0], axis=-1)
+    # In a bin x = centre + half_width_x * t.
+    first = np.sum(centre * moments[..., 0] + half_width_x[:, None] * moments[..., 1], axis=-1)
+    both = np.stack([mass, first], axis=-1)
+    octave = 1 << (lattice.bits - lattice.group)
+    beyond = {}
+    for level in levels:
+        edge = (level + 1) * octave  # window 1 has the uniform bins: two octaves' worth of panels
+        sides = (-1 - number >= edge, number >= edge)
+        beyond[level] = np.stack([np.sum(both[:, side], axis=1) for side in sides])
+    return beyond

@@ -27,7 +27,7 @@ from jaxtyping import Float, Int
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
-from sweep.base.rounding import UNIT
+from sweep.base.intervals import UNIT
 from sweep.measure.compression.lattice import CHUNK, MOMENTS, Lattice
 from sweep.metrics import chebyshev
 from sweep.metrics.metrics import Loss

@@ -25,7 +25,7 @@ from jaxtyping import Float, Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
-from sweep.base.rounding import UNIT
+from sweep.base.intervals import UNIT
 from sweep.measure.compression.deposit import Deposit
 from sweep.measure.compression.lattice import MOMENTS
 from sweep.measure.compression.plan import CompressionError, plan

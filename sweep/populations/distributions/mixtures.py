@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.populations.distributions.arrays import ULP, namespace
-from sweep.populations.distributions.protocol import Distribution
+from sweep.populations.distributions.protocol import ULP, Distribution, namespace
 
 MAX_STEPS = 200  # of root finding; every third halves the bracket
 TAIL = 2.0**-53  # probability of either tail that a table leaves out: the last u is 1 - 2^-53

@@ -13,7 +13,7 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.populations.distributions.arrays import ULP, namespace, native
+from sweep.populations.distributions.protocol import ULP, namespace, native
 
 # A step of the quantile function beyond so many roundings is a jump; formulas may round some dozens
 # of times.

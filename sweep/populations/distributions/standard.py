@@ -10,7 +10,7 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
-from sweep.populations.distributions.arrays import namespace, special
+from sweep.populations.distributions.protocol import namespace, special
 
 LOG_ROOT_TWO_PI = math.log(2 * math.pi) / 2  # normalises the normal density
 

@@ -18,7 +18,7 @@ from sweep.landscapes.stack import require_drawable
 from sweep.metrics.metrics import metric
 from sweep.populations import population
 from sweep.runs.spec.schema import SpecError, refusal, shortened
-from sweep.runs.spec.values import (
+from sweep.runs.spec.toml import (
     as_list,
     column_name,
     data_files,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sweep.base.memory import RESULT_LIMIT
 from sweep.base.ranges import DEFAULT_AXIS, whole_number
 from sweep.runs.spec.schema import TRAINING, SpecError, refusal, require_known_keys, typed
-from sweep.runs.spec.values import (
+from sweep.runs.spec.toml import (
     MOST_TASKS,
     as_list,
     column_name,

@@ -24,7 +24,7 @@ from sweep.training.experiments.effects import (
     evaluate,
 )
 from sweep.training.experiments.protocol import finding_shares, require_epochs, require_seeds
-from sweep.training.statistics import Share
+from sweep.training.results import Share
 
 SEEDS = 100
 EPOCHS = 200

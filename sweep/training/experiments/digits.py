@@ -29,8 +29,7 @@ from sweep.training.experiments.protocol import (
 )
 from sweep.training.hyperparameters import coordinate_value, single_combination
 from sweep.training.problems import PROBLEMS
-from sweep.training.results import CURVES
-from sweep.training.statistics import Share, difference, mean, quantile_bands, quantiles
+from sweep.training.results import CURVES, Share, difference, mean, quantile_bands, quantiles
 from sweep.training.train import train
 
 FIRST = 50  # epoch from which changes are measured, as published
@@ -96,7 +95,7 @@ class Digits:
             the most frequent first.
         table: everything recorded of each network, the dataset of `sweep.train`.
         bands: quantiles over the networks of loss and accuracy, dims (level, epoch), levels
-            `sweep.training.statistics.LEVELS`.
+            `sweep.training.results.LEVELS`.
     """
 
     seeds: int

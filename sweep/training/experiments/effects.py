@@ -20,8 +20,7 @@ from sweep.metrics.metrics import Counting, metric
 from sweep.training.ensemble import stacked_sets, train_networks
 from sweep.training.experiments.catalogue import Cause, Direction, Remedy
 from sweep.training.experiments.protocol import finding_shares, network_findings
-from sweep.training.results import CURVES, attributes
-from sweep.training.statistics import Share, difference, quantile_bands
+from sweep.training.results import CURVES, Share, attributes, difference, quantile_bands
 
 SHORTEST = 5  # epochs in the history of a network that stops early: fewer show nothing
 

@@ -26,9 +26,8 @@ from sweep.training.experiments.protocol import (
 )
 from sweep.training.hyperparameters import Hyperparameters, coordinate_value, single_combination
 from sweep.training.problems import OUTLIER, PROBLEMS
-from sweep.training.results import CURVES
+from sweep.training.results import CURVES, LEVELS, Share, quantile_bands, quantiles
 from sweep.training.split import Split
-from sweep.training.statistics import LEVELS, Share, quantile_bands, quantiles
 from sweep.training.train import train
 
 PUBLISHED: dict[str, Any] = {
@@ -110,7 +109,7 @@ class Quantity:
         name: name of the quantity, of `QUANTITIES`.
         words: its description.
         units: unit of the quantiles.
-        quantiles: quantiles at `sweep.training.statistics.LEVELS`.
+        quantiles: quantiles at `sweep.training.results.LEVELS`.
         keras: least and greatest value in six networks of Keras; None for other hyperparameters
             than the published ones.
     """

@@ -12,8 +12,7 @@ from sweep.base.errors import InputError
 from sweep.base.ranges import whole_number
 from sweep.diagnosis.diagnose import diagnose
 from sweep.training.hyperparameters import LARGEST_SEED, MOST_EPOCHS
-from sweep.training.results import CURVES
-from sweep.training.statistics import Share
+from sweep.training.results import CURVES, Share
 
 MOST_SEEDS = 100_000  # at least 10 KiB are recorded of each network, so 1 GiB of these
 

@@ -26,7 +26,7 @@ from sweep.base.memory import RESULT_LIMIT
 from sweep.base.progress import Step
 from sweep.base.provenance import computed_by
 from sweep.data.sample import Sample
-from sweep.measure import confusion
+from sweep.measure import confusion, cuts
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
 from sweep.optima.records import AccuracyOptimum, PopulationOptimum
@@ -189,7 +189,7 @@ def _columns(
 ) -> Columns:
     """The columns of a table for one size, each of shape (replicates,)."""
     finite = np.isfinite(solved["a"])
-    ce = confusion.cut(np.where(finite, solved["a"], 0.0), np.where(finite, solved["b"], 0.0))
+    ce = cuts.cut(np.where(finite, solved["a"], 0.0), np.where(finite, solved["b"], 0.0))
     middle = (solved["low"] + solved["high"]) / 2  # infinite for a constant prediction
     highest = population.accuracy.value
 

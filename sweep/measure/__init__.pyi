@@ -1,5 +1,5 @@
 from .confusion import Confusion as Confusion
-from .confusion import Cut as Cut
+from .cuts import Cut as Cut
 from .measure import Density as Density
 from .measure import Measure as Measure
 from .measure import as_measure as as_measure

@@ -3,141 +3,21 @@
 The cut of a classifier turns its four masses into masses of each class below and above an edge,
 which the points of a class know exactly, whether they are a sample, a density or the bins of a
 sketch. Where a sketch does not count, `confusion_bounds` gives the worst and the best masses.
-
-The classifier at (a, b) predicts class 1 iff z = fl(fl(a*x) + b) > 0 in float64, two roundings.
-Rounding is monotone, so for a > 0 the predicted class 1 is {x >= t} with t the smallest float64
-whose logit is positive, and for a < 0 it is {x <= t} with t the largest. With t known, one binary
-search in the sorted class gives the exact count that brute force over all points gives, ties
-included.
-
-All of this is NumPy on the host on purpose: an accelerator's compiler may contract a*x + b into one
-rounding or flush subnormal numbers, and either would miscount ties.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from sweep.base.intervals import UNIT
+from sweep.measure.cuts import edge, edges
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
 from sweep.measure.sketch.binned_points import BinnedPoints
-
-NEIGHBOURS = 4  # half-width, in floats, of the interval about -b/a where bisection for t begins
-
-
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """The cuts of classifiers, one for each cell.
-
-    Attributes:
-        t: exact thresholds; infinite where all finite x are on one side, as for every a == 0.
-        orientation: +1, class 1 is {x >= t}; -1, class 1 is {x <= t}.
-    """
-
-    t: Float[np.ndarray, " ..."]
-    orientation: Int[np.ndarray, " ..."]
-
-
-def cut(a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]) -> Cut:
-    """The exact cut of each classifier.
-
-    Args:
-        a: finite slopes.
-        b: finite intercepts; a and b broadcast against each other.
-    """
-    a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
-    shape, a, b = a.shape, a.ravel(), b.ravel()
-    # For a < 0 mirror x: {x <= t} for (a, b) is {-x >= -t} for (-a, b).
-    sign = np.where(a < 0, -1.0, 1.0)
-    sloped = a != 0
-    if np.all(sloped):
-        t = sign * _smallest_positive(np.abs(a), b)
-    else:
-        t = np.where(b > 0, -np.inf, np.inf)
-        t[sloped] = sign[sloped] * _smallest_positive(np.abs(a[sloped]), b[sloped])
-    t += 0.0  # no -0.0
-    return Cut(t.reshape(shape), sign.astype(np.int64).reshape(shape))
-
-
-def edges(
-    a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
-) -> tuple[Float[np.ndarray, " ..."], Bool[np.ndarray, " ..."]]:
-    """The edge below which x is on the lower side of each cut, and whether class 1 is above it."""
-    cuts = cut(a, b)
-    upward = cuts.orientation > 0
-    return edge(cuts.t, upward), upward
-
-
-def edge(
-    t: Float[np.ndarray, " ..."], upward: Bool[np.ndarray, " ..."]
-) -> Float[np.ndarray, " ..."]:
-    """Edges of cuts at t: x < edge is the lower side, and {x <= t} is {x < the next float}."""
-    with np.errstate(over="ignore", under="ignore"):
-        return np.where(upward, t, np.nextafter(t, np.inf))
-
-
-def _smallest_positive(
-    a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, " k"]:
-    """Smallest float64 t, -inf and inf included, with fl(fl(a*t) + b) > 0, for a > 0."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        t = -b / a
-        bits = t.view(np.int64)
-        away = (bits >> 63) | 1  # -1 for t < 0: there a larger bit pattern is a smaller float
-        below, above = ((bits + step).view(np.float64) for step in (-away, away))
-        # Almost always t or the next float is the answer. Next to 0 the bit patterns of neighbours
-        # do not differ by 1, so these cells are left to bisection.
-        sure = (a * below + b <= 0) & (a * above + b > 0) & (t != 0)
-        t = np.where(a * t + b > 0, t, above)
-    t[~sure] = _bisected(a[~sure], b[~sure])
-    return t
-
-
-def _bisected(a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    """`_smallest_positive` by bisection over the floats in their order, by their int64 ranks.
-
-    It starts next to -b/a. Where t is not there (fl(a*t) underflows, or -b/a overflows), it starts
-    from all floats on t's side of 0; b, the logit at 0, says which side that is.
-    """
-    zero, infinite = _rank(np.array([0.0, np.inf]))
-    lowest, highest = np.where(b > 0, -infinite, zero), np.where(b > 0, zero, infinite)
-    with np.errstate(over="ignore", under="ignore"):
-        centre = _rank(-b / a)
-        low = np.clip(centre - NEIGHBOURS, lowest, highest)
-        high = np.clip(centre + NEIGHBOURS, lowest, highest)
-        low = np.where(_positive(a, b, low), lowest, low)
-        high = np.where(_positive(a, b, high), high, highest)
-        # Now z(low) <= 0 < z(high): halve until the two are neighbours.
-        while np.any(high - low > 1):
-            middle = low + (high - low) // 2
-            above = _positive(a, b, middle)
-            high, low = np.where(above, middle, high), np.where(above, low, middle)
-    return _unrank(high)
-
-
-def _positive(
-    a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"], rank: Int[np.ndarray, " k"]
-) -> Shaped[np.ndarray, " k"]:
-    """Whether the logit at the float of a rank is positive."""
-    return a * _unrank(rank) + b > 0
-
-
-def _rank(x: Float[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
-    """Rank of each float among all floats, 0 for 0.0; the ranks of neighbours differ by 1."""
-    bits = (x + 0.0).view(np.int64)
-    return np.where(bits < 0, np.int64(np.iinfo(np.int64).min) - bits, bits)
-
-
-def _unrank(rank: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    """The float of each rank."""
-    bits = np.where(rank < 0, np.int64(np.iinfo(np.int64).min) - rank, rank)
-    return bits.view(np.float64)
 
 
 class Confusion(NamedTuple):

@@ -15,7 +15,8 @@ from itertools import accumulate
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from sweep.measure.confusion import cut, rounding_bound
+from sweep.measure.confusion import rounding_bound
+from sweep.measure.cuts import cut
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
 from sweep.optima.population_accuracy import BestIntervals

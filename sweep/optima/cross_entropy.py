@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from sweep.measure.confusion import cut
+from sweep.measure.cuts import cut
 from sweep.measure.measure import Measure
 from sweep.optima.newton import minimise
 from sweep.optima.records import CrossEntropyOptimum, OptimumStatus

@@ -43,7 +43,7 @@ class CrossEntropyOptimum:
         value: the least cross-entropy in nats, or its infimum where there is no finite optimum;
             nan without points. A landscape at (a, b) can differ from it by up to about 1e-16 |a x|,
             because (a, b) and the logit are rounded.
-        cut: where the predicted class changes, as in `sweep.measure.confusion`; nan unless the
+        cut: where the predicted class changes, as in `sweep.measure.cuts`; nan unless the
             status is finite and a is not 0.
         orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
         gradient: larger of the two derivatives at the optimum, in nats, as in

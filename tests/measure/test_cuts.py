@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.measure.confusion import cut
+from sweep.measure.cuts import cut
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import sweep
 from sweep import Measure, Sample
-from sweep.measure.confusion import cut
+from sweep.measure.cuts import cut
 from sweep.measure.points import Points
 from sweep.optima.records import OptimumStatus
 from tests.support import oracle

@@ -20,7 +20,7 @@ from sweep.base.families import short
 from sweep.base.grid import Grid
 from sweep.measure.compression.lattice import Lattice
 from sweep.measure.compression.plan import CompressionError, plan
-from sweep.measure.confusion import edges
+from sweep.measure.cuts import edges
 from sweep.metrics.metrics import Loss, Smooth, metric
 
 MOST_CELLS = 2**24  # cells of a grid; each adds a count for both classes, 512 MiB in all

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -36,14 +33,11 @@ from sweep.cli.options import (
 from sweep.cli.outputs import print_json, require_apart
 from sweep.data.shards import Shards
 from sweep.measure.sketch import archive, builder, parallel
-from sweep.measure.sketch.hosts import Host, agreed, together
 from sweep.measure.sketch.schema import Schema, round_outward
 from sweep.measure.sketch.sketch import Sketch
 from sweep.report.text import counted, filled, size
 
 PARTS_SHOWN = 5  # parts that are named; --json has them all
-
-Result = TypeVar("Result")
 
 SketchFile = Annotated[Path, Parameter(name=("--out", "-o"), help="Write the sketch here.")]
 
@@ -70,12 +64,6 @@ def sketch(
     weight: WeightName = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
-    coordinator: Annotated[
-        str | None,
-        Parameter(help="HOST:PORT of process 0, if the command runs on several machines."),
-    ] = None,
-    processes: Annotated[int | None, Parameter(help="How many processes run.")] = None,
-    process: Annotated[int | None, Parameter(help="Number of this process, from 0.")] = None,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -87,19 +75,13 @@ def sketch(
     require_tolerance(tolerance)
     grid = Grid(axis(a, "--a"), axis(b, "--b"))
     range_of_x = None if within is None else _range(within)
-    executor, host = engine(workers, scheduler), _host(coordinator, processes, process)
-    if host is not None and not isinstance(executor, Serial):
-        raise UsageError("--coordinator excludes --workers and --scheduler; give one of them")
-    with nullcontext() if host is None else together(host):
-        everywhere = _alone if host is None else agreed
-        data = everywhere(partial(_opened, shards, (x, y, weight), out, force=force))
-        show = False if quiet or (host is not None and host.process) else None
-        ends = range_of_x or round_outward(_ends(data, host, show))
-        result = _sketched(data, Schema.of(grid, ends, metric, tolerance), executor, host, show)
-        first = host is None or host.process == 0
-        everywhere(lambda: _write(result, out, force=force) if first else None)
-    if first:
-        _print_sketch(result, out, as_json=as_json)
+    executor = engine(workers, scheduler)
+    data = _opened(shards, (x, y, weight), out, force=force)
+    show = False if quiet else None
+    ends = range_of_x or round_outward(_ends(data, show))
+    result = _sketched(data, Schema.of(grid, ends, metric, tolerance), executor, show)
+    _write(result, out, force=force)
+    _print_sketch(result, out, as_json=as_json)
 
 
 def merge(
@@ -115,11 +97,6 @@ def merge(
     result = archive.merged(sketches)
     archive.write(result, out, force=force)
     _print_sketch(result, out, as_json=as_json)
-
-
-def _alone(work: Callable[[], Result]) -> Result:
-    """Does the work of a process that runs alone."""
-    return work()
 
 
 def _opened(
@@ -140,29 +117,21 @@ def _require_out(inputs: tuple[Path, ...], out: Path, *, force: bool) -> None:
     require_apart(inputs, {"the sketch": out}, force=force)
 
 
-def _ends(shards: Shards, host: Host | None, show: bool | None) -> tuple[float, float]:
+def _ends(shards: Shards, show: bool | None) -> tuple[float, float]:
     """(lowest, highest) x: from the metadata of Parquet files, else by a pass over x."""
     recorded = shards.ends()
     if recorded is not None:
         return recorded
-    if host is not None:
-        return parallel.range_together(host, shards)
     with bar("range of x", shards.rows(), "rows", show) as step:
         return shards.scan(step)
 
 
-def _sketched(
-    shards: Shards, schema: Schema, executor: Engine, host: Host | None, show: bool | None
-) -> Sketch:
-    """Makes the sketch, alone or with workers or other machines."""
-    files = len(shards.paths) if host is None else len(host.share(shards.paths))
-    if host is not None:
-        with bar("sketch", files, "shards", show, scale=False) as step:
-            return parallel.sketched_together(host, shards, schema, step)
+def _sketched(shards: Shards, schema: Schema, executor: Engine, show: bool | None) -> Sketch:
+    """Makes the sketch, alone or with workers."""
     if isinstance(executor, Serial):
         with bar("sketch", shards.rows(), "rows", show) as step:
             return builder.sketch_files(shards, schema, step)
-    with executor, bar("sketch", files, "shards", show, scale=False) as step:
+    with executor, bar("sketch", len(shards.paths), "shards", show, scale=False) as step:
         return parallel.sketch_files(executor, shards, schema, step)
 
 
@@ -172,15 +141,6 @@ def _write(result: Sketch, out: Path, *, force: bool) -> None:
         names = ", ".join(sorted(part.name for part in result.parts)[:PARTS_SHOWN])
         raise InputError(f"{names}: every weight is 0; at least one must be positive")
     archive.write(result, out, force=force)
-
-
-def _host(coordinator: str | None, processes: int | None, process: int | None) -> Host | None:
-    """The place of this process among several, if there are several."""
-    if coordinator is None and processes is None and process is None:
-        return None
-    if coordinator is None or processes is None or process is None:
-        raise UsageError("--coordinator, --processes and --process need each other; give all three")
-    return Host(coordinator, processes, process)
 
 
 def _range(text: str) -> tuple[float, float]:

@@ -280,17 +280,6 @@ REFUSED = {
     ),
     "no address": (2, ("s0.csv", "--scheduler="), "--scheduler is empty; give an address"),
     "no workers": (2, ("s0.csv", "--workers=0"), "--workers=0: at least 1 is needed"),
-    "half a host": (2, ("s0.csv", "--process=0"), "need each other; give all three"),
-    "no host": (
-        1,
-        ("s0.csv", "--coordinator=q", "--processes=2", "--process=0"),
-        "q is not the address of a coordinator",
-    ),
-    "host and workers": (
-        2,
-        ("s0.csv", "--coordinator=q:1", "--processes=2", "--process=0", "--workers=2"),
-        "--coordinator excludes --workers",
-    ),
     "other columns": (1, ("s0.csv", "other.csv"), "other.csv: has no column 'x'"),
     "other types": (1, ("s1.parquet", "other.parquet"), "'x' is"),
     "a column that is not there": (1, ("s0.csv", "--x=q"), "has no column 'q'"),

@@ -35,6 +35,46 @@ MIN_CROSS_ENTROPY = 1e-10  # nats; below it the few nodes in the overlap of the 
 MAX_QUADRATURES = 20  # each is made for the optimum that the one before gave
 
 
+@overload
+def optimum(data: Population) -> PopulationOptimum: ...
+
+
+@overload
+def optimum(data: Sketch) -> SketchOptimum: ...
+
+
+@overload
+def optimum(data: Sample | Measure) -> Optimum: ...
+
+
+def optimum(data: Sample | Sketch | Population | Measure) -> Optimum:
+    """The exact optimum of cross-entropy and of accuracy for p = sigmoid(a*x + b).
+
+    Args:
+        data: a sample, population, sketch or measure; soft labels and weights count as masses.
+
+    Returns:
+        The optima: a `PopulationOptimum` for a population, a `SketchOptimum` with error bounds for
+        a sketch.
+
+    Raises:
+        InputError: x and the weights span more than float64 resolves, so that the optimum of
+            cross-entropy cannot be found; a population cannot be integrated; or the optimum of
+            cross-entropy is steeper than the slopes that a sketch was made for.
+    """
+    if isinstance(data, Population):
+        return population_optimum(data)
+    measure = as_measure(data)
+    if measure.quadrature is not None:
+        return population_optimum(measure.quadrature.law)
+    if measure.sketch is not None:
+        return sketch_optimum(measure, measure.sketch)
+    ce = cross_entropy_optimum(measure)
+    best = best_cuts(measure)
+    shared, regret, distance = compare(ce, best)
+    return Optimum(measure.n, ce, accuracy_optimum(best), shared, regret, distance)
+
+
 def population_optimum(law: Population) -> PopulationOptimum:
     """The exact optima of both metrics for a population.
 
@@ -91,37 +131,3 @@ def _eta_excess(law: Population, cut: float, tolerance: float) -> float:
         return math.nan
     edges = [edge for edge in law.edges if abs(edge - cut) <= tolerance]
     return native(law.eta, np.array([*edges, cut])[:1]).item() - 0.5
-
-
-@overload
-def optimum(data: Population) -> PopulationOptimum: ...
-@overload
-def optimum(data: Sketch) -> SketchOptimum: ...
-@overload
-def optimum(data: Sample | Measure) -> Optimum: ...
-def optimum(data: Sample | Sketch | Population | Measure) -> Optimum:
-    """The exact optimum of cross-entropy and of accuracy for p = sigmoid(a*x + b).
-
-    Args:
-        data: a sample, population, sketch or measure; soft labels and weights count as masses.
-
-    Returns:
-        The optima: a `PopulationOptimum` for a population, a `SketchOptimum` with error bounds for
-        a sketch.
-
-    Raises:
-        InputError: x and the weights span more than float64 resolves, so that the optimum of
-            cross-entropy cannot be found; a population cannot be integrated; or the optimum of
-            cross-entropy is steeper than the slopes that a sketch was made for.
-    """
-    if isinstance(data, Population):
-        return population_optimum(data)
-    measure = as_measure(data)
-    if measure.quadrature is not None:
-        return population_optimum(measure.quadrature.law)
-    if measure.sketch is not None:
-        return sketch_optimum(measure, measure.sketch)
-    ce = cross_entropy_optimum(measure)
-    best = best_cuts(measure)
-    shared, regret, distance = compare(ce, best)
-    return Optimum(measure.n, ce, accuracy_optimum(best), shared, regret, distance)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -142,6 +141,8 @@ class Population:
 
     def _require_traceable(self) -> None:
         """Refuses functions that JAX cannot trace, or that are not elementwise."""
+        import jax  # a second to load, and data without a law need none of it
+
         functions = {"the quantile function": self.x.quantile, "eta": self.eta}
         with jax.enable_x64(True):
             argument = jax.ShapeDtypeStruct((CHECKED,), np.float64)

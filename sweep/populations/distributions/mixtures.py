@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -204,6 +203,7 @@ class CubicTable:
 
     def at(self, u: Any) -> Any:
         """The quantile of u, an array of JAX."""
+        jnp = namespace(u)
         k = self._interval(u)
         start, width, *cubic = (
             jnp.asarray(column).at[k].get(mode="promise_in_bounds")
@@ -219,6 +219,7 @@ class CubicTable:
         This unrolled bisection takes half the time of `jnp.searchsorted` on a CPU, because it
         promises that no index is out of bounds.
         """
+        jnp = namespace(u)
         count = len(self.u) - 1
         step = 1 << max(count - 1, 0).bit_length()
         starts = jnp.asarray(np.pad(self.u[:-1], (0, step - count), constant_values=math.inf))

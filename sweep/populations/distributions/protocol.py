@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-import jax
-import jax.scipy.special
 import numpy as np
 
 MIN_LENGTH = 2**10  # of an array in a call of a user's function: fewer lengths, fewer compilations
@@ -65,6 +63,8 @@ def native(function: Callable[[Any], Any], values: Any) -> Any:
         return x
     length = max(MIN_LENGTH, 1 << (x.size - 1).bit_length())
     padded = np.pad(x.ravel(), (0, length - x.size), mode="edge")
+    import jax  # a second to load, and data without a law need none of it
+
     # Evaluated at once, even while a kernel is traced that needs a table of a law.
     with jax.ensure_compile_time_eval(), jax.enable_x64(True), np.errstate(all="ignore"):
         result = np.asarray(function(padded), np.float64)
@@ -79,6 +79,8 @@ def namespace(x: Any) -> Any:
 def special(x: Any) -> Any:
     """The module of special functions for x: that of SciPy or of JAX."""
     if namespace(x) is not np:
+        import jax.scipy.special  # loaded already: x is an array of JAX
+
         return jax.scipy.special
     import scipy.special  # 0.3 s, and needed for arrays of NumPy only
 

@@ -86,14 +86,17 @@ def load(path: str | os.PathLike[str]) -> History:
 
     Args:
         path: `.json` with an object that `History.of` takes, or a table with a column for each
-            series: `.csv`, `.tsv`, `.parquet` or `.npz`.
+            series: `.csv`, `.tsv` (also `.gz`), `.parquet` or `.npz`.
 
     Raises:
         InputError: the file is missing or has another format, or `History.of` rejects its content.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: a history is read from .json, .csv or .tsv; use such a name")
+        raise InputError(
+            f"{path}: a history is read from a file that ends in {', '.join(SUFFIXES)}; "
+            "use such a name"
+        )
     is_json = path.suffix.lower() == ".json"
     content = _json(path) if is_json else tables.read(path, _series_columns)
     if isinstance(content, Mapping) and isinstance(content.get("history"), Mapping):

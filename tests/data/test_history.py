@@ -125,7 +125,9 @@ BAD_FILES = {
         ("epoch,loss\n1,1\n2,1\n4,1\n", "epoch 3 is missing"),
         ("loss,loss\n1,1\n2,1\n4,1\n", "has 2 columns 'loss'"),
     ],
-    "h.txt": [("loss\n1\n2\n3\n", "a history is read from .json, .csv or .tsv")],
+    "h.txt": [
+        ("loss\n1\n2\n3\n", "a history is read from a file that ends in .json, .csv, .tsv, .gz,")
+    ],
 }
 
 

@@ -14,6 +14,17 @@ def test_computing_loads_no_matplotlib_and_leaves_jax_as_it_is():
     assert "matplotlib" not in loaded_after(code)
 
 
+def test_the_optimum_of_a_file_loads_no_jax(tmp_path):
+    (tmp_path / "s.csv").write_text("x,y\n1,0\n2,1\n3,0\n4,1\n")
+    code = (
+        "import contextlib, io, sweep.cli\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        f"    sweep.cli.main(['optimum', {str(tmp_path / 's.csv')!r}])\n"
+        "assert sweep.optima.optimum"
+    )
+    assert not {"jax", "xarray", "matplotlib"} & loaded_after(code)
+
+
 def test_functions_keep_their_names_when_modules_of_the_same_name_are_imported():
     loaded_after(
         "import sweep, sweep.landscapes.landscape, sweep.optima.optimum, sweep.figures, sweep.cli\n"

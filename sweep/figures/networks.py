@@ -377,6 +377,8 @@ def _effects(ax: Axes, remedies: Sequence[RemedyOutcome], metric: str, *, named:
     ax.axvline(0, color="black", linewidth=0.6, linestyle=":")
     ax.set_ylim(len(remedies) - 0.5, -0.5)
     ax.set_yticks(range(len(remedies)), [remedy.remedy for remedy in remedies] if named else [])
+    ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.xaxis.set_major_formatter("{x:g}")  # short, so that labels of small changes do not meet
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     if metric == "balanced_accuracy":

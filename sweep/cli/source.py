@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sweep
-from sweep import populations
+from sweep import populations  # its face: laws load only where --population asks for one
 from sweep.base.ranges import size_text, size_title, sizes
 from sweep.cli.app import UsageError
 from sweep.data.sample import Sample, load

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from numbers import Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -35,6 +35,10 @@ from sweep.data.labels import classes as classes_of
 from sweep.data.labels import labels
 from sweep.data.logits import Logits, of_logits, of_probabilities, scores
 from sweep.data.sample import Sample
+from sweep.metrics.logistic import softplus
+
+if TYPE_CHECKING:  # a package above this one
+    from sweep.measure.measure import Measure
 
 NAMES = {
     "y": ("y", "y_true"),
@@ -45,6 +49,7 @@ NAMES = {
 """Usual names of the columns, by option; the first one that a file has counts."""
 
 FEWEST = 10  # samples that predictions need
+LOGITS_AT_ONCE = 2**20  # of several classes: 8 MiB a temporary array
 
 
 class Selection(NamedTuple):
@@ -268,6 +273,34 @@ class Predictions:
     def sample(self) -> Sample:
         """The points (z, y), for two classes only."""
         return Sample(self.logits, self.y, self.weight)
+
+    @cached_property
+    def measure(self) -> Measure:
+        """The measure of `sample`."""
+        from sweep.measure.measure import Measure  # built on this package, so loaded when called
+
+        return Measure.from_sample(self.sample)
+
+    @cached_property
+    def losses(self) -> Float[np.ndarray, " n"]:
+        """Cross-entropy of each sample in nats; even a tiny one has full relative precision."""
+        if self.binary:
+            return read_only(softplus(np.where(self.y == 1, -self.logits, self.logits)))
+        rows = max(1, LOGITS_AT_ONCE // self.logits.shape[1])
+        starts = range(0, len(self), rows)
+        parts = (slice(start, start + rows) for start in starts)
+        return read_only(
+            np.concatenate([_losses(self.logits[part], self.y[part]) for part in parts])
+        )
+
+
+def _losses(z: Float[np.ndarray, "m k"], y: Int[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """log(sum exp z) - z_y, with the largest logit apart so that a tiny loss keeps its digits."""
+    row, top = np.arange(len(z)), np.argmax(z, axis=1)
+    largest = z[row, top]
+    odds = np.exp(z - largest[:, None])
+    odds[row, top] = 0.0
+    return np.log1p(np.sum(odds, axis=1)) + (largest - z[row, y])
 
 
 def load(

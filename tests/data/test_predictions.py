@@ -73,6 +73,16 @@ def test_predictions_cannot_be_written_and_make_a_sample():
     np.testing.assert_array_equal(found.sample.weight, np.arange(10) + 1)
 
 
+def test_losses_and_the_measure_are_computed_once():
+    two, three = Predictions.of(Y, Z), Predictions.of(Y3, Z3)
+    for predictions in (two, three):
+        assert np.mean(predictions.losses) == pytest.approx(_loss(predictions), rel=1e-14)
+        assert predictions.losses is predictions.losses
+        assert not predictions.losses.flags.writeable
+    assert two.measure is two.measure
+    assert two.measure.fingerprint == two.sample.fingerprint
+
+
 def test_a_second_column_keeps_what_rounds_to_1():
     small = np.full(10, 1e-30)
     found = Predictions.of(Y, probabilities=np.column_stack([small, np.ones(10)]))

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-import tests.support.checked  # noqa: F401  # the hook names it, but does not import it
+from tests.support import checked
 
 # Before anything imports sweep: from here on every annotated signature in it is checked.
-HOOK = jaxtyping.install_import_hook("sweep", "tests.support.checked.checked")
+jaxtyping.jaxtyped = checked.jaxtyped  # what the hook writes at each definition
+HOOK = jaxtyping.install_import_hook("sweep", None)
 
 matplotlib.use("agg")
 jax.config.update("jax_numpy_rank_promotion", "raise")

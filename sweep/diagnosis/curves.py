@@ -32,82 +32,46 @@ LORENZ_POINTS = 500  # at most
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """Numbers of samples in m bins, by class.
+    """Numbers of samples in m bins, by class."""
 
-    Attributes:
-        edges: edges of the bins, ascending, shape (m + 1,); a bin includes its lower edge, the
-            last one both.
-        counts: samples of each class in each bin, shape (c, m).
-    """
-
+    # edges of the bins, ascending; a bin includes its lower edge, the last one both
     edges: Float[np.ndarray, " e"]
-    counts: Int[np.ndarray, "c m"]
+    counts: Int[np.ndarray, "c m"]  # samples of each class in each bin
 
 
 @dataclass(frozen=True, eq=False)
 class Lorenz:
-    """The Lorenz curve of the loss: the share of it in the samples with the smallest losses.
+    """The Lorenz curve of the loss: the share of it in the samples with the smallest losses."""
 
-    Attributes:
-        samples: cumulative share of the samples, by weight, smallest loss first, from 0 to 1,
-            shape (m,).
-        loss: their share of the total loss, from 0 to 1, shape (m,); nan if the total is 0.
-    """
-
+    # cumulative share of the samples, by weight, smallest loss first, from 0 to 1
     samples: Float[np.ndarray, " m"]
+    # their share of the total loss, from 0 to 1; nan if the total is 0
     loss: Float[np.ndarray, " m"]
 
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Predicted probabilities and observed frequencies, in m bins of about equal weight.
+    """Predicted probabilities and observed frequencies, in m bins of about equal weight."""
 
-    Attributes:
-        predicted: mean probability in each bin, ascending, shape (m,).
-        observed: frequency of the predicted class in the bin, by weight, shape (m,).
-        low: lower end of its 95% Wilson interval, shape (m,); weighted samples count as their
-            effective number, (sum w)^2 / sum w^2.
-        high: upper end of that interval, shape (m,).
-        count: samples in the bin, shape (m,).
-    """
-
-    predicted: Float[np.ndarray, " m"]
-    observed: Float[np.ndarray, " m"]
+    predicted: Float[np.ndarray, " m"]  # mean probability in each bin, ascending
+    observed: Float[np.ndarray, " m"]  # frequency of the predicted class in the bin, by weight
+    # lower end of its 95% Wilson interval; weighted samples count as their effective number, (sum
+    # w)^2 / sum w^2
     low: Float[np.ndarray, " m"]
-    high: Float[np.ndarray, " m"]
-    count: Int[np.ndarray, " m"]
+    high: Float[np.ndarray, " m"]  # upper end of that interval
+    count: Int[np.ndarray, " m"]  # samples in the bin
 
 
 # --- landscapes ---------------------------------------------------------------------------------
 
 
 def plane(diagnosis: Diagnosis, cells: int = 101) -> xr.Dataset:
-    """The landscape over (a, b) around (0, 0), (1, 0) and the optimum; two classes only.
-
-    Args:
-        diagnosis: of two classes.
-        cells: points on each axis.
-
-    Returns:
-        `cross_entropy` and `accuracy` as `sweep.landscape` returns them.
-
-    Raises:
-        InputError: there are more than two classes.
-    """
+    """The landscape over (a, b) around (0, 0), (1, 0) and the optimum; two classes only."""
     return _landscape(diagnosis, *axes_around(optimal(diagnosis), cells))
 
 
 def along_slope(diagnosis: Diagnosis, cells: int = 201) -> xr.Dataset:
-    """Cross-entropy and accuracy against a, at b = 0.
-
-    Args:
-        diagnosis: of any number of classes.
-        cells: number of slopes; reduced, to 21 at least, for many samples of several classes.
-
-    Returns:
-        For two classes the landscape with dims a and b, with a single b. For several classes a
-        dataset with the dim a only, of softmax(a z); ties predict the first class.
-    """
+    """Cross-entropy and accuracy against a, at b = 0."""
     best, predictions = optimal(diagnosis), diagnosis.predictions
     if predictions.binary:
         return _landscape(diagnosis, axes_around(best, cells)[0], np.zeros(1))
@@ -116,20 +80,7 @@ def along_slope(diagnosis: Diagnosis, cells: int = 201) -> xr.Dataset:
 
 
 def along_intercept(diagnosis: Diagnosis, cells: int = 201) -> xr.Dataset:
-    """Cross-entropy and accuracy against b, at a = 1: against the threshold; two classes only.
-
-    Args:
-        diagnosis: of two classes.
-        cells: number of intercepts, besides three exact ones: 0, the best intercept for
-            cross-entropy, and the best threshold nearest to 0.5.
-
-    Returns:
-        The landscape with dims a and b, with a single a, and the coordinate `threshold` along b:
-        z + b > 0 means that the probability is above sigmoid(-b).
-
-    Raises:
-        InputError: there are more than two classes.
-    """
+    """Cross-entropy and accuracy against b, at a = 1: against the threshold; two classes only."""
     candidates = (0.0, diagnosis.recalibration.intercept_alone, -best_cut(diagnosis))
     exact = [b for b in candidates if math.isfinite(b)]
     half_width = max(MIN_HALF_WIDTH, 1.2 * max(map(abs, exact)))
@@ -182,12 +133,7 @@ def _landscape(
 def axes_around(
     optimum: tuple[float, float], cells: int
 ) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " Q"]]:
-    """Slopes and intercepts around (0, 0), (1, 0) and an optimum, with a margin on all sides.
-
-    Args:
-        optimum: (a*, b*); ignored where it is not finite.
-        cells: points on each axis.
-    """
+    """Slopes and intercepts around (0, 0), (1, 0) and an optimum, with a margin on all sides."""
     a, b = optimum
     slopes = [0.0, 1.0, a] if math.isfinite(a) else [0.0, 1.0]
     margin = (max(slopes) - min(slopes)) / 2
@@ -257,15 +203,6 @@ def reliability(
     """Predicted probabilities against observed frequencies, of sigmoid(a z + b) or softmax(a z).
 
     With two classes the probability of class 1, with several that of the predicted class.
-
-    Args:
-        diagnosis: of any number of classes.
-        a: finite slope.
-        b: finite intercept; not used for several classes.
-        bins: maximum number of bins; equal logits stay in one bin.
-
-    Raises:
-        InputError: a or b is not finite.
     """
     if not (math.isfinite(a) and math.isfinite(b)):
         raise InputError(f"the recalibration is ({a}, {b}); give finite numbers")

@@ -24,45 +24,24 @@ SEPARATED = (OptimumStatus.separated, OptimumStatus.quasi_separated)
 
 @dataclass(frozen=True)
 class LossDecomposition:
-    """Cross-entropies of a classifier in nats, as it is and recalibrated.
+    """Cross-entropies of a classifier in nats, as it is and recalibrated."""
 
-    Attributes:
-        as_is: at (a, b) = (1, 0).
-        by_slope: at the best a with b = 0.
-        by_intercept: at the best b with a = 1; `as_is` for several classes.
-        by_both: at (a*, b*), or its infimum.
-        entropy: of predicting the class shares.
-        a: a*; infinite if the classes are separated, nan if all logits are equal.
-        b: b*; nan without a finite optimum, 0 for several classes.
-        slope_alone: the best a with b = 0.
-        intercept_alone: the best b with a = 1; 0 for several classes.
-        status: whether there is a finite optimum.
-    """
-
-    as_is: float
-    by_slope: float
-    by_intercept: float
-    by_both: float
-    entropy: float
-    a: float
-    b: float
-    slope_alone: float
-    intercept_alone: float
-    status: OptimumStatus
+    as_is: float  # at (a, b) = (1, 0)
+    by_slope: float  # at the best a with b = 0
+    by_intercept: float  # at the best b with a = 1; `as_is` for several classes
+    by_both: float  # at (a*, b*), or its infimum
+    entropy: float  # of predicting the class shares
+    a: float  # a*; infinite if the classes are separated, nan if all logits are equal
+    b: float  # b*; nan without a finite optimum, 0 for several classes
+    slope_alone: float  # the best a with b = 0
+    intercept_alone: float  # the best b with a = 1; 0 for several classes
+    status: OptimumStatus  # whether there is a finite optimum
 
 
 def decompose(
     predictions: Predictions, optimum: CrossEntropyOptimum | TemperatureOptimum | None = None
 ) -> LossDecomposition:
-    """The decomposition of the loss.
-
-    Args:
-        predictions: with at least two classes among their labels.
-        optimum: the optimum of cross-entropy, if it is computed already.
-
-    Raises:
-        InputError: the logits span more than float64 resolves.
-    """
+    """The decomposition of the loss."""
     as_is = mean(losses(predictions), predictions.weight)
     chance = float(entropy(class_shares(predictions)))
     if isinstance(optimum, TemperatureOptimum) or not predictions.binary:

@@ -59,23 +59,7 @@ def judge(
     temperature: object = None,
     bounds: Sequence[float] = BOUNDS,
 ) -> JudgedFit | None:
-    """Compares a fit with the optimum of its family.
-
-    Args:
-        predictions: the data.
-        decomposition: of their loss.
-        fitted: (a, b) of sigmoid(a z + b).
-        platt: (A, B) of scikit-learn's 1 / (1 + exp(A z + B)).
-        temperature: T of sigmoid(z / T) or softmax(z / T).
-        bounds: values of |a|, |b| or |T| at which a solver may have stopped.
-
-    Returns:
-        The verdict; None if no fit is given.
-
-    Raises:
-        InputError: more than one fit is given, its numbers are not finite, its slope or
-            temperature is 0, or it has an intercept for several classes.
-    """
+    """Compares a fit with the optimum of its family."""
     given = {"fitted": fitted, "platt": platt, "temperature": temperature}
     names = [name for name, value in given.items() if value is not None]
     if not names:
@@ -107,9 +91,6 @@ def platt_optimum(predictions: Predictions) -> CrossEntropyOptimum:
 
     With N1 and N0 the numbers (or weights) of the classes, the targets are (N1 + 1) / (N1 + 2) for
     class 1 and 1 / (N0 + 2) for class 0, so the optimum is finite even for separated classes.
-
-    Args:
-        predictions: of two classes.
     """
     return cross_entropy_optimum(Measure.from_sample(_smoothed(predictions)))
 
@@ -151,11 +132,7 @@ def _text(family: str, a: float, b: float) -> str:
 
 
 def _fit(predictions: Predictions, name: str, value: object) -> _Fit:
-    """The fit as slope and intercept.
-
-    Raises:
-        InputError: the value is not a fit of this kind for these data.
-    """
+    """The fit as slope and intercept."""
     numbers, size = _numbers(value), 1 if name == "temperature" else 2
     if numbers is None or len(numbers) != size:
         needed = "one number" if size == 1 else "two numbers, slope and intercept"
@@ -192,19 +169,12 @@ def _numbers(value: object) -> list[float] | None:
 
 @dataclass(frozen=True, eq=False)
 class _Comparison:
-    """Compares a fit with the optimum of its family.
+    """Compares a fit with the optimum of its family."""
 
-    Attributes:
-        predictions: the data.
-        decomposition: of their loss.
-        fit: the fit.
-        bounds: values at which a solver may have stopped.
-    """
-
-    predictions: Predictions
-    decomposition: LossDecomposition
-    fit: _Fit
-    bounds: tuple[float, ...]
+    predictions: Predictions  # the data
+    decomposition: LossDecomposition  # of their loss
+    fit: _Fit  # the fit
+    bounds: tuple[float, ...]  # values at which a solver may have stopped
 
     @property
     def judged(self) -> JudgedFit:

@@ -40,12 +40,8 @@ START_ROWS = 2**14  # rows whose optimum is close to that of many more
 def slope_alone(measure: Measure) -> tuple[float, float]:
     """The best slope a with b = 0, and the cross-entropy there in nats.
 
-    Args:
-        measure: data with at least one point.
-
-    Returns:
-        a and the value. Where every x is on the right side of 0, or every one on the wrong side, a
-        is infinite and the value is the infimum; where all x are 0, a is nan.
+    a is infinite where every x is on the right side of 0, or every one on the wrong side, and the
+    value is then the infimum; it is nan where all x are 0.
     """
     class1, class0 = measure.class1.extremes, measure.class0.extremes
     lowest, highest = min(class1[0], -class0[1]), max(class1[1], -class0[0])
@@ -63,14 +59,7 @@ def slope_alone(measure: Measure) -> tuple[float, float]:
 
 
 def intercept_alone(measure: Measure) -> tuple[float, float]:
-    """The best intercept b with a = 1, and the cross-entropy there in nats.
-
-    Args:
-        measure: data with at least one point.
-
-    Returns:
-        b and the value; with one class only, b is infinite and the value 0.
-    """
+    """The best intercept b with a = 1, and its cross-entropy in nats; infinite for one class."""
     if len(measure.class1) == 0 or len(measure.class0) == 0:
         return (-math.inf if len(measure.class1) == 0 else math.inf), 0.0
     line = _Line.of(measure, unit=None)
@@ -89,19 +78,12 @@ def _mass_at_zero(measure: Measure) -> float:
 
 @dataclass(frozen=True, eq=False)
 class LineDerivatives:
-    """Cross-entropy at a point of a line, and its derivatives; sums over the mass.
+    """Cross-entropy at a point of a line, and its derivatives; sums over the mass."""
 
-    Attributes:
-        loss: cross-entropy, in nats.
-        gradient: first derivative.
-        curvature: second derivative.
-        magnitude: sum of the absolute terms of the gradient.
-    """
-
-    loss: float
-    gradient: float
-    curvature: float
-    magnitude: float
+    loss: float  # cross-entropy, in nats
+    gradient: float  # first derivative
+    curvature: float  # second derivative
+    magnitude: float  # sum of the absolute terms of the gradient
 
     @property
     def relative_gradient(self) -> float:
@@ -111,16 +93,10 @@ class LineDerivatives:
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """Log-odds of the true label, direction * t + offset, of points with mass.
+    """Log-odds of the true label, direction * t + offset, of points with mass."""
 
-    Attributes:
-        mass: mass of each point, shape (m,).
-        direction: derivative of its log-odds by t, shape (m,).
-        offset: its log-odds at t = 0, shape (m,) or (1,).
-    """
-
-    mass: Float[np.ndarray, " m"]
-    direction: Float[np.ndarray, " m"]
+    mass: Float[np.ndarray, " m"]  # mass of each point
+    direction: Float[np.ndarray, " m"]  # derivative of its log-odds by t
     offset: Float[np.ndarray, " #m"]
 
     @classmethod
@@ -190,29 +166,18 @@ def _middle(low: float, high: float) -> float:
 
 
 def temperature_optimum(predictions: Predictions) -> TemperatureOptimum:
-    """The optimum of cross-entropy over softmax(a z).
-
-    Args:
-        predictions: of several classes.
-    """
+    """The optimum of cross-entropy over softmax(a z)."""
     return WeightedRows.of(predictions).optimum
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedRows:
-    """The samples of several classes that have weight.
+    """The samples of several classes that have weight."""
 
-    Attributes:
-        z: logits divided by `unit`, none above 1 in size, shape (n, k).
-        y: true classes, shape (n,).
-        mass: weights with a sum of 1, shape (n,).
-        unit: unit of the logits, a power of two.
-    """
-
-    z: Float[np.ndarray, "n k"]
-    y: Int[np.ndarray, " n"]
-    mass: Float[np.ndarray, " n"]
-    unit: float
+    z: Float[np.ndarray, "n k"]  # logits divided by `unit`, none above 1 in size
+    y: Int[np.ndarray, " n"]  # true classes
+    mass: Float[np.ndarray, " n"]  # weights with a sum of 1
+    unit: float  # unit of the logits, a power of two
 
     @classmethod
     def of(cls, predictions: Predictions) -> WeightedRows:

@@ -21,52 +21,31 @@ SUM_ROUNDING = 1e-12  # relative; two sums of the same numbers in another order 
 
 
 class Shares(NamedTuple):
-    """How few samples account for the loss, see `sweep.diagnosis.report.Concentration`.
+    """How few samples account for the loss, see `sweep.diagnosis.report.Concentration`."""
 
-    Attributes:
-        worst_1: share of the loss in the sample that adds most to it; nan if all losses are 0.
-        worst_5: share in the five samples that add most.
-        worst_1_percent: share in the worst 1%.
-        worst_10_percent: share in the worst 10%.
-        gini: Gini coefficient of the losses.
-        half: smallest number of samples that add half of the loss; 0 if all losses are 0.
-    """
-
-    worst_1: float
-    worst_5: float
-    worst_1_percent: float
-    worst_10_percent: float
-    gini: float
-    half: int
+    worst_1: float  # share of the loss in the sample that adds most to it; nan if all losses are 0
+    worst_5: float  # share in the five samples that add most
+    worst_1_percent: float  # share in the worst 1%
+    worst_10_percent: float  # share in the worst 10%
+    gini: float  # Gini coefficient of the losses
+    half: int  # smallest number of samples that add half of the loss; 0 if all losses are 0
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of the predictions as they are.
+    """Scores of the predictions as they are."""
 
-    Attributes:
-        cross_entropy: mean loss, in nats.
-        accuracy: a fraction.
-        brier: mean squared error; summed over the classes if there are several.
-        base_rate_entropy: cross-entropy of predicting the class shares, in nats.
-        majority_accuracy: the largest class share.
-        class_n: samples of each class, shape (k,).
-        class_share: share of the weight of each class, shape (k,).
-        class_cross_entropy: mean loss of each class in nats, shape (k,); nan without weight.
-        class_accuracy: recall of each class, a fraction, shape (k,); nan without weight.
-        shares: how few samples account for the loss.
-    """
-
-    cross_entropy: float
-    accuracy: float
-    brier: float
-    base_rate_entropy: float
-    majority_accuracy: float
-    class_n: Int[np.ndarray, " k"]
-    class_share: Float[np.ndarray, " k"]
+    cross_entropy: float  # mean loss, in nats
+    accuracy: float  # a fraction
+    brier: float  # mean squared error; summed over the classes if there are several
+    base_rate_entropy: float  # cross-entropy of predicting the class shares, in nats
+    majority_accuracy: float  # the largest class share
+    class_n: Int[np.ndarray, " k"]  # samples of each class
+    class_share: Float[np.ndarray, " k"]  # share of the weight of each class
+    # mean loss of each class in nats; nan without weight
     class_cross_entropy: Float[np.ndarray, " k"]
-    class_accuracy: Float[np.ndarray, " k"]
-    shares: Shares
+    class_accuracy: Float[np.ndarray, " k"]  # recall of each class, a fraction; nan without weight
+    shares: Shares  # how few samples account for the loss
 
 
 def scores(predictions: Predictions) -> Scores:
@@ -144,19 +123,12 @@ def margins(predictions: Predictions) -> Float[np.ndarray, " n"]:
 
 
 class _Chunk(NamedTuple):
-    """Some samples of several classes.
+    """Some samples of several classes."""
 
-    Attributes:
-        true: logit of the true class.
-        largest: largest logit.
-        others: sum of exp(z - largest) over all logits but the largest.
-        squared_error: of the probabilities, summed over the classes.
-    """
-
-    true: Float[np.ndarray, " m"]
-    largest: Float[np.ndarray, " m"]
-    others: Float[np.ndarray, " m"]
-    squared_error: Float[np.ndarray, " m"]
+    true: Float[np.ndarray, " m"]  # logit of the true class
+    largest: Float[np.ndarray, " m"]  # largest logit
+    others: Float[np.ndarray, " m"]  # sum of exp(z - largest) over all logits but the largest
+    squared_error: Float[np.ndarray, " m"]  # of the probabilities, summed over the classes
 
 
 def _chunks(predictions: Predictions) -> Iterator[_Chunk]:
@@ -198,14 +170,7 @@ def effective_n(predictions: Predictions) -> float:
 def within_chance(
     predictions: Predictions, excess: float, parameters: int, level: float = 0.95
 ) -> bool:
-    """Whether a likelihood ratio test does not reject a fit with this excess loss.
-
-    Args:
-        predictions: the data.
-        excess: mean cross-entropy above the minimum, in nats.
-        parameters: number of free parameters at the minimum.
-        level: 1 less the probability that the test rejects a fit that is true.
-    """
+    """Whether a likelihood ratio test does not reject a fit with this excess loss."""
     from scipy.stats import chi2  # slow to import, and needed in few places
 
     return 2 * effective_n(predictions) * excess < float(chi2.ppf(level, parameters))
@@ -238,12 +203,7 @@ def _class_sums(
 
 
 def shares(loss: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"] | None = None) -> Shares:
-    """How few samples account for the loss.
-
-    Args:
-        loss: loss of each sample, >= 0.
-        weight: weight of each sample; None if each counts once.
-    """
+    """How few samples account for the loss."""
     largest = np.max(loss)
     if largest == 0 or (weight is not None and not np.any(weight * loss > 0)):
         return Shares(*[np.nan] * 5, half=0)

@@ -31,31 +31,20 @@ FOLDED = "a cross-validation has no unbiased estimate of its variance"
 
 
 class ThresholdMove(NamedTuple):
-    """A move of the threshold away from 0.5.
+    """A move of the threshold away from 0.5."""
 
-    Attributes:
-        gain: accuracy gained, a fraction.
-        evidence: the gain over its standard deviation under chance.
-    """
-
-    gain: float
-    evidence: float
+    gain: float  # accuracy gained, a fraction
+    evidence: float  # the gain over its standard deviation under chance
 
 
 class _Ordered(NamedTuple):
-    """Samples with ascending logits.
+    """Samples with ascending logits."""
 
-    Attributes:
-        z: logits.
-        gain: mass that is right if the sample is predicted as class 1, less that as class 0.
-        zero: number of logits <= 0: the threshold 0.5 lies behind so many samples.
-        total: total mass.
-    """
-
-    z: Float[np.ndarray, " n"]
+    z: Float[np.ndarray, " n"]  # logits
+    # mass that is right if the sample is predicted as class 1, less that as class 0
     gain: Float[np.ndarray, " n"]
-    zero: int
-    total: float
+    zero: int  # number of logits <= 0: the threshold 0.5 lies behind so many samples
+    total: float  # total mass
 
     @classmethod
     def of(cls, predictions: Predictions) -> _Ordered:
@@ -67,13 +56,7 @@ class _Ordered(NamedTuple):
 
 
 def best_threshold(predictions: Predictions, best: AccuracyOptimum, seed: int = 0) -> Threshold:
-    """The best thresholds.
-
-    Args:
-        predictions: of two classes.
-        best: the accuracy optimum of their logits.
-        seed: seed of the folds.
-    """
+    """The best thresholds."""
     accuracy = mean(correct(predictions).astype(np.float64), predictions.weight)
     cross_validated = _cross_validated(_Ordered.of(predictions), seed)
     return Threshold(

@@ -37,13 +37,6 @@ def matrix(t: Float[np.ndarray, " k"], p: int) -> Float[np.ndarray, "k p"]:
     """Weights that turn values at `points(p)` into the interpolant's values at t.
 
     The second barycentric formula computes them; it is stable for every t in [-1, 1] (Higham 2004).
-
-    Args:
-        t: shape (k,), in [-1, 1].
-        p: number of points.
-
-    Returns:
-        One row of weights per t, shape (k, p).
     """
     nodes = points(p)
     weight = np.cos(np.pi * (2 * np.arange(p) + 1 - p) / (2 * p)) * (-1.0) ** np.arange(p)
@@ -58,13 +51,7 @@ def matrix(t: Float[np.ndarray, " k"], p: int) -> Float[np.ndarray, "k p"]:
 
 
 def error(profile: Profile, half: float, p: int) -> float:
-    """Bound on the error of interpolating t -> loss(centre + half * t), for every centre.
-
-    Args:
-        profile: profile of the loss.
-        half: half width of the interval of logits, >= 0.
-        p: number of points.
-    """
+    """Bound on the error of interpolating t -> loss(centre + half * t), for every centre."""
     if half == 0:
         return 0.0
     rho = _rho(half)
@@ -74,13 +61,7 @@ def error(profile: Profile, half: float, p: int) -> float:
 
 @cache
 def count(profile: Profile, half: float, tolerance: float) -> int:
-    """Smallest number of points for which `error` is within the tolerance.
-
-    Args:
-        profile: profile of the loss.
-        half: half width of the interval of logits, >= 0.
-        tolerance: largest error that is allowed, > 0.
-    """
+    """Smallest number of points for which `error` is within the tolerance."""
     if half == 0:
         return 1
     largest = error(profile, half, 1)  # each further point divides the bound by rho

@@ -28,23 +28,15 @@ ANGLES = 64  # points on Cauchy's circle of radius 1; the error falls like (1 / 
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """Size, slopes and asymptotes of a loss.
+    """Size, slopes and asymptotes of a loss."""
 
-    Attributes:
-        good: +1 or -1, the sign of the infinite logit at which the loss is 0.
-        level: alpha of the asymptote alpha + beta |z| at the other infinity.
-        slope: beta of that asymptote.
-        excess: largest |loss(z) - asymptotes(Re z)| over |Im z| <= HEIGHT.
-        derivatives: largest |d^q loss / dz^q| on the real line, by q.
-        bend: largest |z dloss/dz| - loss; a relative error e of z changes the loss by at most
-            e * (loss + bend).
-    """
-
-    good: int
-    level: float
-    slope: float
-    excess: float
-    derivatives: dict[int, float]
+    good: int  # +1 or -1, the sign of the infinite logit at which the loss is 0
+    level: float  # alpha of the asymptote alpha + beta |z| at the other infinity
+    slope: float  # beta of that asymptote
+    excess: float  # largest |loss(z) - asymptotes(Re z)| over |Im z| <= HEIGHT
+    derivatives: dict[int, float]  # largest |d^q loss / dz^q| on the real line, by q
+    # largest |z dloss/dz| - loss; a relative error e of z changes the loss by at most e * (loss +
+    # bend)
     bend: float
     _tail: Float[np.ndarray, " k"]
 
@@ -70,11 +62,7 @@ _CENTRES = np.linspace(-FAR, FAR, 2049)
 
 @cache
 def profile(loss: Loss) -> Profile:
-    """The profile of a loss, computed from its formula alone.
-
-    Raises:
-        ValueError: the loss does not tend to 0 at one infinity and to a straight line at the other.
-    """
+    """The profile of a loss, computed from its formula alone."""
     ends = loss(np.array([-FAR, FAR]))
     good = 1 if abs(ends[1]) < abs(ends[0]) else -1
     bad = loss(-good * np.array([FAR - 1, FAR]))

@@ -30,24 +30,15 @@ class BestCuts:
     With m distinct points, a classifier is given by its orientation and k = 0..m, the number of
     points below t (orientation +1) or up to t (orientation -1); k = 0 and k = m are constant
     predictions.
-
-    Attributes:
-        points: the distinct positions, ascending, shape (m,).
-        up: mass predicted correctly by orientation +1 for each k, shape (m + 1,).
-        down: the same for orientation -1.
-        up_best: whether that is the highest mass of any classifier, shape (m + 1,).
-        down_best: the same for orientation -1.
-        correct: that highest mass.
-        total: mass of all points.
     """
 
-    points: Float[np.ndarray, " m"]
-    up: Shaped[np.ndarray, " k"]
-    down: Shaped[np.ndarray, " k"]
-    up_best: Bool[np.ndarray, " k"]
-    down_best: Bool[np.ndarray, " k"]
-    correct: int | float
-    total: int | float
+    points: Float[np.ndarray, " m"]  # the distinct positions, ascending
+    up: Shaped[np.ndarray, " k"]  # mass predicted correctly by orientation +1 for each k
+    down: Shaped[np.ndarray, " k"]  # the same for orientation -1
+    up_best: Bool[np.ndarray, " k"]  # whether that is the highest mass of any classifier
+    down_best: Bool[np.ndarray, " k"]  # the same for orientation -1
+    correct: int | float  # that highest mass
+    total: int | float  # mass of all points
 
     @property
     def value(self) -> float:
@@ -107,11 +98,7 @@ class BestCuts:
 
 
 def best_cuts(measure: Measure) -> BestCuts:
-    """Finds all classifiers of the highest accuracy, exactly, ties of weighted sums included.
-
-    Args:
-        measure: the weighted points of both classes.
-    """
+    """Finds all classifiers of the highest accuracy, exactly, ties of weighted sums included."""
     points = np.unique(np.concatenate([measure.class0.x, measure.class1.x]))
     below = [_counts_below(side, points) for side in (measure.class0, measure.class1)]
     mass0, mass1 = (
@@ -141,15 +128,7 @@ def accuracy_optimum(best: BestCuts | BestIntervals) -> AccuracyOptimum:
 def compare(
     ce: CrossEntropyOptimum, best: BestCuts | BestIntervals
 ) -> tuple[bool | None, float, float]:
-    """Compares the classifier at the cross-entropy optimum with the most accurate ones.
-
-    Args:
-        ce: the optimum of cross-entropy.
-        best: the most accurate classifiers of the same data.
-
-    Returns:
-        (shared, regret, distance), as in `sweep.optima.records.Optimum`.
-    """
+    """Compares the classifier at the cross-entropy optimum with the most accurate ones."""
     if ce.status is not OptimumStatus.finite:
         return None, math.nan, math.nan
     ce_cut = cut(np.array(ce.a), np.array(ce.b))

@@ -23,13 +23,9 @@ Number = int | float  # a mass: an int where points are counted
 
 @dataclass(frozen=True, eq=False)
 class AccuracyBounds:
-    """Bounds on the mass that classifiers predict correctly, from a sketch.
+    """Bounds on the mass that classifiers predict correctly, from a sketch."""
 
-    Attributes:
-        sketch: the sketch.
-    """
-
-    sketch: Sketch
+    sketch: Sketch  # the sketch
 
     @cached_property
     def totals(self) -> tuple[Number, Number]:
@@ -86,12 +82,7 @@ class AccuracyBounds:
         return tuple(c for c in (0, 1) if self.totals[c] >= self.highest[0] - self.slack)
 
     def correct(self, cut_range: tuple[float, float], orientation: int) -> tuple[Number, Number]:
-        """Bounds on the mass that a cut predicts correctly.
-
-        Args:
-            cut_range: (lowest, highest) value of the cut; infinite cuts are constant predictions.
-            orientation: +1, class 1 is {x >= cut}; -1, class 1 is {x <= cut}.
-        """
+        """Bounds on the mass that a cut predicts correctly."""
         ends = np.array(cut_range)
         if orientation < 0:  # {x <= t} is {x < the next float}
             ends = np.nextafter(ends, np.inf)
@@ -178,16 +169,12 @@ class _Stretches:
     """Stretches of cuts c between neighbouring edges; c splits {x < c} from {x >= c}.
 
     Each stretch holds its upper edge, not its lower one.
-
-    Attributes:
-        edges: ascending, shape (k + 1,), or (0,) without points.
-        reached: correct mass that a cut at the upper end of each stretch has at least, shape (k,).
-        possible: the most correct mass of any cut in the stretch, shape (k,).
     """
 
-    edges: Float[np.ndarray, " e"]
+    edges: Float[np.ndarray, " e"]  # ascending, or (0,) without points
+    # correct mass that a cut at the upper end of each stretch has at least
     reached: Shaped[np.ndarray, " k"]
-    possible: Shaped[np.ndarray, " k"]
+    possible: Shaped[np.ndarray, " k"]  # the most correct mass of any cut in the stretch
 
     def merged(
         self, chosen: Bool[np.ndarray, " k"], orientation: int

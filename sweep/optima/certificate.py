@@ -46,32 +46,19 @@ CAUTION = 1 + 1e-9  # factor on bounds, for their own rounding
 
 
 class Certificate(NamedTuple):
-    """Cross-entropy at (a, b), and bounds on the distance to its optimum; inf if none is known.
+    """Cross-entropy at (a, b), and bounds on the distance to its optimum; inf if none is known."""
 
-    Attributes:
-        value: cross-entropy at (a, b) by the sketch, in nats.
-        value_error: bound on the distance from it to the least cross-entropy, in nats.
-        a_error: bound on the distance from a to the slope of the optimum.
-        b_error: bound on the distance from b to the intercept of the optimum.
-        cut_error: bound on the distance from -b/a to the cut of the optimum, in units of x; inf
-            also where the sign of the slope is uncertain.
-    """
-
-    value: float
-    value_error: float
-    a_error: float
-    b_error: float
+    value: float  # cross-entropy at (a, b) by the sketch, in nats
+    value_error: float  # bound on the distance from it to the least cross-entropy, in nats
+    a_error: float  # bound on the distance from a to the slope of the optimum
+    b_error: float  # bound on the distance from b to the intercept of the optimum
+    # bound on the distance from -b/a to the cut of the optimum, in units of x; inf also where the
+    # sign of the slope is uncertain
     cut_error: float
 
 
 def certify(sketch: Sketch, a: float, b: float) -> Certificate:
-    """Bounds the distance from (a, b) to the optimum of cross-entropy of all the data.
-
-    Args:
-        sketch: of data whose classes overlap, so that there is one finite optimum.
-        a: slope.
-        b: intercept.
-    """
+    """Bounds the distance from (a, b) to the optimum of cross-entropy of all the data."""
     with np.errstate(all="ignore"):
         bins = [_Bins.of(sketch, label) for label in (0, 1)]
         pivot = _pivot(bins, a, b)
@@ -96,22 +83,14 @@ def certify(sketch: Sketch, a: float, b: float) -> Certificate:
 
 @dataclass(frozen=True, eq=False)
 class _Bins:
-    """The bins of one class that hold any mass.
+    """The bins of one class that hold any mass."""
 
-    Attributes:
-        sign: +1 for class 1, -1 for class 0: the margin is this times the logit.
-        centre: middle of each bin, in units of x, shape (k,).
-        half: half-width of each bin, in units of x, shape (k,).
-        moments: sums of mass * t^j, where t in [-1, 1] is the position in the bin, shape
-            (k, MOMENTS).
-        errors: bounds on the errors of the moments, shape (k, MOMENTS).
-    """
-
-    sign: int
-    centre: Float[np.ndarray, " k"]
-    half: Float[np.ndarray, " k"]
+    sign: int  # +1 for class 1, -1 for class 0: the margin is this times the logit
+    centre: Float[np.ndarray, " k"]  # middle of each bin, in units of x
+    half: Float[np.ndarray, " k"]  # half-width of each bin, in units of x
+    # sums of mass * t^j, where t in [-1, 1] is the position in the bin
     moments: Float[np.ndarray, "k q"]
-    errors: Float[np.ndarray, "k q"]
+    errors: Float[np.ndarray, "k q"]  # bounds on the errors of the moments
 
     @classmethod
     def of(cls, sketch: Sketch, label: int) -> _Bins:
@@ -131,17 +110,12 @@ class _Bins:
 
 @dataclass(frozen=True, eq=False)
 class _Function:
-    """A function of x on some bins, as a function of t in [-1, 1] on each.
+    """A function of x on some bins, as a function of t in [-1, 1] on each."""
 
-    Attributes:
-        values: at MOMENTS Chebyshev points of each bin, shape (k, MOMENTS).
-        sizes: bounds on its derivatives by t of orders 0 to MOMENTS, each of shape (k,).
-        rounding: bound on the error of the values, shape (k,).
-    """
-
-    values: Float[np.ndarray, "k q"]
+    values: Float[np.ndarray, "k q"]  # at MOMENTS Chebyshev points of each bin
+    # bounds on its derivatives by t of orders 0 to MOMENTS, each
     sizes: list[Float[np.ndarray, " k"]]
-    rounding: Float[np.ndarray, " k"]
+    rounding: Float[np.ndarray, " k"]  # bound on the error of the values
 
 
 class _BinLogits:
@@ -213,15 +187,7 @@ class _BinLogits:
         return [_wrong(self.min_margin), *powers]
 
     def hessian(self, slope: float, level: float) -> Float[np.ndarray, "2 k"]:
-        """A matrix below the Hessian in a box of (slope, level), and bounds on its errors.
-
-        Args:
-            slope: half-width of the box.
-            level: half-width of the box.
-
-        Returns:
-            Entries slope-slope, slope-level and level-level of the two, shape (2, 3).
-        """
+        """A matrix below the Hessian in a box of (slope, level), and bounds on its errors."""
         away = slope * self.furthest + level  # largest change of a logit in the box
         min_curvature = _curvature(np.abs(self.z) + self.half_z + self.z_rounding + away)
         mass, first, second = self.bins.moments[:, :3].T
@@ -271,18 +237,12 @@ def _summed(parts: Iterable[_Integral]) -> _Integral:
 
 
 class _Box(NamedTuple):
-    """A box about (slope, level) that holds the optimum.
+    """A box about (slope, level) that holds the optimum."""
 
-    Attributes:
-        slope: largest distance to the slope of the optimum.
-        level: largest distance to the level of the optimum at the pivot.
-        decrease: largest decrease of the loss down to the optimum, summed over the points.
-        inverse: entries slope-slope, slope-level and level-level of a matrix above 1/M.
-    """
-
-    slope: float
-    level: float
-    decrease: float
+    slope: float  # largest distance to the slope of the optimum
+    level: float  # largest distance to the level of the optimum at the pivot
+    decrease: float  # largest decrease of the loss down to the optimum, summed over the points
+    # entries slope-slope, slope-level and level-level of a matrix above 1/M
     inverse: tuple[float, float, float]
 
     def of_intercept(self, pivot: float) -> float:

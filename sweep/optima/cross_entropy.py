@@ -18,18 +18,7 @@ from sweep.optima.records import CrossEntropyOptimum, OptimumStatus
 
 
 def cross_entropy_optimum(measure: Measure) -> CrossEntropyOptimum:
-    """Finds the optimum of cross-entropy alone, which needs no sorting of the points.
-
-    Args:
-        measure: the weighted points of both classes.
-
-    Returns:
-        The optimum; without a finite one, the status says why and the value is the infimum, in
-        nats.
-
-    Raises:
-        InputError: x and the weights span more than float64 resolves.
-    """
+    """Finds the optimum of cross-entropy alone, which needs no sorting of the points."""
     status = _status(measure)
     if status is OptimumStatus.finite:
         return _finite_optimum(measure)

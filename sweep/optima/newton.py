@@ -26,37 +26,20 @@ CLOSE = 1e-8  # residual below which Newton converges quadratically, until round
 
 
 class Minimum(NamedTuple):
-    """The optimum of cross-entropy.
+    """The optimum of cross-entropy."""
 
-    Attributes:
-        a: slope.
-        b: intercept.
-        value: cross-entropy there, in nats.
-        gradient: larger of its two derivatives, by the intercept and by the slope, with x centred
-            and in units of its mean deviation; in nats. Gradient and value are those where Newton's
-            method ends, before a and b are rounded to float64; that matters where |a x| is large.
-        iterations: Newton steps taken.
-    """
-
-    a: float
-    b: float
-    value: float
+    a: float  # slope
+    b: float  # intercept
+    value: float  # cross-entropy there, in nats
+    # larger of its two derivatives, by the intercept and by the slope, with x centred and in units
+    # of its mean deviation; in nats. Gradient and value are those where Newton's method ends,
+    # before a and b are rounded to float64; that matters where |a x| is large
     gradient: float
-    iterations: int
+    iterations: int  # Newton steps taken
 
 
 def minimise(measure: Measure) -> Minimum:
-    """Minimises cross-entropy, to the last digits that its gradient has.
-
-    Args:
-        measure: weighted points whose classes overlap, so that there is one finite optimum.
-
-    Returns:
-        The optimum, with its gradient and the number of steps.
-
-    Raises:
-        InputError: x and the masses span more than float64 resolves.
-    """
+    """Minimises cross-entropy, to the last digits that its gradient has."""
     with np.errstate(all="ignore"):
         objective = _Objective(measure)
         state = objective.at(*objective.start)
@@ -78,26 +61,16 @@ class _State:
     `u` are centred, scaled inputs. Derivatives by the slope are taken about `pivot`, the mean of u
     weighted by curvature, where the Hessian is diagonal, so no outlier or offset spoils the solve.
     All numbers are NumPy's, because their division by 0 does not raise.
-
-    Attributes:
-        slope: of the scaled logit.
-        level: logit at u = 0.
-        loss: cross-entropy summed over the mass.
-        pivot: u about which the slope turns.
-        gradient: derivatives by the slope about the pivot and by the level.
-        curvature: second derivatives by the same; the mixed one is 0.
-        magnitude: sums of the sizes of the terms of the gradient.
-        trust: the longest step of either that is trusted.
     """
 
-    slope: float
-    level: float
-    loss: float
-    pivot: float
-    gradient: tuple[float, float]
-    curvature: tuple[float, float]
-    magnitude: tuple[float, float]
-    trust: tuple[float, float]
+    slope: float  # of the scaled logit
+    level: float  # logit at u = 0
+    loss: float  # cross-entropy summed over the mass
+    pivot: float  # u about which the slope turns
+    gradient: tuple[float, float]  # derivatives by the slope about the pivot and by the level
+    curvature: tuple[float, float]  # second derivatives by the same; the mixed one is 0
+    magnitude: tuple[float, float]  # sums of the sizes of the terms of the gradient
+    trust: tuple[float, float]  # the longest step of either that is trusted
 
     @property
     def step(self) -> tuple[float, float]:

@@ -26,16 +26,7 @@ from sweep.optima.records import (
 
 
 def sketch_optimum(measure: Measure, sketch: Sketch) -> SketchOptimum:
-    """The optima of both metrics by a sketch, with their error bounds.
-
-    Args:
-        measure: the points that stand for the data of the sketch.
-        sketch: the sketch.
-
-    Raises:
-        InputError: the optimum of cross-entropy is steeper than the slopes of the sketch, or no
-            bound on its error is known, or the weights are too small to have been summed.
-    """
+    """The optima of both metrics by a sketch, with their error bounds."""
     ce, errors = _certified(measure, sketch)
     bounds = AccuracyBounds(sketch)
     lower, upper = (_share(mass, bounds.total) for mass in bounds.highest)

@@ -76,15 +76,7 @@ def optimum(data: Sample | Sketch | Population | Measure) -> Optimum:
 
 
 def population_optimum(law: Population) -> PopulationOptimum:
-    """The exact optima of both metrics for a population.
-
-    Args:
-        law: the population.
-
-    Raises:
-        InputError: the law cannot be integrated, or its classes overlap so little that quadrature
-            cannot find the optimum of cross-entropy.
-    """
+    """The exact optima of both metrics for a population."""
     quadrature, measure, ce = _converged(law)
     best = best_intervals(measure)
     shared, regret, distance = compare(ce, best)

@@ -46,21 +46,16 @@ class BestIntervals:
     """All classifiers {x >= t} and {x <= t} that predict the most mass of a population correctly.
 
     It corresponds to `sweep.optima.accuracy.BestCuts` for points.
-
-    Attributes:
-        measure: the population.
-        stretches: intervals of x on which f0 - f1 has one sign, ascending; neighbours differ in
-            sign. They cover all x except for ends without mass.
-        candidates: intervals (low, high, orientation) on which accuracy has a local maximum.
-        values: accuracy on each candidate, shape (k,).
-        correct: the highest mass predicted correctly by any cut or constant.
     """
 
-    measure: Measure
+    measure: Measure  # the population
+    # intervals of x on which f0 - f1 has one sign, ascending; neighbours differ in sign. They cover
+    # all x except for ends without mass
     stretches: tuple[SignInterval, ...]
+    # intervals (low, high, orientation) on which accuracy has a local maximum
     candidates: tuple[tuple[float, float, int], ...]
-    values: Float[np.ndarray, " k"]
-    correct: float
+    values: Float[np.ndarray, " k"]  # accuracy on each candidate
+    correct: float  # the highest mass predicted correctly by any cut or constant
 
     @property
     def value(self) -> float:
@@ -182,11 +177,7 @@ def _mass_differences(measure: Measure, edges: Float[np.ndarray, " k"]) -> Float
 
 
 def best_intervals(measure: Measure) -> BestIntervals:
-    """Finds the most accurate cuts of a population.
-
-    Args:
-        measure: measure of a population, see `Measure.from_population`.
-    """
+    """Finds the most accurate cuts of a population."""
     stretches = _stretches(measure)
     candidates = tuple(
         (low, high, orientation)

@@ -27,57 +27,32 @@ THREADS = 2  # batches that are worked on at a time
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """The scores of R bootstrap samples, each of shape (R,) or (R, k); nan where undefined.
+    """The scores of R bootstrap samples, each of shape (R,) or (R, k); nan where undefined."""
 
-    Attributes:
-        cross_entropy: in nats.
-        accuracy: a fraction.
-        brier: mean squared error; summed over the classes if there are several.
-        base_rate_entropy: cross-entropy of predicting the class shares, in nats.
-        majority_accuracy: share of the class that is the most frequent in the data. The largest
-            share of each sample would be biased upwards where classes are nearly equal.
-        slope: slope of the best recalibration; infinite where classes are separated.
-        intercept: intercept of the best recalibration.
-        recalibrated: least cross-entropy over slope and intercept, or its infimum, in nats.
-        by_slope: nats that a slope alone saves.
-        by_intercept: nats that an intercept alone saves.
-        by_both: nats that both save.
-        worst_1_percent: share of the loss in the worst 1%.
-        worst_10_percent: share of the loss in the worst 10%.
-        gini: Gini coefficient of the losses.
-        class_cross_entropy: mean loss of each class, in nats.
-        class_accuracy: recall of each class, a fraction.
-    """
-
-    cross_entropy: Row
-    accuracy: Row
-    brier: Row
-    base_rate_entropy: Row
+    cross_entropy: Row  # in nats
+    accuracy: Row  # a fraction
+    brier: Row  # mean squared error; summed over the classes if there are several
+    base_rate_entropy: Row  # cross-entropy of predicting the class shares, in nats
+    # share of the class that is the most frequent in the data. The largest share of each sample
+    # would be biased upwards where classes are nearly equal
     majority_accuracy: Row
-    slope: Row
-    intercept: Row
-    recalibrated: Row
-    by_slope: Row
-    by_intercept: Row
-    by_both: Row
-    worst_1_percent: Row
-    worst_10_percent: Row
-    gini: Row
-    class_cross_entropy: Float[np.ndarray, "r k"]
-    class_accuracy: Float[np.ndarray, "r k"]
+    slope: Row  # slope of the best recalibration; infinite where classes are separated
+    intercept: Row  # intercept of the best recalibration
+    recalibrated: Row  # least cross-entropy over slope and intercept, or its infimum, in nats
+    by_slope: Row  # nats that a slope alone saves
+    by_intercept: Row  # nats that an intercept alone saves
+    by_both: Row  # nats that both save
+    worst_1_percent: Row  # share of the loss in the worst 1%
+    worst_10_percent: Row  # share of the loss in the worst 10%
+    gini: Row  # Gini coefficient of the losses
+    class_cross_entropy: Float[np.ndarray, "r k"]  # mean loss of each class, in nats
+    class_accuracy: Float[np.ndarray, "r k"]  # recall of each class, a fraction
 
 
 def bootstrap(
     predictions: Predictions, decomposition: LossDecomposition, replicates: int, seed: int
 ) -> Replicates:
-    """The scores of bootstrap samples of the predictions of two classes.
-
-    Args:
-        predictions: of two classes.
-        decomposition: of their loss.
-        replicates: number of samples to draw, at least 1.
-        seed: seed of the draws.
-    """
+    """The scores of bootstrap samples of the predictions of two classes."""
     nodes = compress(predictions)
     loss = decomposition
     start = Start(loss.a, loss.b, loss.slope_alone, loss.intercept_alone)
@@ -90,12 +65,7 @@ def by_batches(
     score: Callable[[np.random.Generator, int], Replicates],
     batches: Iterable[tuple[np.random.Generator, int]],
 ) -> Replicates:
-    """The scores of all samples, batch by batch.
-
-    Args:
-        score: (generator, number of samples) -> their scores.
-        batches: the arguments of `score`.
-    """
+    """The scores of all samples, batch by batch."""
     with ThreadPoolExecutor(THREADS) as pool:
         parts = list(pool.map(lambda batch: score(*batch), batches))
     return Replicates(
@@ -108,19 +78,12 @@ def by_batches(
 
 @dataclass(frozen=True, eq=False)
 class _Sampler:
-    """Draws bootstrap samples and scores them.
+    """Draws bootstrap samples and scores them."""
 
-    Attributes:
-        nodes: the nodes they are drawn from.
-        refitter: recalibrates them.
-        counted: whether each row counts once.
-        batch_size: maximum number of samples in a call.
-    """
-
-    nodes: LogitNodes
-    refitter: Refitter
-    counted: bool
-    batch_size: int
+    nodes: LogitNodes  # the nodes they are drawn from
+    refitter: Refitter  # recalibrates them
+    counted: bool  # whether each row counts once
+    batch_size: int  # maximum number of samples in a call
 
     def __call__(self, generator: np.random.Generator, samples: int) -> Replicates:
         weight = draw(self.nodes, generator, samples)
@@ -187,13 +150,7 @@ class _Sampler:
 def loss_shares(
     weights: Iterable[Float[np.ndarray, " M"]], loss: Float[np.ndarray, " M"], *, counted: bool
 ) -> tuple[Row, Row, Row]:
-    """Share of the worst 1%, of the worst 10%, and Gini coefficient of bootstrap samples.
-
-    Args:
-        weights: weights of the nodes, sample by sample, so that one sample fits in a cache.
-        loss: loss of each node, falling.
-        counted: whether each row counts once.
-    """
+    """Share of the worst 1%, of the worst 10%, and Gini coefficient of bootstrap samples."""
     rows = np.array([_loss_shares(weight, loss, counted=counted) for weight in weights])
     return rows[:, 0], rows[:, 1], rows[:, 2]
 

@@ -51,12 +51,6 @@ def bootstrap_multiclass(
 
     The slope is that of softmax(a z), nan where it is outside the interpolated range of groups; the
     intercept is nan.
-
-    Args:
-        predictions: of several classes.
-        optimum: `sweep.diagnosis.one_parameter.temperature_optimum` of them.
-        replicates: number of samples to draw, at least 1.
-        seed: seed of the draws.
     """
     units = ResamplingUnits.of(predictions.with_weight, optimum, seed)
     units.prepare()
@@ -65,19 +59,12 @@ def bootstrap_multiclass(
 
 @dataclass(frozen=True, eq=False)
 class ResamplingUnits:
-    """The units that bootstrap samples are drawn from.
+    """The units that bootstrap samples are drawn from."""
 
-    Attributes:
-        predictions: the data, every row with weight.
-        optimum: their best slope.
-        unit: unit of each row, from 0, shape (n,).
-        count: number of units.
-    """
-
-    predictions: Predictions
-    optimum: TemperatureOptimum
-    unit: Int[np.ndarray, " n"]
-    count: int
+    predictions: Predictions  # the data, every row with weight
+    optimum: TemperatureOptimum  # their best slope
+    unit: Int[np.ndarray, " n"]  # unit of each row, from 0
+    count: int  # number of units
 
     @classmethod
     def of(
@@ -263,32 +250,20 @@ def _pair_influence(
 
 
 class CurveMinima(NamedTuple):
-    """Optima of draws.
+    """Optima of draws."""
 
-    Attributes:
-        slope: slope per unit; meaningless where it is not inside.
-        value: cross-entropy at that slope, in nats.
-        inside: whether the optimum is inside the interval of interpolation.
-    """
-
-    slope: Float[np.ndarray, " r"]
-    value: Float[np.ndarray, " r"]
-    inside: Bool[np.ndarray, " r"]
+    slope: Float[np.ndarray, " r"]  # slope per unit; meaningless where it is not inside
+    value: Float[np.ndarray, " r"]  # cross-entropy at that slope, in nats
+    inside: Bool[np.ndarray, " r"]  # whether the optimum is inside the interval of interpolation
 
 
 @dataclass(frozen=True)
 class SlopeInterval:
-    """An interval of slopes around the best one, mapped to t in [-1, 1] with the best at t = 0.
+    """An interval of slopes around the best one, mapped to t in [-1, 1] with the best at t = 0."""
 
-    Attributes:
-        best: best slope, per unit.
-        half_width: half-width of the slope, or of its logarithm if `by_factors`.
-        by_factors: whether slopes vary by factors.
-    """
-
-    best: float
-    half_width: float
-    by_factors: bool
+    best: float  # best slope, per unit
+    half_width: float  # half-width of the slope, or of its logarithm if `by_factors`
+    by_factors: bool  # whether slopes vary by factors
 
     @classmethod
     def around(cls, rows: WeightedRows, best: float) -> SlopeInterval:
@@ -323,12 +298,7 @@ def coefficients(rows: WeightedRows, interval: SlopeInterval) -> Float[np.ndarra
 
 
 def minimise_series(sums: Float[np.ndarray, "r p"], interval: SlopeInterval) -> CurveMinima:
-    """The optima of draws, by Newton's method with bisection.
-
-    Args:
-        sums: mean of the coefficients of the rows in each draw.
-        interval: the interval of the coefficients.
-    """
+    """The optima of draws, by Newton's method with bisection."""
     first = series.chebder(sums, axis=1).T
     second = series.chebder(first, axis=0)
     above = np.ones(len(sums))

@@ -22,18 +22,12 @@ LOWEST = -700.0  # log-odds below it have a loss of minus themselves, to the las
 
 
 class Plane(NamedTuple):
-    """Log-odds of the true label at M nodes, theta[0] * first + theta[1] * second + offset.
+    """Log-odds of the true label at M nodes, theta[0] * first + theta[1] * second + offset."""
 
-    Attributes:
-        first: shape (M,).
-        second: shape (M,).
-        offset: shape (M,).
-        fixed: shape (2,), 1 for a parameter that has no effect anywhere and stays fixed, else 0.
-    """
-
-    first: Float[Array, " M"]
-    second: Float[Array, " M"]
-    offset: Float[Array, " M"]
+    first: Float[Array, " M"]  # shape (M,)
+    second: Float[Array, " M"]  # shape (M,)
+    offset: Float[Array, " M"]  # shape (M,)
+    # shape (2,), 1 for a parameter that has no effect anywhere and stays fixed, else 0
     fixed: Float[Array, " 2"]
 
 
@@ -62,21 +56,13 @@ class RefitOptima(NamedTuple):
 
 
 class _State(NamedTuple):
-    """A state of Newton's method.
+    """A state of Newton's method."""
 
-    Attributes:
-        best: the best point so far.
-        step: the step from there.
-        fraction: the fraction of the step that is tried next.
-        converged: whether the next step leads to the optimum.
-        steps: number of steps tried.
-    """
-
-    best: RefitDerivatives
-    step: Float[Array, "R 2"]
-    fraction: Float[Array, " R"]
-    converged: Bool[Array, " R"]
-    steps: Int[Array, ""]
+    best: RefitDerivatives  # the best point so far
+    step: Float[Array, "R 2"]  # the step from there
+    fraction: Float[Array, " R"]  # the fraction of the step that is tried next
+    converged: Bool[Array, " R"]  # whether the next step leads to the optimum
+    steps: Int[Array, ""]  # number of steps tried
 
 
 def on_device(weight: Float[np.ndarray, "r M"], shape: tuple[int, int]) -> Float[Array, "R N"]:
@@ -112,18 +98,7 @@ def minimise_samples(
     weight: Float[Array, "R N"],
     selected: Bool[np.ndarray, " r"],
 ) -> tuple[Float[np.ndarray, "r 2"], Float[np.ndarray, " r"], Bool[np.ndarray, " r"]]:
-    """The minima of the mean cross-entropy of samples.
-
-    Args:
-        plane: (first, second, offset) as in `Plane`.
-        start: theta to start from.
-        weight: weight of each node in each sample, `on_device`.
-        selected: the samples to minimise.
-
-    Returns:
-        (theta, loss, whether it converged); meaningless for samples that did not converge or are
-        not selected.
-    """
+    """The minima of the mean cross-entropy of samples."""
     samples, nodes = weight.shape
     padded = [np.pad(np.asarray(v, np.float64), (0, nodes - len(v))) for v in plane]
     fixed = np.array([float(not np.any(v)) for v in plane[:2]])

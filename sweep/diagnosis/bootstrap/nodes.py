@@ -38,20 +38,15 @@ class LogitNodes:
     """Weighted logits, in ascending order, that stand for rows.
 
     The weight of a node in a bootstrap sample is `weight` times a random number with mean `count`.
-
-    Attributes:
-        z: logits, ascending, shape (M,).
-        y: whether the class is 1, shape (M,).
-        count: number of rows that each node stands for, shape (M,); may be fractional. For rows of
-            unequal weights it is (sum w)^2 / sum w^2, so that the weight of the node has the right
-            variance in a Poisson bootstrap.
-        weight: weight of each of these rows, shape (M,); 1 without weights.
     """
 
-    z: Float[np.ndarray, " M"]
-    y: Bool[np.ndarray, " M"]
+    z: Float[np.ndarray, " M"]  # logits, ascending
+    y: Bool[np.ndarray, " M"]  # whether the class is 1
+    # number of rows that each node stands for; may be fractional. For rows of unequal weights it is
+    # (sum w)^2 / sum w^2, so that the weight of the node has the right variance in a Poisson
+    # bootstrap
     count: Float[np.ndarray, " M"]
-    weight: Float[np.ndarray, " M"]
+    weight: Float[np.ndarray, " M"]  # weight of each of these rows; 1 without weights
 
     def __len__(self) -> int:
         return len(self.z)
@@ -68,12 +63,7 @@ class LogitNodes:
 
 
 def compress(predictions: Predictions, max_nodes: int = MAX_NODES) -> LogitNodes:
-    """Nodes for predictions of two classes.
-
-    Args:
-        predictions: of two classes; rows of weight 0 are left out.
-        max_nodes: maximum number of nodes, at least 256; so few rows are nodes themselves.
-    """
+    """Nodes for predictions of two classes."""
     predictions = predictions.with_weight
     z, y, weight = predictions.logits, predictions.y == 1, predictions.weight
     if len(z) > max_nodes:

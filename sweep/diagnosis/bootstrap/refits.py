@@ -39,15 +39,10 @@ SafeMethod = Callable[[Measure], tuple[float, float, float]]
 
 @dataclass(frozen=True, eq=False)
 class BootstrapWeights:
-    """Weight of each node in r bootstrap samples.
+    """Weight of each node in r bootstrap samples."""
 
-    Attributes:
-        weight: shape (r, M).
-        padded: the same on the device, padded with zeros.
-    """
-
-    weight: Float[np.ndarray, "r M"]
-    padded: Array
+    weight: Float[np.ndarray, "r M"]  # shape (r, M)
+    padded: Array  # the same on the device, padded with zeros
 
     @classmethod
     def of(cls, weight: Float[np.ndarray, "r M"], batch_size: int) -> BootstrapWeights:
@@ -66,50 +61,31 @@ class Refits:
     All are nan where a sample has one class only, or where no method converges. Where the classes
     are separated, a is infinite, b is nan and the loss is its infimum; where all logits are equal,
     a and b are nan.
-
-    Attributes:
-        a: slope of the best recalibration.
-        b: intercept of the best recalibration.
-        both: cross-entropy at (a, b), in nats.
-        slope: least cross-entropy with a slope alone, b = 0.
-        intercept: least cross-entropy with an intercept alone, a = 1.
     """
 
-    a: Row
-    b: Row
-    both: Row
-    slope: Row
-    intercept: Row
+    a: Row  # slope of the best recalibration
+    b: Row  # intercept of the best recalibration
+    both: Row  # cross-entropy at (a, b), in nats
+    slope: Row  # least cross-entropy with a slope alone, b = 0
+    intercept: Row  # least cross-entropy with an intercept alone, a = 1
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """The optima of the data, near those of the samples; not finite where there are none.
+    """The optima of the data, near those of the samples; not finite where there are none."""
 
-    Attributes:
-        a: slope of the best recalibration.
-        b: intercept of the best recalibration.
-        slope: the best slope alone.
-        intercept: the best intercept alone.
-    """
-
-    a: float
-    b: float
-    slope: float
-    intercept: float
+    a: float  # slope of the best recalibration
+    b: float  # intercept of the best recalibration
+    slope: float  # the best slope alone
+    intercept: float  # the best intercept alone
 
 
 @dataclass(frozen=True, eq=False)
 class Refitter:
-    """Recalibrates bootstrap samples.
+    """Recalibrates bootstrap samples."""
 
-    Attributes:
-        nodes: the nodes that samples are drawn from.
-        start: the optima of the data.
-    """
-
-    nodes: LogitNodes
-    start: Start
+    nodes: LogitNodes  # the nodes that samples are drawn from
+    start: Start  # the optima of the data
 
     def __call__(self, samples: BootstrapWeights) -> Refits:
         """The optima of samples."""

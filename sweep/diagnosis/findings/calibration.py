@@ -28,21 +28,14 @@ MAX_EXPONENT = 700.0  # of exp in float64
 
 
 class CalibrationFault(NamedTuple):
-    """What is at fault for the loss that recalibration saves.
+    """What is at fault for the loss that recalibration saves."""
 
-    Attributes:
-        slope: whether the slope is at fault.
-        intercept: whether the intercept is at fault.
-        loss: the decomposition that shows it: of all samples, or of the typical ones.
-        a: the slope that is needed; 1 if the slope is not at fault.
-        b: the intercept that is needed; 0 if the intercept is not at fault.
-    """
-
-    slope: bool
-    intercept: bool
+    slope: bool  # whether the slope is at fault
+    intercept: bool  # whether the intercept is at fault
+    # the decomposition that shows it: of all samples, or of the typical ones
     loss: LossDecomposition
-    a: float
-    b: float
+    a: float  # the slope that is needed; 1 if the slope is not at fault
+    b: float  # the intercept that is needed; 0 if the intercept is not at fault
 
 
 def calibration_fault(evidence: Evidence) -> CalibrationFault:

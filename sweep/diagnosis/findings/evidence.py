@@ -39,26 +39,17 @@ class UnexpectedLosses:
 
     The k largest losses are unexpected together if far fewer losses of that size are expected; a
     single loss is impossible if not even one of its size is expected among all samples.
-
-    Attributes:
-        rows: rows with the largest losses, largest first, shape (m,).
-        shares: share of the total loss, a fraction, of the first 1, 2, ... rows, shape (m,).
-        count: number of largest losses that are unexpected together.
-        expected: expected number of losses of that size.
-        impossible: number of losses that are impossible by themselves.
-        confirmed: number of unexpected losses of the recalibrated classifier.
-        few: largest number of samples that is "a few".
-        half: number of samples that account for half of the loss.
     """
 
-    rows: Int[np.ndarray, " m"]
+    rows: Int[np.ndarray, " m"]  # rows with the largest losses, largest first
+    # share of the total loss, a fraction, of the first 1, 2, ... rows
     shares: Float[np.ndarray, " m"]
-    count: int
-    expected: float
-    impossible: int
-    confirmed: int
-    few: int
-    half: int
+    count: int  # number of largest losses that are unexpected together
+    expected: float  # expected number of losses of that size
+    impossible: int  # number of losses that are impossible by themselves
+    confirmed: int  # number of unexpected losses of the recalibrated classifier
+    few: int  # largest number of samples that is "a few"
+    half: int  # number of samples that account for half of the loss
 
     @property
     def apart(self) -> int:
@@ -84,12 +75,7 @@ class UnexpectedLosses:
 
 
 def unexpected_losses(predictions: Predictions, recalibrated: Predictions) -> UnexpectedLosses:
-    """Compares the largest losses with those that the probabilities lead to expect.
-
-    Args:
-        predictions: as they are.
-        recalibrated: the same with the best slope and intercept.
-    """
+    """Compares the largest losses with those that the probabilities lead to expect."""
     loss = losses(predictions)
     weighted = loss * predictions.mass
     n, total = len(loss), float(np.sum(weighted))
@@ -131,12 +117,7 @@ def _largest_unexpected(worst: Float[np.ndarray, " m"], expected: Float[np.ndarr
 def expected_number(
     predictions: Predictions, levels: Float[np.ndarray, " m"]
 ) -> Float[np.ndarray, " m"]:
-    """Expected number of losses of each level or more, if the probabilities are right.
-
-    Args:
-        predictions: their probabilities are used, their labels are not.
-        levels: losses in nats, descending.
-    """
+    """Expected number of losses of each level or more, if the probabilities are right."""
     z = predictions.logits
     if predictions.binary:
         # The unlikelier label has probability sigmoid(-|z|) and loss softplus(|z|).
@@ -165,15 +146,10 @@ def _tail_sums(
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """A diagnosis without findings, and what the rules need besides its numbers.
+    """A diagnosis without findings, and what the rules need besides its numbers."""
 
-    Attributes:
-        diagnosis: its numbers.
-        decomposition: decomposition of the loss of all samples.
-    """
-
-    diagnosis: Diagnosis
-    decomposition: LossDecomposition
+    diagnosis: Diagnosis  # its numbers
+    decomposition: LossDecomposition  # decomposition of the loss of all samples
 
     @property
     def predictions(self) -> Predictions:

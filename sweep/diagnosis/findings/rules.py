@@ -49,13 +49,7 @@ EXPECTED = 1.0  # the same for the one move that a shifted intercept predicts
 def findings(
     evidence: Evidence, more: Iterable[Finding] = (), ignore: Sequence[str] = ()
 ) -> tuple[Finding, ...]:
-    """All findings, the most severe first; `healthy` if there is no other.
-
-    Args:
-        evidence: what the rules decide by.
-        more: findings from elsewhere, such as a training history.
-        ignore: codes to leave out.
-    """
+    """All findings, the most severe first; `healthy` if there is no other."""
     everything = [
         *_calibration(evidence),
         *outlier_findings(evidence),
@@ -69,11 +63,7 @@ def findings(
 
 
 def require_codes(ignore: Sequence[str]) -> tuple[str, ...]:
-    """The codes to ignore as a tuple.
-
-    Raises:
-        InputError: a code is unknown; the message lists all codes.
-    """
+    """The codes to ignore as a tuple."""
     codes = (ignore,) if isinstance(ignore, str) else tuple(ignore)
     for code in codes:
         if code not in CODES:

@@ -40,15 +40,7 @@ AT_CHANCE = 0.02  # how near to the chance level a stalled loss is, as a fractio
 
 
 def history_findings(history: History, chance: float | None = None) -> tuple[Finding, ...]:
-    """The findings about a training history; none for fewer than five epochs.
-
-    Args:
-        history: losses and accuracies by epoch.
-        chance: loss of predicting the class shares, in nats, if it is known.
-
-    Returns:
-        Findings with the codes diverging, overfitting, loss_up_accuracy_up and plateau.
-    """
+    """The findings about a training history; none for fewer than five epochs."""
     if len(history.epochs) < MIN_EPOCHS:
         return ()
     epochs, training = history.epochs.astype(np.float64), Curve(history.loss)
@@ -67,13 +59,9 @@ def history_findings(history: History, chance: float | None = None) -> tuple[Fin
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A loss or an accuracy by epoch, of at least `MIN_EPOCHS` epochs.
+    """A loss or an accuracy by epoch, of at least `MIN_EPOCHS` epochs."""
 
-    Attributes:
-        values: as recorded, shape (m,).
-    """
-
-    values: Float[np.ndarray, " m"]
+    values: Float[np.ndarray, " m"]  # as recorded
 
     @property
     def window(self) -> int:

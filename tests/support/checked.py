@@ -1,7 +1,7 @@
 """The run-time checker of shapes and types: every annotated signature of sweep, in every call.
 
 jaxtyping's own decorator binds the arguments of each call to their names and checks them twice,
-which took a fifth of the time of the suite. Here the same type checker checks the same shapes, once.
+which took a fifth of the time of the suite. Here the same type checker checks the same shapes once.
 """
 
 import dataclasses

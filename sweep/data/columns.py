@@ -1,10 +1,10 @@
-"""Columns of numbers: requirements on their values, and the messages for values that break them."""
+"""Columns of tables: which a file has, and requirements on the numbers in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -15,6 +15,52 @@ from sweep.base.errors import InputError
 Where = Callable[[str, int], str]
 """Locates a value in an error message: (column, 0-based row) -> words."""
 
+Choice = Callable[[list[str]], Iterable[str]]
+"""Chooses the columns to read, given the names of all columns of a file."""
+
+Table = dict[str, Shaped[np.ndarray, "n ..."]]
+"""Columns by name."""
+
+
+class Header(NamedTuple):
+    """What a file declares about its columns before its rows are read."""
+
+    columns: tuple[str, ...]  # the chosen ones, in the order of the choice
+    types: Mapping[str, str]  # NumPy dtype by column; empty without rows, and for CSV
+    rows: int | None  # None if the file does not declare it
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a list in an error message."""
+    return ", ".join(map(repr, names)) or "none"
+
+
+def present(columns: Mapping[str, str], required: Iterable[str], names: list[str]) -> list[str]:
+    """The columns to read that a file has.
+
+    Args:
+        columns: name of the column by role, which is also the name of its parameter.
+        required: roles whose columns must exist.
+        names: all columns of the file.
+
+    Raises:
+        InputError: a required column is missing; the message lists the columns of the file.
+    """
+    for role in required:
+        if columns[role] not in names:
+            hint = f"give another name with --{role}, and separate columns by commas"
+            raise InputError(
+                f"has no column {columns[role]!r}; its columns are {listed(names)} ({hint})"
+            )
+    return [name for name in columns.values() if name in names]
+
+
+def require_single(chosen: Iterable[str], names: list[str]) -> None:
+    """Rejects a chosen column that a file has more than once."""
+    for name in chosen:
+        if (count := names.count(name)) > 1:
+            raise InputError(f"has {count} columns {name!r}; each needs a name of its own")
+
 
 def element(column: str, row: int) -> str:
     """Location of a value in an array, such as "y[3]"."""
@@ -22,16 +68,7 @@ def element(column: str, row: int) -> str:
 
 
 def array(name: str, values: ArrayLike, needed: str) -> Shaped[np.ndarray, " *shape"]:
-    """The values as NumPy converts them.
-
-    Args:
-        name: what error messages call the values.
-        values: values from the user.
-        needed: the kind of array that is needed, for the error message.
-
-    Raises:
-        InputError: the values are ragged or masked.
-    """
+    """The user's values as NumPy converts them; `needed` tells a user of ragged ones what is."""
     try:
         converted = np.asarray(values)
     except ValueError:
@@ -42,16 +79,7 @@ def array(name: str, values: ArrayLike, needed: str) -> Shaped[np.ndarray, " *sh
 
 
 def column(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]:
-    """The values as a read-only float64 array, without a copy if they are float64 already.
-
-    Args:
-        name: what error messages call the column.
-        values: shape (n,).
-        where: locates a value in an error message.
-
-    Raises:
-        InputError: the values are not one-dimensional, or not real numbers.
-    """
+    """Values of shape (n,) as a read-only float64 array, which copies only other types."""
     converted = array(name, values, "a one-dimensional array")
     if converted.ndim != 1:
         raise InputError(f"{name} has shape {converted.shape}; a one-dimensional array is needed")
@@ -60,41 +88,25 @@ def column(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"
 
 
 def require_numbers(name: str, values: Shaped[np.ndarray, "n ..."], where: Where) -> None:
-    """Rejects values that are not real numbers.
-
-    Raises:
-        InputError: names the first cell that is not a number, or the dtype.
-    """
+    """Rejects values that are not real numbers, by the first such cell or by the dtype."""
     if values.dtype.kind in "OUST":
         _refuse_objects(name, values, where)
     require_kind(name, values)
 
 
 def require_kind(name: str, values: Shaped[np.ndarray, " *shape"]) -> None:
-    """Rejects an array whose dtype does not hold real numbers.
-
-    Raises:
-        InputError: names the dtype.
-    """
+    """Rejects an array whose dtype does not hold real numbers."""
     if values.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {values.dtype}; real numbers are needed")
 
 
 def require_finite(name: str, values: Shaped[np.ndarray, "n ..."], where: Where) -> None:
-    """Rejects nan and the infinities.
-
-    Raises:
-        InputError: names the first of them.
-    """
+    """Rejects nan and the infinities, by the first of them."""
     refuse(~np.isfinite(values), name, values, "is not a finite number", where)
 
 
 def require_weights(name: str, values: Float[np.ndarray, " n"], where: Where) -> None:
-    """Rejects weights that are negative, all zero, or have an infinite sum.
-
-    Raises:
-        InputError: names the first negative weight, or describes all weights.
-    """
+    """Rejects weights that are negative, all zero, or have an infinite sum."""
     refuse(values < 0, name, values, "is negative", where)
     if len(values) and not values.any():
         raise InputError("every weight is 0; at least one point must count")
@@ -118,18 +130,7 @@ def refuse(
     why: str,
     where: Where,
 ) -> None:
-    """Rejects values of which any is bad.
-
-    Args:
-        bad: marks the bad values, shape (n, ...).
-        name: what error messages call the column.
-        values: shape (n, ...).
-        why: what is wrong with a bad value, after "which".
-        where: locates a value in an error message.
-
-    Raises:
-        InputError: names the first bad value.
-    """
+    """Rejects values of which any is bad, by the first: "... is ..., which" and then `why`."""
     if bad.any():
         row, *inner = (int(i) for i in np.unravel_index(np.argmax(bad), bad.shape))
         value = repr(float(values[row, *inner])).removesuffix(".0")

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
 from sweep.data import tables
-from sweep.data.columns import column, element, read_only, refuse, require_finite
+from sweep.data.columns import column, element, listed, read_only, refuse, require_finite
 
 FEWEST = 3  # epochs that a history needs
 
@@ -139,8 +139,7 @@ def _series_names(names: Iterable[str]) -> dict[str, str]:
     }
     if "loss" not in by_field:
         raise InputError(
-            "has no training loss under the name loss or train_loss; "
-            f"there are: {tables.listed(names)}"
+            f"has no training loss under the name loss or train_loss; there are: {listed(names)}"
         )
     return by_field
 

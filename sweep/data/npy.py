@@ -8,117 +8,134 @@ from __future__ import annotations
 
 import lzma
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 from typing import NamedTuple, cast
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 from jaxtyping import Shaped
 from numpy.lib import format as npy
 
 from sweep.base.errors import InputError
-from sweep.data.columns import require_kind
-from sweep.data.tables import (
-    Choice,
-    Header,
-    Table,
-    npy_columns,
-    npz_errors,
-    require_npy,
-    require_npz,
-    require_single,
-)
+from sweep.data.columns import Choice, Header, Table, require_kind, require_single
 
+READ_SIZE = 2**18  # bytes; archives hold each of their reads twice
 AT_ONCE = 2**26  # largest number of bytes in a block, with all columns that must be read
 
 
 class ArrayLayout(NamedTuple):
-    """Position and order of an array in a file.
+    """Position and order of an array in a file."""
 
-    Attributes:
-        dtype: dtype of the elements, which may be records.
-        shape: shape of the array, rows first.
-        fortran: whether the file stores column after column, rather than row after row.
-        start: number of bytes before the array.
-    """
-
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    fortran: bool
-    start: int
+    dtype: np.dtype  # of the elements, which may be records
+    shape: tuple[int, ...]  # rows first
+    fortran: bool  # whether the file stores column after column, rather than row after row
+    start: int  # number of bytes before the array
 
     @property
-    def end(self) -> int:
-        """Number of bytes up to the end of the array."""
-        return self.start + self.dtype.itemsize * math.prod(self.shape)
+    def columns(self) -> list[str]:
+        """Names of the columns: the fields, or else x, y and perhaps weight."""
+        if self.dtype.names is not None:
+            if len(self.shape) != 1:
+                raise InputError(f"has shape {self.shape}; a one-dimensional array is needed")
+            return list(self.dtype.names)
+        if len(self.shape) != 2 or self.shape[1] not in (2, 3):
+            raise InputError(
+                f"has shape {self.shape}; "
+                "an array of shape (n, 2) or (n, 3) with columns x, y, weight is needed"
+            )
+        return ["x", "y", "weight"][: self.shape[1]]
+
+    def block(self, file: BufferedIOBase, rows: range) -> Shaped[np.ndarray, "m ..."]:
+        """Rows of the array, of which a file must hold all those before them."""
+        shape = (len(rows), *self.shape[1:])
+        if not self.fortran:
+            return self._values(file, shape)
+        columns = []
+        for column in range(math.prod(shape[1:])):
+            file.seek(self.start + (column * self.shape[0] + rows.start) * self.dtype.itemsize)
+            columns.append(self._values(file, shape[:1]))
+        return np.stack(columns, axis=-1).reshape(shape, order="F")
+
+    def _values(
+        self, file: BufferedIOBase, shape: tuple[int, ...]
+    ) -> Shaped[np.ndarray, " *shape"]:
+        """The next elements of a file."""
+        values = np.empty(shape, self.dtype)
+        unread = values.reshape(-1).view(np.uint8).data
+        while unread:
+            count = file.readinto(unread[:READ_SIZE])
+            if not count:
+                raise self.cut_off
+            unread = unread[count:]
+        return values
+
+    @property
+    def cut_off(self) -> InputError:
+        """The error for a file that ends too early."""
+        return InputError(f"is damaged: it ends before the last of its {self.shape[0]} rows")
 
 
 def npy_header(path: Path, choice: Choice) -> Header:
-    """Reads what an NPY file declares about the chosen columns.
-
-    Raises:
-        InputError: the file is not an NPY file, is cut off, has no columns, or the choice raises
-            it.
-    """
+    """Reads what an NPY file declares about the chosen columns."""
     with path.open("rb") as file:
         layout = _layout(file, path.stat().st_size)
-    return _npy_header(layout, choice)
+    dtype, chosen = layout.dtype, tuple(choice(layout.columns))
+    kinds = {name: dtype if dtype.names is None else dtype[name] for name in chosen}
+    return Header(chosen, _types(kinds, layout.shape[0]), layout.shape[0])
 
 
-def npy_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
-    """Reads the chosen columns of an NPY file in batches of at most `rows` rows.
-
-    Raises:
-        InputError: as `npy_header`.
-    """
+def npy_batches(path: Path, choice: Choice, rows: int | None) -> Iterator[Table]:
+    """Reads the chosen columns of an NPY file in batches of rows; None reads all at once."""
     with path.open("rb") as file:
         layout = _layout(file, path.stat().st_size)
-        names = _npy_header(layout, choice).columns
-        read = _columns if layout.fortran else _records
-        for block in _spans(layout.shape[0], _rows_at_once(rows, layout)):
-            yield read(file, layout, names, block)
+        names, chosen = layout.columns, list(choice(layout.columns))
+        if rows is not None:
+            row_bytes = layout.dtype.itemsize * math.prod(layout.shape[1:])
+            rows = max(1, min(rows, AT_ONCE // max(1, row_bytes)))
+        for span in _spans(layout.shape[0], rows):
+            values = layout.block(file, span)
+            if layout.dtype.names is None:
+                yield {name: values[:, names.index(name)] for name in chosen}
+            else:
+                yield {name: values[name] for name in chosen}
 
 
 def npz_header(path: Path, choice: Choice) -> Header:
-    """Reads what an NPZ file declares about the chosen columns, which are its arrays.
-
-    Raises:
-        InputError: the file is not an NPZ file, is damaged or encrypted, an array is not
-            one-dimensional, the arrays differ in length, or the choice raises it.
-    """
-    require_npz(path)
-    with _archive_errors(), ZipFile(path) as archive, ExitStack() as stack:
-        return _npz_header(_members(archive, choice, stack))
+    """Reads what an NPZ file declares about the chosen columns, which are its arrays."""
+    with _members(path, choice) as members:
+        rows = _common_rows(members)
+        kinds = {name: layout.dtype for name, (_, layout) in members.items()}
+        return Header(tuple(members), _types(kinds, rows), rows)
 
 
-def npz_batches(path: Path, choice: Choice, rows: int) -> Iterator[Table]:
-    """Reads the chosen columns of an NPZ file in batches of at most `rows` rows.
+def npz_batches(path: Path, choice: Choice, rows: int | None) -> Iterator[Table]:
+    """Reads the chosen columns of an NPZ file in batches of rows; None reads all at once."""
+    with _members(path, choice) as members:
+        if rows is None:
+            yield {
+                name: layout.block(file, range(layout.shape[0]))
+                for name, (file, layout) in members.items()
+            }
+            return
+        for span in _spans(_common_rows(members), rows):
+            yield {name: layout.block(file, span) for name, (file, layout) in members.items()}
 
-    Raises:
-        InputError: as `npz_header`.
-    """
-    require_npz(path)
-    with _archive_errors(), ZipFile(path) as archive, ExitStack() as stack:
-        members = _members(archive, choice, stack)
-        for block in _spans(_npz_header(members).rows or 0, rows):
-            yield {name: _block(*member, len(block)) for name, member in members.items()}
 
-
-def _spans(n: int, rows: int) -> Iterator[range]:
+def _spans(n: int, rows: int | None) -> Iterator[range]:
+    """Consecutive spans of at most `rows` rows; None is one span, even of no rows."""
+    if rows is None:
+        return iter([range(n)])
     return (range(first, min(first + rows, n)) for first in range(0, n, rows))
-
-
-def _rows_at_once(rows: int, layout: ArrayLayout) -> int:
-    row_bytes = layout.dtype.itemsize * math.prod(layout.shape[1:])
-    return max(1, min(rows, AT_ONCE // max(1, row_bytes)))
 
 
 def _layout(file: BufferedIOBase, size: int) -> ArrayLayout:
     """Reads the header at the beginning of a file of `size` bytes."""
-    require_npy(file.read(len(npy.MAGIC_PREFIX)))
+    if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+        raise InputError("is not an NPY file (a pickle is never loaded)")
     version = tuple(file.read(2))
     try:
         dtype, shape, fortran = _read_header(file, version)
@@ -126,9 +143,11 @@ def _layout(file: BufferedIOBase, size: int) -> ArrayLayout:
         raise InputError(f"is damaged: {' '.join(str(error).split())}") from None
     if dtype.hasobject:
         raise InputError("holds Python objects, which are never loaded")
+    if not shape:
+        raise InputError("has shape (); an array with a row for each point is needed")
     layout = ArrayLayout(dtype, shape, fortran, file.tell())
-    if layout.end > size:
-        raise _cut_off(layout)
+    if layout.start + dtype.itemsize * math.prod(shape) > size:
+        raise layout.cut_off
     return layout
 
 
@@ -146,20 +165,6 @@ def _read_header(
     return dtype, shape, fortran
 
 
-def _cut_off(layout: ArrayLayout) -> InputError:
-    return InputError(f"is damaged: it ends before the last of its {layout.shape[0]} rows")
-
-
-def _npy_header(layout: ArrayLayout, choice: Choice) -> Header:
-    dtype, shape = layout.dtype, layout.shape
-    names = npy_columns(dtype, shape)
-    if dtype.names is not None and len(shape) != 1:
-        raise InputError(f"has shape {shape}; a one-dimensional array of records is needed")
-    chosen = tuple(choice(names))
-    kinds = {name: dtype if dtype.names is None else dtype[name] for name in chosen}
-    return Header(chosen, _types(kinds, shape[0]), shape[0])
-
-
 def _types(kinds: Mapping[str, np.dtype], rows: int) -> dict[str, str]:
     """Names of real dtypes, regardless of byte order; InputError for other dtypes."""
     if rows == 0:
@@ -171,84 +176,46 @@ def _types(kinds: Mapping[str, np.dtype], rows: int) -> dict[str, str]:
     return {name: dtype.newbyteorder("=").name for name, dtype in kinds.items()}
 
 
-def _records(
-    file: BufferedIOBase, layout: ArrayLayout, names: tuple[str, ...], block: range
-) -> Table:
-    """Columns of the next rows, from an array that the file stores row after row."""
-    rows = _block(file, layout, len(block))
-    if layout.dtype.names is not None:
-        return {name: rows[name] for name in names}
-    columns = npy_columns(layout.dtype, layout.shape)
-    return {name: rows[:, columns.index(name)] for name in names}
-
-
-def _columns(
-    file: BufferedIOBase, layout: ArrayLayout, names: tuple[str, ...], block: range
-) -> Table:
-    """Columns of a block of rows, from an array that the file stores column after column."""
-    columns = npy_columns(layout.dtype, layout.shape)
-    table: Table = {}
-    for name in names:
-        element = columns.index(name) * layout.shape[0] + block.start
-        file.seek(layout.start + element * layout.dtype.itemsize)
-        table[name] = _block(file, layout._replace(shape=layout.shape[:1]), len(block))
-    return table
-
-
-def _block(file: BufferedIOBase, layout: ArrayLayout, rows: int) -> Shaped[np.ndarray, "m ..."]:
-    """The next rows of an array; InputError if the file ends before them."""
-    values = np.empty((rows, *layout.shape[1:]), layout.dtype)
-    unread = values.reshape(-1).view(np.uint8).data
-    while unread:
-        count = file.readinto(unread)
-        if not count:
-            raise _cut_off(layout)
-        unread = unread[count:]
-    return values
-
-
 Members = dict[str, tuple[BufferedIOBase, ArrayLayout]]
 """Open arrays of an archive, positioned after their headers, by column."""
 
 
-def _members(archive: ZipFile, choice: Choice, stack: ExitStack) -> Members:
-    files = [name for name in archive.namelist() if name.endswith(".npy")]
-    names = [name.removesuffix(".npy") for name in files]
-    chosen = list(choice(names))
-    require_single(chosen, names)
-    members: Members = {}
-    for name in chosen:
-        info = archive.getinfo(f"{name}.npy")
-        file = cast(BufferedIOBase, stack.enter_context(archive.open(info)))
+@contextmanager
+def _members(path: Path, choice: Choice) -> Iterator[Members]:
+    """Opens the chosen arrays of an archive; what `zipfile` cannot read is an `InputError`."""
+    with path.open("rb") as file:
+        if not is_zipfile(file):
+            raise InputError("is not an NPZ file, or a damaged one")
         try:
-            members[name] = file, _layout(file, info.file_size)
-        except InputError as error:
-            raise InputError(f"{name!r} {error}") from None
-    return members
+            with ZipFile(file) as archive, ExitStack() as stack:
+                names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+                chosen = list(choice(names))
+                require_single(chosen, names)
+                yield {name: _member(archive, name, stack) for name in chosen}
+        except (BadZipFile, zlib.error, EOFError, lzma.LZMAError):
+            raise InputError("is a damaged NPZ file") from None
+        except (NotImplementedError, RuntimeError) as error:  # unknown compression, or encrypted
+            raise InputError(f"is an NPZ file that cannot be read ({error})") from None
 
 
-def _npz_header(members: Members) -> Header:
-    layouts = {name: layout for name, (_, layout) in members.items()}
-    for name, layout in layouts.items():
+def _member(archive: ZipFile, name: str, stack: ExitStack) -> tuple[BufferedIOBase, ArrayLayout]:
+    info = archive.getinfo(f"{name}.npy")
+    file = cast(BufferedIOBase, stack.enter_context(archive.open(info)))
+    try:
+        return file, _layout(file, info.file_size)
+    except InputError as error:
+        raise InputError(f"{name!r} {error}") from None
+
+
+def _common_rows(members: Members) -> int:
+    """The number of rows that all arrays have, each of one dimension."""
+    for name, (_, layout) in members.items():
         if len(layout.shape) != 1:
             raise InputError(
                 f"{name!r} has shape {layout.shape}; a one-dimensional array is needed"
             )
-    (first, rows), *others = [(name, layout.shape[0]) for name, layout in layouts.items()]
+    (first, rows), *others = [(name, layout.shape[0]) for name, (_, layout) in members.items()]
     for name, n in others:
         if n != rows:
             raise InputError(f"{first!r} has {rows} values but {name!r} has {n}")
-    kinds = {name: layout.dtype for name, layout in layouts.items()}
-    return Header(tuple(layouts), _types(kinds, rows), rows)
-
-
-@contextmanager
-def _archive_errors() -> Iterator[None]:
-    """Turns what `zipfile` cannot read in the block into an `InputError`."""
-    try:
-        with npz_errors():
-            yield
-    except (EOFError, lzma.LZMAError):
-        raise InputError("is a damaged NPZ file") from None
-    except (NotImplementedError, RuntimeError) as error:  # unknown compression, or encrypted
-        raise InputError(f"is an NPZ file that cannot be read ({error})") from None
+    return rows

@@ -23,10 +23,12 @@ from numpy.typing import ArrayLike
 from sweep.base.errors import InputError
 from sweep.data import tables
 from sweep.data.columns import (
+    Table,
     Where,
     array,
     column,
     element,
+    listed,
     read_only,
     require_finite,
     require_weights,
@@ -143,7 +145,7 @@ def _missing(
     columns = " or ".join(repr(_candidates(options, option)[0]) for option in missing)
     flags = " or ".join(f"--{option}" for option in missing)
     return InputError(
-        f"has no column {columns}; its columns are {tables.listed(names)} "
+        f"has no column {columns}; its columns are {listed(names)} "
         f"(give another name with {flags}, and separate columns by commas)"
     )
 
@@ -344,7 +346,7 @@ def load(
 
 
 def _of_table(
-    table: tables.Table, chosen: Selection, pos_label: Any | None, clip: float | None
+    table: Table, chosen: Selection, pos_label: Any | None, clip: float | None
 ) -> Predictions:
     def where(name: str, row: int) -> str:
         return f"{name} in row {row + 1}"

@@ -26,6 +26,7 @@ from sweep.data.columns import (
     array,
     column,
     element,
+    present,
     read_only,
     refuse,
     require_finite,
@@ -58,10 +59,7 @@ class Sample:
 
     def __init__(self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> None:
         columns = {"x": x, "y": y} if weight is None else {"x": x, "y": y, "weight": weight}
-        checked = _checked(columns, element)
-        object.__setattr__(self, "x", checked["x"])
-        object.__setattr__(self, "y", checked["y"])
-        object.__setattr__(self, "weight", checked.get("weight"))
+        self.__dict__.update(_checked(columns, element))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -95,10 +93,7 @@ class Batch:
 
     def __init__(self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> None:
         columns = {"y": y} if weight is None else {"y": y, "weight": weight}
-        checked = _checked(columns, element, _inputs(x))
-        object.__setattr__(self, "x", checked["x"])
-        object.__setattr__(self, "y", checked["y"])
-        object.__setattr__(self, "weight", checked.get("weight"))
+        self.__dict__.update(_checked(columns, element, _inputs(x)))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -172,14 +167,21 @@ def load(
     path = Path(path)
     names = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
     required = ("x", "y") if weight is None else tuple(names)
-    table = tables.read(path, partial(tables.present, names, required))
+    table = tables.read(path, partial(present, names, required))
     columns = {role: table[name] for role, name in names.items() if name in table}
     try:
         if len(columns["x"]) == 0:
             raise InputError("has no rows; at least one point is needed")
-        return Sample(**_checked(columns, lambda role, row: f"{names[role]!r} in row {row + 1}"))
+        return of_checked(_checked(columns, lambda role, row: f"{names[role]!r} in row {row + 1}"))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def of_checked(columns: Mapping[str, np.ndarray]) -> Sample:
+    """The sample of columns that hold what a `Sample` needs, as float64."""
+    sample = object.__new__(Sample)
+    sample.__dict__.update(columns)
+    return sample
 
 
 def _checked(

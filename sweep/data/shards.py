@@ -20,9 +20,18 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from sweep.base.errors import InputError
-from sweep.data import batches
-from sweep.data.columns import Where, read_only, refuse, require_finite
-from sweep.data.tables import Choice, Header, Table, present, read_errors
+from sweep.data import tables
+from sweep.data.columns import (
+    Choice,
+    Header,
+    Table,
+    Where,
+    present,
+    read_only,
+    refuse,
+    require_finite,
+)
+from sweep.data.tables import read_errors
 
 ROWS = 2**20  # largest number of rows in a batch
 
@@ -83,7 +92,7 @@ class Shards:
         _require_files(files)
         names = {"x": x, "y": y, "weight": "weight" if weight is None else weight}
         choice = _choice(names, ("x", "y") if weight is None else tuple(names))
-        headers = {path: batches.header(path, choice) for path in files}
+        headers = {path: tables.header(path, choice) for path in files}
         weighted = [names["weight"] in header.columns for header in headers.values()]
         _require_same_weights(headers, names["weight"], weighted)
         _require_same_types(headers)
@@ -118,7 +127,7 @@ class Shards:
         """
         low, high = math.inf, -math.inf
         for path in self.paths:
-            ends = batches.ends(path, self.columns[0])
+            ends = tables.ends(path, self.columns[0])
             if ends is None:
                 return None
             low, high = min(low, ends[0]), max(high, ends[1])
@@ -144,7 +153,7 @@ class Shards:
     def rows(self) -> int | None:
         """Number of rows of all files; None if a file does not declare it, as CSV."""
         choice = _choice(self._names, self._names)
-        counts = [batches.header(path, choice).rows for path in self.paths]
+        counts = [tables.header(path, choice).rows for path in self.paths]
         declared = [count for count in counts if count is not None]
         return sum(declared) if len(declared) == len(counts) else None
 
@@ -165,7 +174,7 @@ class Shards:
         path, first = self.paths[shard], 0
         if not path.exists():
             raise InputError(f"{path}: was there at first and is gone; put it back")
-        for table in batches.batches(path, _choice(names, names), rows):
+        for table in tables.batches(path, _choice(names, names), rows):
             count = len(table[names["x"]])
             if count:
                 with read_errors(path):

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from sweep.base.errors import InputError
 from sweep.data import tables
-from sweep.data.columns import column, refuse, require_finite
+from sweep.data.columns import Table, column, listed, refuse, require_finite
 from sweep.training.split import Sizes, Split, SplitPoints, interaction, split, two_clouds
 
 OUTLIER = 3  # row of the outlier in the validation set of the problem `outlier`
@@ -160,19 +160,7 @@ def from_file(
     y: str = "y",
     validation: float = VALIDATION_SHARE,
 ) -> Problem:
-    """The problem of a file: each seed shuffles the rows, and the first ones are for validation.
-
-    Args:
-        path: as for `sweep.data.load`.
-        x: columns of the inputs; without any, all but y and a column `weight`.
-        y: column of the classes, 0 and 1.
-        validation: share of the rows that are for validation, in (0, 1); each set has at least one
-            row.
-
-    Raises:
-        InputError: the file cannot be read, lacks a column, has a value that is not finite, a class
-            that is neither 0 nor 1, or fewer than two rows.
-    """
+    """The problem of a file: each seed shuffles the rows, and the first ones are for validation."""
     path = Path(path)
     table = tables.read(path, partial(_choose_columns, tuple(x), y))
     with tables.read_errors(path):
@@ -188,16 +176,16 @@ def _choose_columns(x: tuple[str, ...], y: str, names: list[str]) -> list[str]:
     inputs = list(x) or [name for name in names if name not in (y, WEIGHT_COLUMN)]
     for name in (*inputs, y):
         if name not in names:
-            raise InputError(f"has no column {name!r}; its columns are {tables.listed(names)}")
+            raise InputError(f"has no column {name!r}; its columns are {listed(names)}")
     if not inputs:
-        raise InputError(f"has no column of inputs; its columns are {tables.listed(names)}")
+        raise InputError(f"has no column of inputs; its columns are {listed(names)}")
     if y in inputs:
         raise InputError(f"the column {y!r} is named as x and as y; give each its own column")
     return [*inputs, y]
 
 
 def _check_columns(
-    table: tables.Table, y: str
+    table: Table, y: str
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
     """Inputs and classes; raises InputError for values that are not finite or no class."""
     rows = {len(values) for values in table.values()}

@@ -512,7 +512,7 @@ def test_memory_does_not_grow_with_the_row_groups_of_parquet(tmp_path):
 
 
 def test_wide_files_come_in_fewer_rows(tmp_path, monkeypatch):
-    for module in ("npy", "batches"):
+    for module in ("npy", "tables"):
         monkeypatch.setattr(f"sweep.data.{module}.AT_ONCE", 1000)
     for kind, rows in (("csv", 62), ("npy", 62), ("records", 35)):
         path = write(tmp_path, kind, columns(N))

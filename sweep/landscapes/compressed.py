@@ -41,30 +41,17 @@ class CompressedMetric:
 
     The cells of a tile depend on its rows and columns, and on no tile computed before: only cores
     are kept from tile to tile, and they belong to the whole grid.
-
-    Attributes:
-        plan: made for the grid and the losses of the metric.
-        windows: the data, folded by that plan.
-        metric: the metric.
-        total: denominator of the metric.
-        budget: bytes that may be used beyond input and output.
     """
 
-    plan: Plan
-    windows: dict[int, Window]
-    metric: Smooth
-    total: float
-    budget: int
+    plan: Plan  # made for the grid and the losses of the metric
+    windows: dict[int, Window]  # the data, folded by that plan
+    metric: Smooth  # the metric
+    total: float  # denominator of the metric
+    budget: int  # bytes that may be used beyond input and output
     _cores: dict[int, Float[np.ndarray, "r c"]] = field(default_factory=dict)
 
     def tile(self, rows: slice, columns: slice, step: Step = ignore) -> Float[np.ndarray, "k m"]:
-        """The metric in some rows and columns of the grid.
-
-        Args:
-            rows: which slopes; start and stop are given.
-            columns: which intercepts; start and stop are given.
-            step: called with the number of losses evaluated since the last call.
-        """
+        """The metric in some rows and columns of the grid."""
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start))
         edge = max(1, math.isqrt(self.budget // BYTES_PER_CELL))
         for number, group in enumerate(self.plan.groups):
@@ -140,16 +127,7 @@ def at_cells(
     row: Int[np.ndarray, " k"],
     column: Int[np.ndarray, " k"],
 ) -> Float[np.ndarray, " k"]:
-    """A smooth metric in a few cells, directly from the nodes: no core, no interpolation.
-
-    Args:
-        plan: the plan of the grid.
-        windows: the data, folded by that plan.
-        metric: the metric.
-        total: denominator of the metric.
-        row: row of each cell.
-        column: column of each cell.
-    """
+    """A smooth metric in a few cells, directly from the nodes: no core, no interpolation."""
     out = np.zeros(len(row))
     for group in plan.groups:
         window = windows[group.level]

@@ -33,20 +33,7 @@ def counts(
     step: Step = ignore,
     pool: Executor | None = None,
 ) -> dict[str, Shaped[np.ndarray, "P Q"]]:
-    """Counting metrics in every cell, each by its name.
-
-    Args:
-        measure: data with at least one point.
-        metrics: the metrics.
-        grid: the cells.
-        budget: bytes that may be used beyond input and output.
-        step: called with the number of cells done since the last call.
-        pool: threads to count in, one for each core; None starts new ones. Who counts many tiles
-            should pass a pool: memory that a thread frees is kept for that thread only.
-
-    Returns:
-        float64 arrays of shape (P, Q); with accuracy also `correct`, int64, if masses are counts.
-    """
+    """Counting metrics in every cell, each by its name."""
     values: dict[str, np.ndarray] = {m.name: np.empty(grid.cells) for m in metrics}
     if "accuracy" in values and measure.counted:
         values["correct"] = np.empty(grid.cells, np.int64)
@@ -72,18 +59,7 @@ def counts(
 def bounded_counts(
     measure: Measure, metrics: Sequence[Counting], grid: Grid, step: Step = ignore
 ) -> dict[str, Shaped[np.ndarray, "P Q"]]:
-    """Counting metrics of a sketch in every cell, with bounds where it does not count exactly.
-
-    Args:
-        measure: of a sketch.
-        metrics: the metrics.
-        grid: the cells.
-        step: called with the number of cells done since the last call.
-
-    Returns:
-        float64 arrays of shape (P, Q) for each metric: by its name the metric, nan where the sketch
-        does not count exactly; by its name and `_lower` or `_upper` the bounds on it.
-    """
+    """Counting metrics of a sketch in every cell, with bounds where it does not count exactly."""
     names = names_with_bounds([metric.name for metric in metrics])
     values = {name: np.empty(grid.shape) for name in names}
     height = max(1, CELLS_AT_ONCE // len(grid.b))

@@ -33,17 +33,11 @@ PADDING_STEP = 64  # rows are padded to a multiple, which bounds the number of c
 
 
 class PointBlock(NamedTuple):
-    """Rows of points on the device, padded to one of few shapes (r, m).
+    """Rows of points on the device, padded to one of few shapes (r, m)."""
 
-    Attributes:
-        x: positions; 0 for padding.
-        limit: inf; -inf for padding.
-        mass: masses; None if all are 1.
-    """
-
-    x: Float[Array, "r m"]
-    limit: Float[Array, "r m"]
-    mass: Float[Array, "r m"] | None
+    x: Float[Array, "r m"]  # positions; 0 for padding
+    limit: Float[Array, "r m"]  # inf; -inf for padding
+    mass: Float[Array, "r m"] | None  # masses; None if all are 1
 
 
 class CompensatedSums(NamedTuple):
@@ -56,15 +50,7 @@ class CompensatedSums(NamedTuple):
 def integral(
     loss: Loss, rows: PointBlock, a: Float[Array, ""], b: Float[Array, ""], *, good: int
 ) -> Float[Array, " r"]:
-    """Sum of loss(a*x + b) * mass over each row of points, for one (a, b).
-
-    Args:
-        loss: loss of the logit z.
-        rows: points, r rows of them.
-        a: slope.
-        b: intercept.
-        good: sign of the infinite logit at which the loss is 0.
-    """
+    """Sum of loss(a*x + b) * mass over each row of points, for one (a, b)."""
     # Clipping moves padding, whose limit is -inf, to the infinite logit where the loss is 0. It
     # also keeps compilers from contracting product and sum: the definition has two roundings.
     if good > 0:
@@ -82,21 +68,7 @@ def direct(
     budget: int,
     step: Step = ignore,
 ) -> Float[np.ndarray, "P Q"]:
-    """A smooth metric in every cell of a grid by summing over every point.
-
-    Args:
-        measure: data with at least one point.
-        metric: the metric.
-        grid: the cells.
-        dtype: "float64" or "float32", for the losses. Sums over rows are accumulated in float64
-            either way.
-        budget: bytes that may be used beyond input and output.
-        step: called after each block with the number of pairs (cell, point) in it; the sum of
-            these numbers is `work`.
-
-    Returns:
-        float64 array of shape (P, Q).
-    """
+    """A smooth metric in every cell of a grid by summing over every point."""
     b = np.broadcast_to(grid.b, grid.shape)
     return _evaluate(measure, metric, grid.a, b, dtype, budget, step)
 

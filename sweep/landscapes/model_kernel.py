@@ -88,25 +88,7 @@ def evaluate(
     budget: int,
     step: Callable[[int], None] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Metrics of a model in every cell of its slice, by evaluating it on every sample.
-
-    Args:
-        model: the model and its slice.
-        batch: at least one sample.
-        grid: the cells.
-        metrics: the metrics; counting metrics predict class 1 iff z > 0.
-        dtype: "float64" or "float32", for parameters, inputs, logits and losses. Sums over blocks
-            are accumulated in float64 either way.
-        budget: bytes that may be used beyond input and output.
-        step: called with the number of (cell, sample) pairs done since the last call.
-
-    Returns:
-        Arrays of shape (P, Q) by name; with accuracy also `correct`, int64, if samples are counted.
-
-    Raises:
-        InputError: the model or a metric fails on one sample, does not return a scalar or needs
-            more than the budget; a logit is nan; or dtype cannot hold a number.
-    """
+    """Metrics of a model in every cell of its slice, by evaluating it on every sample."""
     for metric in metrics:
         if isinstance(metric, Smooth) and metric.penalty is not None:
             raise InputError(

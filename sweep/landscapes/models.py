@@ -82,21 +82,13 @@ def place(origin: Params, directions: tuple[Params, Params], a: Any, b: Any) -> 
 
 @dataclass(frozen=True)
 class PerSample:
-    """The mean over the samples of a function of one logit and its label.
+    """The mean over the samples of a function of one logit and its label."""
 
-    Attributes:
-        name: the function's name, and the variable's name in a landscape.
-        function: JAX function (z, y) -> scalar of one logit and its label.
-        long_name: label of an axis in figures.
-        units: unknown here.
-        source: origin of the formula.
-    """
-
-    name: str
-    function: Callable[[Any, Any], Any]
-    long_name: str
-    units: str = "unit of the metric"
-    source: str = "metric(z, y) of the caller, mean over the samples"
+    name: str  # the function's name, and the variable's name in a landscape
+    function: Callable[[Any, Any], Any]  # JAX function (z, y) -> scalar of one logit and its label
+    long_name: str  # label of an axis in figures
+    units: str = "unit of the metric"  # unknown here
+    source: str = "metric(z, y) of the caller, mean over the samples"  # origin of the formula
 
 
 LandscapeMetric = Smooth | Counting | PerSample
@@ -112,14 +104,7 @@ def require_slice(model: object) -> None:
 
 
 def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
-    """The metric that a user's function defines, named after the function.
-
-    Args:
-        function: JAX function (z, y) -> scalar of one logit and its label.
-
-    Raises:
-        InputError: the function has no name, or one that a landscape cannot use.
-    """
+    """The metric that a user's function defines, named after the function."""
     name = getattr(function, "__name__", "")
     if not name.isidentifier() or not _is_hashable(function):
         raise InputError(
@@ -135,15 +120,7 @@ def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
 
 
 def as_batch(data: Sample | Sketch | Batch | Measure | Population | tuple) -> Batch:
-    """The samples on which a user's model or metric is evaluated.
-
-    Args:
-        data: a sample, a batch, or a tuple (X, y) or (X, y, weight).
-
-    Raises:
-        InputError: the columns do not make a `Batch`, or hold no sample.
-        TypeError: data is of another kind and has no samples.
-    """
+    """The samples on which a user's model or metric is evaluated."""
     if isinstance(data, Sample):
         data = Batch(data.x, data.y, data.weight)
     elif isinstance(data, tuple) and len(data) in (2, 3):
@@ -211,18 +188,7 @@ def require_scalars(
     x: jax.ShapeDtypeStruct,
     dtype: str,
 ) -> None:
-    """Refuses a model or a metric that is not a scalar function of one sample.
-
-    Args:
-        logit: the model.
-        origin: its parameters on the device.
-        metrics: the metrics.
-        x: shape and dtype of one sample.
-        dtype: of a logit and a label.
-
-    Raises:
-        InputError: one of them fails, or does not return a real scalar.
-    """
+    """Refuses a model or a metric that is not a scalar function of one sample."""
     scalar = jax.ShapeDtypeStruct((), dtype)
     _require_scalar(
         partial(jax.eval_shape, jax.jit(logit), origin, x),

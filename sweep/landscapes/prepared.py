@@ -127,11 +127,7 @@ class Prepared:
         }
 
     def final_attributes(self, observed_error: float) -> dict[str, Any]:
-        """The attributes, with the seconds so far and what the checks of all tiles saw.
-
-        Args:
-            observed_error: the largest of all tiles.
-        """
+        """The attributes, with the seconds so far and what the checks of all tiles saw."""
         attributes = self.attributes | self.clock.seconds
         if "observed_error" in attributes:
             attributes["observed_error"] += observed_error
@@ -223,16 +219,7 @@ class _ModelValues:
 def prepare_logistic(
     settings: LandscapeSettings, data: Sample | Sketch | Measure | Population | Batch | tuple
 ) -> Prepared:
-    """Prepares a landscape of the logistic model.
-
-    Args:
-        settings: what is computed.
-        data: as for `sweep.landscape`.
-
-    Raises:
-        InputError: there are no points, or the tolerance cannot be kept.
-        TypeError: data is of an unknown kind, or has no samples for a user's metric.
-    """
+    """Prepares a landscape of the logistic model."""
     clock, counting = Clock(), settings.counting
     batch = as_batch(data) if settings.per_sample else None
     if batch is not None and not isinstance(data, (Sample, Sketch, Measure)):
@@ -274,16 +261,7 @@ def prepare_logistic(
 
 
 def prepare_model(settings: LandscapeSettings, model: Slice, batch: Batch) -> Prepared:
-    """Prepares a landscape of a user's model.
-
-    Args:
-        settings: what is computed; tolerance and method are not used.
-        model: the model and its slice.
-        batch: at least one sample.
-
-    Raises:
-        InputError: JAX has no device of the platform that it was asked for.
-    """
+    """Prepares a landscape of a user's model."""
     clock = Clock()
     how = {"model": repr(model), "method": "direct", "dtype": settings.dtype}
     return Prepared(

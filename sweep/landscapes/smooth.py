@@ -45,27 +45,18 @@ _latest_deposits: WeakKeyDictionary[Measure, Deposit] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class LandscapeSettings:
-    """What is computed, and how.
+    """What is computed, and how."""
 
-    Attributes:
-        grid: the cells.
-        metrics: at least one.
-        tolerance: largest error accepted in a smooth metric, as a multiple of max(1, value).
-        method: "auto", "direct" or "compressed".
-        dtype: in which the direct method computes losses, and a model its logits.
-        budget: bytes that may be used beyond input and output.
-        progress: whether preparing shows progress bars; None shows them on a terminal only.
-        reuse: whether a deposit that was made for another grid may serve. If so, the last digits
-            depend on what the measure was used for before.
-    """
-
-    grid: Grid
-    metrics: tuple[LandscapeMetric, ...]
-    tolerance: float
-    method: str
-    dtype: str
-    budget: int
+    grid: Grid  # the cells
+    metrics: tuple[LandscapeMetric, ...]  # at least one
+    tolerance: float  # largest error accepted in a smooth metric, as a multiple of max(1, value)
+    method: str  # "auto", "direct" or "compressed"
+    dtype: str  # in which the direct method computes losses, and a model its logits
+    budget: int  # bytes that may be used beyond input and output
+    # whether preparing shows progress bars; None shows them on a terminal only
     progress: bool | None
+    # whether a deposit that was made for another grid may serve. If so, the last digits depend on
+    # what the measure was used for before
     reuse: bool
 
     @property
@@ -100,34 +91,21 @@ class LandscapeSettings:
 
 
 class Tile(NamedTuple):
-    """Metrics in some rows and columns of a grid.
+    """Metrics in some rows and columns of a grid."""
 
-    Attributes:
-        values: an array for each variable's name.
-        observed_error: largest |error| / max(1, value) that a check saw.
-    """
-
-    values: dict[str, Shaped[np.ndarray, "k m"]]
-    observed_error: float = 0.0
+    values: dict[str, Shaped[np.ndarray, "k m"]]  # an array for each variable's name
+    observed_error: float = 0.0  # largest |error| / max(1, value) that a check saw
 
 
 @dataclass(frozen=True, eq=False)
 class Direct:
-    """Smooth metrics by sums over every point.
+    """Smooth metrics by sums over every point."""
 
-    Attributes:
-        measure: the data.
-        settings: what is computed.
-        bound: on |error| / max(1, value).
-        attributes: method and dtype, for the dataset.
-        clock: counts the seconds.
-    """
-
-    measure: Measure
-    settings: LandscapeSettings
-    bound: float
-    attributes: dict[str, Any]
-    clock: Clock
+    measure: Measure  # the data
+    settings: LandscapeSettings  # what is computed
+    bound: float  # on |error| / max(1, value)
+    attributes: dict[str, Any]  # method and dtype, for the dataset
+    clock: Clock  # counts the seconds
 
     def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
         """The metrics in rows and columns, from start to stop; `progress` shows bars."""
@@ -148,26 +126,15 @@ class Direct:
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """Smooth metrics by the nodes of a compression.
+    """Smooth metrics by the nodes of a compression."""
 
-    Attributes:
-        surfaces: the metrics by name.
-        bound: on |error| / max(1, value).
-        attributes: method, dtype, sizes and the check of the nodes, for the dataset.
-        clock: counts the seconds.
-    """
-
-    surfaces: dict[str, CompressedMetric]
-    bound: float
-    attributes: dict[str, Any]
-    clock: Clock
+    surfaces: dict[str, CompressedMetric]  # the metrics by name
+    bound: float  # on |error| / max(1, value)
+    attributes: dict[str, Any]  # method, dtype, sizes and the check of the nodes, for the dataset
+    clock: Clock  # counts the seconds
 
     def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
-        """The metrics in rows and columns, from start to stop; `progress` shows bars.
-
-        Raises:
-            CheckError: a value breaks the bound, which is a fault of this program.
-        """
+        """The metrics in rows and columns, from start to stop; `progress` shows bars."""
         values, errors = {}, []
         for name, surface in self.surfaces.items():
             work = 2 * surface.plan.evaluations  # one loss for each class
@@ -181,16 +148,7 @@ class Compressed:
 
 
 def smooth(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Direct | Compressed:
-    """The smooth metrics of the settings, prepared for any tile.
-
-    Args:
-        measure: the data, with at least one point.
-        settings: at least one smooth metric, and the method.
-        clock: counts the seconds.
-
-    Raises:
-        InputError: the tolerance cannot be kept.
-    """
+    """The smooth metrics of the settings, prepared for any tile."""
     method, dtype = settings.method, settings.dtype
     if measure.sketch is not None:
         _require_answerable(measure.sketch, settings)

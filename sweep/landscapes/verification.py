@@ -39,48 +39,25 @@ class CheckError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class CheckedNodes:
-    """Data as the nodes of a plan, which are checked.
+    """Data as the nodes of a plan, which are checked."""
 
-    Attributes:
-        plan: the plan.
-        deposit: the data on its lattice.
-        windows: the nodes, by level of the window.
-    """
-
-    plan: Plan
-    deposit: Deposit
-    windows: dict[int, Window]
+    plan: Plan  # the plan
+    deposit: Deposit  # the data on its lattice
+    windows: dict[int, Window]  # the nodes, by level of the window
 
 
 class Check(NamedTuple):
-    """The result of a check.
+    """The result of a check."""
 
-    Attributes:
-        observed_error: largest |error| / max(1, value) that was seen.
-        checked_cells: number of cells that were checked.
-        checked_points: number of points that were summed in each.
-    """
-
-    observed_error: float
-    checked_cells: int
-    checked_points: int
+    observed_error: float  # largest |error| / max(1, value) that was seen
+    checked_cells: int  # number of cells that were checked
+    checked_points: int  # number of points that were summed in each
 
 
 def check(
     measure: Measure, metrics: Sequence[Smooth], nodes: CheckedNodes, bound: float, budget: int
 ) -> Check:
-    """Checks nodes against the points that they stand for.
-
-    Args:
-        measure: the data.
-        metrics: the metrics for which the nodes were made.
-        nodes: the nodes.
-        bound: on their |error| / max(1, value).
-        budget: bytes that may be used beyond input and output.
-
-    Raises:
-        CheckError: an error exceeds the bound, or the deposit lacks points.
-    """
+    """Checks nodes against the points that they stand for."""
     _require_complete(measure, nodes.deposit)
     grid, thinned = nodes.plan.grid, _thinned(measure)
     row, column = _checked_cells(grid.shape)
@@ -98,21 +75,7 @@ def check_tile(
     values: Float[np.ndarray, "k m"],
     bound: float,
 ) -> float:
-    """Checks some rows and columns of a metric against the nodes.
-
-    Args:
-        surface: the metric.
-        rows: of the tile; start and stop are given.
-        columns: of the tile; start and stop are given.
-        values: the tile.
-        bound: on |error| / max(1, value).
-
-    Returns:
-        The largest |error| / max(1, value) that was seen.
-
-    Raises:
-        CheckError: it exceeds the bound, or a value is not finite.
-    """
+    """Checks some rows and columns of a metric against the nodes."""
     row, column = _checked_cells(values.shape)
     cells = rows.start + row, columns.start + column
     exact = compressed.at_cells(

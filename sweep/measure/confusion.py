@@ -55,17 +55,7 @@ def confusion(
 def confusion_bounds(
     measure: Measure, a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
 ) -> tuple[Confusion, Confusion]:
-    """The worst and the best confusion masses that are consistent with a sketch.
-
-    Args:
-        measure: the measure of a sketch.
-        a: slopes.
-        b: intercepts; a and b broadcast against each other.
-
-    Returns:
-        The worst masses, with the least of class 1 and the most of class 0 predicted to be of class
-        1, and the best. Both are equal where the sketch counts exactly.
-    """
+    """The worst and the best confusion masses that are consistent with a sketch."""
     ends, upward = edges(a, b)
     least, most = [], []
     for points in measure.classes:
@@ -87,13 +77,7 @@ def confusion_bounds(
 def accuracy(
     measure: Measure, t: Float[np.ndarray, "*k"], orientation: Int[np.ndarray, "*k"]
 ) -> Float[np.ndarray, "*k"]:
-    """Accuracy of classifiers by their cuts, as a fraction; for a population it is exact.
-
-    Args:
-        measure: data with mass.
-        t: cuts; infinite ones are constant predictions.
-        orientation: +1, class 1 is {x >= t}; -1, class 1 is {x <= t}.
-    """
+    """Accuracy of classifiers by their cuts, as a fraction; for a population it is exact."""
     upward = orientation > 0
     ends = edge(t, upward).ravel()
     below0, above0 = measure.class0.split(ends)

@@ -34,28 +34,17 @@ FINE = 38  # exact sums count t^j in units of 2^-38: 2^24 terms of at most 1 fit
 
 @dataclass(frozen=True, eq=False)
 class Deposit:
-    """Moments of both classes on a lattice.
+    """Moments of both classes on a lattice."""
 
-    Attributes:
-        lattice: the bins.
-        moments: sums of mass * t^j over each bin, shape (2, bins, MOMENTS), class 0 first.
-        points: number of points in the sums.
-        counted: whether every point has mass 1, so that zeroth moments are exact counts.
-        chunks: number of separately rounded sums that were added up; an error bound needs it.
-    """
-
-    lattice: Lattice
+    lattice: Lattice  # the bins
+    # sums of mass * t^j over each bin, shape (2, bins, MOMENTS), class 0 first
     moments: Float[np.ndarray, "2 bins q"]
-    points: int
-    counted: bool
-    chunks: int
+    points: int  # number of points in the sums
+    counted: bool  # whether every point has mass 1, so that zeroth moments are exact counts
+    chunks: int  # number of separately rounded sums that were added up; an error bound needs it
 
     def merge(self, other: Deposit) -> Deposit:
-        """The deposit of both data sets together.
-
-        Raises:
-            InputError: the lattices differ.
-        """
+        """The deposit of both data sets together."""
         if self.lattice != other.lattice:
             raise InputError(
                 "deposits on different lattices cannot be merged; deposit both on one lattice"
@@ -80,16 +69,7 @@ class Deposit:
 def ordered_moments(
     x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None, lattice: Lattice
 ) -> tuple[Float[np.ndarray, "bins q"], int]:
-    """Sums of mass * t^j over each bin, for points in ascending order.
-
-    Args:
-        x: positions, ascending, within the lattice, shape (m,).
-        mass: their masses, shape (m,); None if each is 1.
-        lattice: the bins.
-
-    Returns:
-        The sums, shape (bins, MOMENTS), and the number of pieces that were summed one by one.
-    """
+    """Sums of mass * t^j over each bin, for points in ascending order."""
     total = np.zeros((lattice.bins, MOMENTS))
     for piece in _pieces(x, lattice):
         power = np.ones(len(piece.t)) if mass is None else mass[piece.rows]
@@ -119,21 +99,14 @@ def exact_ordered_moments(
 
 
 class _Piece(NamedTuple):
-    """Some ordered points, by bin.
+    """Some ordered points, by bin."""
 
-    Attributes:
-        rows: the points.
-        bins: the bins that hold any of them, ascending, shape (k,).
-        begins: where each bin's points begin, counted from the start of `rows`, shape (k,).
-        points: number of points in each bin, shape (k,).
-        t: position of each point within its bin, in [-1, 1].
-    """
-
-    rows: slice
-    bins: Int[np.ndarray, " k"]
+    rows: slice  # the points
+    bins: Int[np.ndarray, " k"]  # the bins that hold any of them, ascending, shape (k,)
+    # where each bin's points begin, counted from the start of `rows`, shape (k,)
     begins: Int[np.ndarray, " k"]
-    points: Int[np.ndarray, " k"]
-    t: Float[np.ndarray, " m"]
+    points: Int[np.ndarray, " k"]  # number of points in each bin, shape (k,)
+    t: Float[np.ndarray, " m"]  # position of each point within its bin, in [-1, 1]
 
 
 def _pieces(x: Float[np.ndarray, " m"], lattice: Lattice) -> Iterator[_Piece]:
@@ -157,39 +130,27 @@ def _pieces(x: Float[np.ndarray, " m"], lattice: Lattice) -> Iterator[_Piece]:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """The data as the slopes of one window see them.
+    """The data as the slopes of one window see them."""
 
-    Attributes:
-        x: nodes, shape (s,).
-        mass: weights of the nodes for class 0 and 1, of either sign, shape (2, s).
-        beyond: mass and first moment of the points beyond the window, shape (side, class, 2), the
-            negative side first.
-    """
-
-    x: Float[np.ndarray, " s"]
+    x: Float[np.ndarray, " s"]  # nodes, shape (s,)
+    # weights of the nodes for class 0 and 1, of either sign, shape (2, s)
     mass: Float[np.ndarray, "2 s"]
+    # mass and first moment of the points beyond the window, shape (side, class, 2), the negative
+    # side first
     beyond: Float[np.ndarray, "2 2 2"]
 
 
 class _Panels(NamedTuple):
-    """Panels of a window on one side of 0; negative ones are mirrored to the positive side.
+    """Panels of a window on one side of 0; negative ones are mirrored to the positive side."""
 
-    Attributes:
-        number: distinct numbers of panels, ascending, 0 next to x = 0, shape (k,).
-        mass: weights of their nodes, nodes ascending in |x|, shape (k, 2, p).
-    """
-
+    # distinct numbers of panels, ascending, 0 next to x = 0, shape (k,)
     number: Int[np.ndarray, " k"]
+    # weights of their nodes, nodes ascending in |x|, shape (k, 2, p)
     mass: Float[np.ndarray, "k 2 p"]
 
 
 def fold(plan: Plan, deposit: Deposit) -> dict[int, Window]:
-    """The windows that a plan uses, by level.
-
-    Args:
-        plan: says which windows there are and how many nodes a panel has.
-        deposit: the data, on the lattice of the plan.
-    """
+    """The windows that a plan uses, by level."""
     lattice = deposit.lattice
     moments = deposit.moments.reshape(2, lattice.panels, -1)
     mass = np.moveaxis(moments @ _to_nodes(lattice.group, plan.nodes), 0, 1)

@@ -25,21 +25,13 @@ CHUNK = 2**18  # most points in one call on each device; larger chunks are no fa
 
 @dataclass(frozen=True)
 class Lattice:
-    """Bins over a range of x.
+    """Bins over a range of x."""
 
-    Attributes:
-        exponent: bins next to 0 are 2^exponent wide, in units of x.
-        bits: an octave has 2^bits bins.
-        group: 2^group neighbouring bins of one octave form a panel.
-        first: number of the first panel; panel 0 begins at 0, panel -1 ends there.
-        panels: number of panels.
-    """
-
-    exponent: int
-    bits: int
-    group: int
-    first: int
-    panels: int
+    exponent: int  # bins next to 0 are 2^exponent wide, in units of x
+    bits: int  # an octave has 2^bits bins
+    group: int  # 2^group neighbouring bins of one octave form a panel
+    first: int  # number of the first panel; panel 0 begins at 0, panel -1 ends there
+    panels: int  # number of panels
 
     @classmethod
     def over(cls, low: float, high: float, exponent: int, bits: int, group: int) -> Lattice:

@@ -48,19 +48,14 @@ class CompressionError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Interpolation:
-    """Points of an axis at which a function is evaluated, to be interpolated to the whole axis.
+    """Points of an axis at which a function is evaluated, to be interpolated to the whole axis."""
 
-    Attributes:
-        points: the axis' own points or, if they are fewer, Chebyshev points, shape (r,).
-        t: where the axis' own points lie in [-1, 1], shape (k,); None if `points` are these.
-        error: bound on the interpolation error.
-        lebesgue: factor by which interpolation multiplies errors at most.
-    """
-
+    # the axis' own points or, if they are fewer, Chebyshev points, shape (r,)
     points: Float[np.ndarray, " r"]
+    # where the axis' own points lie in [-1, 1], shape (k,); None if `points` are these
     t: Float[np.ndarray, " k"] | None = None
-    error: float = 0.0
-    lebesgue: float = 1.0
+    error: float = 0.0  # bound on the interpolation error
+    lebesgue: float = 1.0  # factor by which interpolation multiplies errors at most
 
     def __len__(self) -> int:
         return len(self.points if self.t is None else self.t)
@@ -78,46 +73,28 @@ class Interpolation:
 
 @dataclass(frozen=True, eq=False)
 class SlopeGroup:
-    """Slopes that share a window.
+    """Slopes that share a window."""
 
-    Attributes:
-        level: number of the window, from 1.
-        rows: which slopes of the grid, shape (k,).
-        slopes: where these are sampled.
-    """
-
-    level: int
-    rows: Int[np.ndarray, " k"]
-    slopes: Interpolation
+    level: int  # number of the window, from 1
+    rows: Int[np.ndarray, " k"]  # which slopes of the grid, shape (k,)
+    slopes: Interpolation  # where these are sampled
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How to evaluate losses over a grid on data of a known range.
+    """How to evaluate losses over a grid on data of a known range."""
 
-    Attributes:
-        grid: the cells.
-        profiles: size, slopes and asymptotes of each loss.
-        tolerance: largest error, as a multiple of max(1, value).
-        lattice: the bins for the deposit.
-        nodes: Chebyshev nodes in each panel.
-        window_half_width_logit: largest |a x| at which a slope has nodes.
-        straight_logit: |z| from which losses are straight lines; inf if no x is beyond the nodes.
-        levels: number of the smallest window that holds all x.
-        groups: the slopes by window.
-        intercepts: where intercepts are sampled.
-    """
-
-    grid: Grid
-    profiles: tuple[Profile, ...]
-    tolerance: float
-    lattice: Lattice
-    nodes: int
-    window_half_width_logit: float
+    grid: Grid  # the cells
+    profiles: tuple[Profile, ...]  # size, slopes and asymptotes of each loss
+    tolerance: float  # largest error, as a multiple of max(1, value)
+    lattice: Lattice  # the bins for the deposit
+    nodes: int  # Chebyshev nodes in each panel
+    window_half_width_logit: float  # largest |a x| at which a slope has nodes
+    # |z| from which losses are straight lines; inf if no x is beyond the nodes
     straight_logit: float
-    levels: int
-    groups: tuple[SlopeGroup, ...]
-    intercepts: Interpolation
+    levels: int  # number of the smallest window that holds all x
+    groups: tuple[SlopeGroup, ...]  # the slopes by window
+    intercepts: Interpolation  # where intercepts are sampled
 
     @property
     def gain(self) -> float:
@@ -131,14 +108,7 @@ class Plan:
         return slopes * len(self.intercepts.points) * self._most_nodes
 
     def bound(self, chunks: int, counted: bool, gain: float = 0.0) -> float:
-        """Bound on |error| / max(1, value) in every cell, the value as defined on real numbers.
-
-        Args:
-            chunks: number of chunks in which the data are summed.
-            counted: whether masses are counts, whose sums are exact.
-            gain: sum of the nodes' |weights| per unit of mass in the fold, if that is larger than
-                the property `gain`.
-        """
+        """Bound on |error| / max(1, value) in every cell, the value as defined on real numbers."""
         gain = max(gain, self.gain)
         return self._interpolation_error(gain) + self._rounding_error(chunks, counted, gain)
 
@@ -213,21 +183,7 @@ def plan(
     most_bins: int,
     lattice: Lattice | None = None,
 ) -> Plan:
-    """The plan for some losses over a grid.
-
-    Args:
-        grid: the cells.
-        ends: (lowest, highest) x of the data.
-        losses: the losses of the logit.
-        tolerance: largest error, as a multiple of max(1, value).
-        most_bins: largest number of bins that a lattice may have.
-        lattice: the lattice on which the data have already been deposited; by default the coarsest
-            one that is fine enough.
-
-    Raises:
-        CompressionError: a number is too large, the lattice needs too many bins, or the given
-            lattice is too coarse.
-    """
+    """The plan for some losses over a grid."""
     needs = _needs(grid, ends, losses, tolerance)
     if lattice is None:
         lattice = _lattice(ends, needs)

@@ -29,14 +29,7 @@ Classes = tuple[Points, Points]
 
 
 def deposit(classes: Classes, lattice: Lattice, step: Step = ignore, chunk: int = CHUNK) -> Deposit:
-    """Sums the points of two classes into the bins of a lattice.
-
-    Args:
-        classes: class 0 and class 1; every x lies within the lattice.
-        lattice: the bins.
-        step: receives the number of points summed, after each chunk.
-        chunk: points in one call on each device.
-    """
+    """Sums the points of two classes into the bins of a lattice."""
     with jax.enable_x64(True):
         sums = [
             _summed_on_host(points.ordered, lattice, step)

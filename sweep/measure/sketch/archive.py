@@ -213,11 +213,7 @@ def _unpacked(
 
 
 def _sketch(header: dict[str, Any], body: memoryview) -> Sketch:
-    """The sketch of a header and the bytes of its arrays.
-
-    Raises:
-        ValueError: shapes do not fit each other; other damage raises what it runs into.
-    """
+    """The sketch of a header and the bytes of its arrays."""
     arrays = dict(_unpacked(header["arrays"], body))
     low, high = header["ends"]
     schema = Schema(

@@ -36,16 +36,7 @@ AHEAD = 4  # batches that are read before the threads have taken them, at most
 
 
 def sketch_files(shards: Shards, schema: Schema, step: Step = ignore) -> Sketch:
-    """The sketch of some files, each of which is a part of the data.
-
-    Args:
-        shards: the files.
-        schema: what the sketch is made for.
-        step: receives the number of rows read.
-
-    Raises:
-        InputError: a file cannot be read, a row is not valid, or an x is outside the range.
-    """
+    """The sketch of some files, each of which is a part of the data."""
     sketcher = Sketcher(schema)
     for number in range(len(shards.paths)):
         sketcher.add_file(shards, number, step)
@@ -121,11 +112,7 @@ class Sketcher:
         self.add(str(path), shards.batches(number), step, f"{path}: {shards.columns[0]!r}")
 
     def sketch(self) -> Sketch:
-        """The sketch of all parts that were added.
-
-        Raises:
-            InputError: the weights add up to more than 2^61.
-        """
+        """The sketch of all parts that were added."""
         classes = zip(self._threads, self._classes, strict=False)
         self._pending.append([thread.submit(sums.count) for thread, sums in classes])
         self._wait(0)
@@ -250,14 +237,7 @@ class _ClassSums:
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch:
-    """The sketch of all data together, in any order.
-
-    Args:
-        sketches: at least one.
-
-    Raises:
-        InputError: they cannot be merged; see `Sketch.merge`.
-    """
+    """The sketch of all data together, in any order."""
     return reduce(Sketch.merge, sketches)
 
 

@@ -20,23 +20,14 @@ LARGEST = 2.0**61  # numbers must be smaller, so that two of them and a carry fi
 
 @dataclass(frozen=True, eq=False)
 class ExactSums:
-    """Numbers whose addition is exact.
+    """Numbers whose addition is exact."""
 
-    Attributes:
-        integer: the floor of each number.
-        fraction: the rest in units of 2^-62, in [0, 2^62).
-    """
-
-    integer: Int[np.ndarray, " *shape"]
-    fraction: Int[np.ndarray, " *shape"]
+    integer: Int[np.ndarray, " *shape"]  # the floor of each number
+    fraction: Int[np.ndarray, " *shape"]  # the rest in units of 2^-62, in [0, 2^62)
 
     @classmethod
     def of(cls, values: Float[np.ndarray, " *shape"]) -> ExactSums:
-        """The numbers, each to within RESOLUTION; only 0 becomes 0.
-
-        Raises:
-            OverflowError: a number is not smaller than LARGEST.
-        """
+        """The numbers, each to within RESOLUTION; only 0 becomes 0."""
         _require_small(values)
         fraction, integer = np.modf(values)
         fraction = np.rint(np.ldexp(fraction, BITS)).astype(np.int64)
@@ -65,11 +56,7 @@ class ExactSums:
         return cls(integer + carry, fraction - (carry << BITS))
 
     def __add__(self, other: ExactSums) -> ExactSums:
-        """The sums of both, exactly.
-
-        Raises:
-            OverflowError: a sum is not smaller than LARGEST.
-        """
+        """The sums of both, exactly."""
         if self.is_integer and other.is_integer:
             sums = ExactSums.counts(self.integer + other.integer)
         else:
@@ -118,11 +105,7 @@ class ExactSums:
 
     @property
     def total(self) -> ExactSums:
-        """The sum of all numbers, of shape ().
-
-        Raises:
-            OverflowError: it is not smaller than LARGEST.
-        """
+        """The sum of all numbers, of shape ()."""
         rest = _integer_sum(self.fraction)
         integer = _integer_sum(self.integer) + (rest >> BITS)
         _require_small(np.array(float(integer)))

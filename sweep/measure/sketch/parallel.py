@@ -27,17 +27,7 @@ ITEMS = 4  # items of work for each worker: few workers are idle while the last 
 
 
 def sketch_files(engine: Engine, shards: Shards, schema: Schema, step: Step = ignore) -> Sketch:
-    """The sketch of some files, made by the workers of an engine.
-
-    Args:
-        engine: the engine, inside its `with` block.
-        shards: the files, which the workers can read by the same paths.
-        schema: what the sketch is made for.
-        step: receives the number of files read.
-
-    Raises:
-        InputError: as `sweep.measure.sketch.builder.sketch_files`, or as the engine.
-    """
+    """The sketch of some files, made by the workers of an engine."""
     groups = [*_groups(shards.paths, ITEMS * engine.slots)]
 
     def done(index: int) -> None:

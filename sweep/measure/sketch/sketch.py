@@ -36,17 +36,11 @@ from sweep.metrics.metrics import Loss
 
 
 class SketchPart(NamedTuple):
-    """A part of the data that is in a sketch, such as a file.
+    """A part of the data that is in a sketch, such as a file."""
 
-    Attributes:
-        fingerprint: 128-bit XXH3 digest, in hex, of its rows.
-        n: number of its rows.
-        name: its name, such as a path.
-    """
-
-    fingerprint: str
-    n: int
-    name: str
+    fingerprint: str  # 128-bit XXH3 digest, in hex, of its rows
+    n: int  # number of its rows
+    name: str  # its name, such as a path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,11 +143,7 @@ class Sketch:
         return merged
 
     def require_summable(self) -> None:
-        """Refuses masses whose total is too large for exact sums.
-
-        Raises:
-            InputError: the weights add up to more than 2^61.
-        """
+        """Refuses masses whose total is too large for exact sums."""
         with refuse_overflow():
             for label in (0, 1):
                 self.total(label)

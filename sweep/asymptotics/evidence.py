@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,48 +50,36 @@ FEW = 10  # degrees of freedom, two for each value, below which a mean rests on 
 
 @dataclass(frozen=True)
 class RegretFit:
-    """The mean regret as Delta + C n^-g.
+    """The mean regret as Delta + C n^-g."""
 
-    Attributes:
-        power: g.
-        delta: Delta, the limit of the regret; the estimate may be below 0, the regret cannot.
-        interval: of Delta, 95%, widened for replicates without a finite optimum.
-        constant: C.
-    """
-
-    power: float
-    delta: float
-    interval: tuple[float, float]
-    constant: float
+    power: float  # g
+    delta: float  # Delta, the limit of the regret; the estimate may be below 0, the regret cannot
+    interval: tuple[float, float]  # of Delta, 95%, widened for replicates without an optimum
+    constant: float  # C
 
 
 @dataclass(frozen=True, eq=False)
 class RegretEvidence:
-    """Mean regrets by n, each between two known numbers and with a standard error.
+    """Mean regrets by n, each between two known numbers and with a standard error."""
 
-    Attributes:
-        n: sizes, ascending.
-        replicates: number of samples at each size.
-        missing: replicates without a finite optimum.
-        mean: over the replicates with a finite optimum; nan if there is none.
-        low: mean regret if the missing replicates have none.
-        high: mean regret if the missing replicates have the largest possible one.
-        error: standard error of a mean; nan for one replicate.
-        largest: the largest regret that a classifier can have.
-        orientation: of the replicates with an optimum at the largest size, the fraction with the
-            more frequent orientation; None if the table has no orientations, nan if no replicate
-            has an optimum.
-    """
-
-    n: Int[np.ndarray, " N"]
-    replicates: int
-    missing: Int[np.ndarray, " N"]
-    mean: Float[np.ndarray, " N"]
-    low: Float[np.ndarray, " N"]
-    high: Float[np.ndarray, " N"]
-    error: Float[np.ndarray, " N"]
-    largest: float
+    n: Int[np.ndarray, " N"]  # sizes, ascending
+    replicates: int  # number of samples at each size
+    missing: Int[np.ndarray, " N"]  # replicates without a finite optimum
+    mean: Float[np.ndarray, " N"]  # over the others; nan if there is none
+    low: Float[np.ndarray, " N"]  # mean regret if the missing replicates have none
+    high: Float[np.ndarray, " N"]  # mean regret if they have the largest possible one
+    error: Float[np.ndarray, " N"]  # standard error of a mean; nan for one replicate
+    largest: float  # regret that a classifier can have
+    # Of the replicates with an optimum at the largest size, the fraction with the more frequent
+    # orientation; None if the table has no orientations, nan if no replicate has an optimum.
     orientation: float | None
+
+    @cached_property
+    def skewness(self) -> Float[np.ndarray, " N"]:
+        """How far the upper end of a mean lies beyond Student's: root of the excess of squares."""
+        symmetric = student(self.replicates - 1) * self.error
+        skewed = gamma_excess(self.high, self.error)
+        return np.sqrt(np.maximum(skewed**2 - symmetric**2, 0.0))
 
 
 def evidence_of(table: xr.Dataset, largest: float) -> RegretEvidence:
@@ -105,15 +94,14 @@ def evidence_of(table: xr.Dataset, largest: float) -> RegretEvidence:
         InputError: a size or a regret is impossible.
     """
     require_possible(table)
-    table = table.sortby("n")
-    regret = resolved(table["regret_cross_entropy"].transpose("n", "replicate").values)
+    regret = resolved(by_size(table, "regret_cross_entropy"))
     missing = np.isnan(regret)
     least, most = np.where(missing, 0.0, regret), np.where(missing, largest, regret)
     present = regret.shape[1] - np.sum(missing, axis=1)
     mean = np.full(len(regret), np.nan)
     np.divide(np.sum(least, axis=1), present, out=mean, where=present > 0)
     return RegretEvidence(
-        n=table["n"].values,
+        n=np.sort(table["n"].values),
         replicates=regret.shape[1],
         missing=np.sum(missing, axis=1),
         mean=mean,
@@ -125,15 +113,13 @@ def evidence_of(table: xr.Dataset, largest: float) -> RegretEvidence:
     )
 
 
+def by_size(table: xr.Dataset, name: str) -> Shaped[np.ndarray, "N R"]:
+    """A column of the table of a study, with one row for each n, ascending."""
+    return table[name].transpose("n", "replicate").values[np.argsort(table["n"].values)]
+
+
 def require_possible(table: xr.Dataset) -> None:
-    """Rejects sizes and regrets that no sample can have.
-
-    Args:
-        table: of a study, dims (n, replicate).
-
-    Raises:
-        InputError: a size is below 1, or a regret is infinite, below 0 or above 1.
-    """
+    """Rejects a table with n below 1, or with a regret that is infinite, below 0 or above 1."""
     sizes = table["n"].values
     if not np.all(sizes >= 1):
         raise InputError(
@@ -162,7 +148,7 @@ def _orientation(table: xr.Dataset, present: Bool[np.ndarray, " R"]) -> float | 
     """The fraction of the more frequent orientation among replicates at the largest size."""
     if "orientation_cross_entropy" not in table:
         return None
-    signs = table["orientation_cross_entropy"].transpose("n", "replicate").values[-1][present]
+    signs = by_size(table, "orientation_cross_entropy")[-1][present]
     return max(float(np.mean(signs == sign)) for sign in (1, -1)) if len(signs) else math.nan
 
 
@@ -216,18 +202,11 @@ def interval(
     ends = coefficients * np.stack([evidence.low, evidence.high])
     count = np.full(len(evidence.n), evidence.replicates)
     symmetric = half_width(coefficients, evidence.error, count)
-    stretch = (coefficients * _skewness(evidence)) ** 2
+    stretch = (coefficients * evidence.skewness) ** 2
     # A mean that may be higher raises a sum that adds it, and lowers a sum that subtracts it.
     below = math.hypot(symmetric, float(np.sum(stretch[coefficients < 0])) ** 0.5)
     above = math.hypot(symmetric, float(np.sum(stretch[coefficients > 0])) ** 0.5)
     return float(np.sum(np.min(ends, axis=0))) - below, float(np.sum(np.max(ends, axis=0))) + above
-
-
-def _skewness(evidence: RegretEvidence) -> Float[np.ndarray, " N"]:
-    """How far the upper end of each mean lies beyond Student's: root of the excess of squares."""
-    symmetric = student(evidence.replicates - 1) * evidence.error
-    skewed = gamma_excess(evidence.high, evidence.error)
-    return np.sqrt(np.maximum(skewed**2 - symmetric**2, 0.0))
 
 
 def at_size(evidence: RegretEvidence, index: int, value: float = 1.0) -> Float[np.ndarray, " N"]:
@@ -246,15 +225,9 @@ def start_of_decade(n: Int[np.ndarray, " N"]) -> int:
 def smooth_errors(
     n: Num[np.ndarray, " N"], error: Float[np.ndarray, " N"]
 ) -> Float[np.ndarray, " N"]:
-    """Standard errors on a straight line through them in log-log scales.
+    """Standard errors on a straight line in log-log scales through those that are positive.
 
-    Args:
-        n: sizes.
-        error: standard errors >= 0; zeros are left out of the line.
-
-    Returns:
-        Positive numbers; ones, which make the weights equal, if fewer than two standard errors are
-        positive.
+    Fewer than two of them make all weights equal.
     """
     positive = error > 0
     if len(np.unique(n[positive])) < 2:
@@ -267,12 +240,7 @@ def smooth_errors(
 def fit_weights(
     design: Float[np.ndarray, "N p"], error: Float[np.ndarray, " N"]
 ) -> Float[np.ndarray, "p N"]:
-    """The matrix of weighted least squares that maps values to estimates.
-
-    Args:
-        design: one row for each value, one column for each parameter.
-        error: standard errors that the weights come from, positive.
-    """
+    """The matrix of weighted least squares that maps values with these errors to estimates."""
     # Columns of about unit size: n^-1 beside 1 would cost digits.
     rows = design / error[:, None]
     size = np.sqrt(np.sum(rows**2, axis=0))
@@ -287,24 +255,17 @@ def gamma_excess(
     The mean is chi-square with 2 (mean / error)^2 degrees of freedom. Squares of normal numbers are
     of this kind, and so is a regret that is of second order in the cut. With fewer than `FEW`
     degrees the mean is that of a few numbers among many zeros, and its upper end that of a Poisson
-    distribution.
-
-    Args:
-        mean: not negative.
-        error: standard errors of the means, as measured.
-
-    Returns:
-        0 where mean or error is 0: without degrees of freedom there is no such interval.
+    distribution. Where mean or error is 0 there are no degrees of freedom, and the result is 0.
     """
-    from scipy.stats import chi2  # takes 0.3 s to load
+    from scipy.special import gammaincinv  # slow to import, and needed in few places
 
     excess = np.zeros(len(mean))
     positive = (mean > 0) & (error > 0)
     degrees = 2 * (mean[positive] / error[positive]) ** 2
     ratio = np.where(
         degrees < FEW,
-        chi2.ppf((1 + LEVEL) / 2, degrees + 2) / degrees,
-        degrees / chi2.ppf((1 - LEVEL) / 2, degrees),
+        2 * gammaincinv(degrees / 2 + 1, (1 + LEVEL) / 2) / degrees,  # a chi-square quantile
+        degrees / (2 * gammaincinv(degrees / 2, (1 - LEVEL) / 2)),
     )
     excess[positive] = mean[positive] * (ratio - 1)
     return excess
@@ -315,15 +276,10 @@ def half_width(
     error: Float[np.ndarray, " N"],
     count: Num[np.ndarray, " N"],
 ) -> float:
-    """Half-width of the 95% interval of `sum c_i m_i`, the means m_i being independent.
+    """Half-width of the 95% interval of `sum c_i m_i`, m_i independent means of `count` values.
 
     Student's t with the degrees of freedom of Satterthwaite (1946, An approximate distribution of
     estimates of variance components, Biometrics Bulletin 2), as in Welch's test.
-
-    Args:
-        coefficients: the c_i.
-        error: standard errors of the means.
-        count: number of values behind each mean, at least 2.
     """
     variances = (coefficients * error) ** 2
     total = float(np.sum(variances))

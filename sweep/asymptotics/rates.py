@@ -7,6 +7,7 @@ log-log slope -0.65 where theory has -2/3.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ from jaxtyping import Float, Int, Shaped
 
 from sweep.asymptotics.evidence import (
     REGRETS,
+    by_size,
     fit_weights,
     require_possible,
     resolved,
@@ -46,38 +48,32 @@ SMALLEST = 1000  # rates are fitted from this size on if at least three sizes ar
 
 
 def summary(table: xr.Dataset, optimum: Optimum | None = None) -> xr.Dataset:
-    """Means over the replicates at each n, and how often each status occurs.
+    """Means over the replicates of a study's table at each n, and how often each status occurs.
 
-    Args:
-        table: of a study, dims (n, replicate). Values that need a finite optimum of cross-entropy
-            are nan where there is none; the means leave them out, and `status_count` counts them.
-        optimum: of the population. With it there are three more quantities: `accuracy_excess`
-            and `best_accuracy_excess`, accuracy in the sample minus accuracy in the population of
-            the optimum of cross-entropy and of the most accurate classifier, and
-            `cross_entropy_excess`, least cross-entropy of the sample minus that of the population.
+    Values that need a finite optimum of cross-entropy are nan where there is none; the means leave
+    them out. With the optimum of the population there are three more quantities: accuracy in the
+    sample minus accuracy in the population of the optimum of cross-entropy (`accuracy_excess`) and
+    of the most accurate classifier (`best_accuracy_excess`), and least cross-entropy of the sample
+    minus that of the population (`cross_entropy_excess`).
 
     Returns:
         Dims (n, quantity) with `mean`, `standard_error` (of the mean; nan for fewer than two
         values), `median` and `count` of the finite values. The mean of `shared` is the fraction
         of the replicates with a finite optimum whose gap is 0. Dims (n, status): `status_count`.
-
-    Raises:
-        InputError: a size or a regret is impossible.
     """
     import xarray as xr  # takes 0.3 s to load
 
     require_possible(table)
-    table = table.sortby("n").transpose("n", "replicate")
     columns = _columns(table, optimum)
-    moments = {name: _moments(values) for name, values in columns.items()}
+    moments = [_moments(values) for values in columns.values()]
     data = {
-        name: (("n", "quantity"), np.stack([m[name] for m in moments.values()], axis=1))
+        name: (("n", "quantity"), np.stack([of_column[name] for of_column in moments], axis=1))
         for name in ("mean", "standard_error", "median", "count")
     }
     return xr.Dataset(
-        data | {"status_count": (("n", "status"), _status_counts(table["status"].values))},
+        data | {"status_count": (("n", "status"), _status_counts(by_size(table, "status")))},
         coords={
-            "n": table["n"].values,
+            "n": np.sort(table["n"].values),
             "quantity": list(columns),
             "status": [status.name for status in OptimumStatus],
         },
@@ -87,7 +83,7 @@ def summary(table: xr.Dataset, optimum: Optimum | None = None) -> xr.Dataset:
 
 def _columns(table: xr.Dataset, optimum: Optimum | None) -> dict[str, Float[np.ndarray, "N R"]]:
     """Quantity -> its values."""
-    columns = {name: table[name].values.astype(float) for name in QUANTITIES if name in table}
+    columns = {name: by_size(table, name).astype(float) for name in QUANTITIES if name in table}
     if "shared" in columns:
         columns["shared"] = np.where(np.isfinite(columns["gap"]), columns["shared"], np.nan)
     for name in REGRETS:
@@ -96,24 +92,24 @@ def _columns(table: xr.Dataset, optimum: Optimum | None) -> dict[str, Float[np.n
         return columns
     least, highest = optimum.cross_entropy.value, optimum.accuracy.value
     excesses = (
-        table["accuracy_cross_entropy"].values - (highest - columns["regret_cross_entropy"]),
-        table["accuracy_best"].values - (highest - columns["regret_accuracy"]),
-        np.where(table["status"].values == 0, table["cross_entropy"].values - least, np.nan),
+        by_size(table, "accuracy_cross_entropy") - (highest - columns["regret_cross_entropy"]),
+        by_size(table, "accuracy_best") - (highest - columns["regret_accuracy"]),
+        np.where(by_size(table, "status") == 0, by_size(table, "cross_entropy") - least, np.nan),
     )
     return columns | dict(zip(EXCESSES, excesses, strict=True))
 
 
 def _moments(values: Float[np.ndarray, "N R"]) -> dict[str, Shaped[np.ndarray, " N"]]:
     """Moments of the finite values at each n; nan where there are too few."""
-    rows = [row[np.isfinite(row)] for row in values]
-    return {
-        "mean": np.array([np.mean(r) if len(r) else np.nan for r in rows]),
-        "standard_error": np.array(
-            [np.std(r, ddof=1) / len(r) ** 0.5 if len(r) > 1 else np.nan for r in rows]
-        ),
-        "median": np.array([np.median(r) if len(r) else np.nan for r in rows]),
-        "count": np.array([len(r) for r in rows]),
-    }
+    values = np.where(np.isfinite(values), values, np.nan)
+    count = np.sum(np.isfinite(values), axis=-1)
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # too few values
+        return {
+            "mean": np.nanmean(values, axis=-1),
+            "standard_error": np.nanstd(values, axis=-1, ddof=1) / np.sqrt(count),
+            "median": np.nanmedian(values, axis=-1),
+            "count": count,
+        }
 
 
 def _status_counts(status: Shaped[np.ndarray, "N R"]) -> Int[np.ndarray, "N S"]:
@@ -204,13 +200,9 @@ def rates(
     """Fits a power of n to each quantity that theory has a power for.
 
     The slope is a weighted least squares fit of the log mean on log n; `sweep.asymptotics.evidence`
-    explains its weights and standard errors.
-
-    Args:
-        means: result of `summary`.
-        limits: theory of the population; None without it.
-        smallest: smaller sizes are left out if at least three others remain: terms that vanish
-            faster than the leading power still show there, and bias slope and constant.
+    explains its weights and standard errors. Sizes below `smallest` are left out if at least three
+    others remain: terms that vanish faster than the leading power still show there, and bias slope
+    and constant.
     """
     quantities = [name for name in RATES if name in means["quantity"].values]
     return tuple(
@@ -224,14 +216,8 @@ def gap_fit(
 ) -> GapFit | None:
     """Fits both terms of the gap by one weighted least squares fit.
 
-    Args:
-        means: result of `summary`.
-        limits: theory of the population; None without it.
-        smallest: as in `rates`.
-
-    Returns:
-        None where in theory the gap does not fall like n^-2/3, or if fewer than two sizes have a
-        mean with a standard error.
+    None where in theory the gap does not fall like n^-2/3, or if fewer than two sizes have a mean
+    with a standard error.
     """
     theory = None if limits is None else limits.of("gap")
     if theory is not None and (theory.exponent is None or abs(theory.exponent + 2 / 3) > 1e-9):

@@ -15,14 +15,10 @@ UNIT = 2.0**-53  # largest relative error of one rounding to nearest
 
 
 def student(degrees: float) -> float:
-    """Half width of a mean's interval in standard errors, by Student's t.
+    """Half width of a mean's interval in standard errors, by Student's t."""
+    from scipy.special import stdtrit  # slow to import, and needed in few places
 
-    Args:
-        degrees: degrees of freedom, > 0.
-    """
-    from scipy.stats import t  # loads in a third of a second
-
-    return float(t.ppf((1 + LEVEL) / 2, degrees))
+    return float(stdtrit(degrees, (1 + LEVEL) / 2))
 
 
 def wilson(
@@ -31,14 +27,7 @@ def wilson(
     """Ends of the intervals of shares (Wilson 1927, JASA 22, 209-212).
 
     An interval holds every share whose normal test, at that share's own variance, does not reject.
-
-    Args:
-        share: fractions in [0, 1], shape (m,).
-        n: number of cases behind each share, > 0, shape (m,); for weighted cases the effective
-            number.
-
-    Returns:
-        (low, high), each of shape (m,).
+    `n` > 0 is the number of cases behind each share; for weighted cases the effective number.
     """
     centre = (share + NORMAL**2 / (2 * n)) / (1 + NORMAL**2 / n)
     half = NORMAL * np.sqrt(share * (1 - share) / n + (NORMAL / (2 * n)) ** 2)

@@ -18,6 +18,7 @@ from tests.support.tables import (
     optimum,
     power,
     rarely,
+    regrets,
     steady,
     table,
 )
@@ -43,7 +44,7 @@ LAWS = {
 
 
 def judged(law, sizes=SIZES, epsilon=1e-3, **options):
-    return verdict(table(sizes=sizes, regret_cross_entropy=law, **options), epsilon)
+    return verdict(regrets(law, sizes, **options), epsilon)
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -77,8 +78,8 @@ def test_what_has_settled_below_epsilon_is_not_called_shared():
 
 
 def test_numbers_of_a_shared_optimum():
-    v = judged(power(0.541, -1))
-    assert (v.epsilon, v.sizes, v.replicates, v.without_optimum) == (1e-3, SIZES, 100, (0,) * 5)
+    v = judged(power(0.541, -1), replicates=400)
+    assert (v.epsilon, v.sizes, v.replicates, v.without_optimum) == (1e-3, SIZES, 400, (0,) * 5)
     assert 0 < v.regret_interval[0] < 0.541 / 31623 < v.regret_interval[1]
     assert v.delta_interval[0] < 0 < v.delta_interval[1] < 1e-5
     assert v.drop == pytest.approx(0.1, rel=0.5)
@@ -190,7 +191,7 @@ def test_few_replicates_decide_nothing(law, replicates):
 
 
 def test_the_upper_end_of_the_verdict_is_the_higher_one():
-    v, data = judged(power(0.541, -1)), table(regret_cross_entropy=power(0.541, -1))
+    v, data = judged(power(0.541, -1)), regrets(power(0.541, -1))
     last = data["regret_cross_entropy"].values[-1]
     error = np.std(last, ddof=1, keepdims=True) / 10
     far = gamma_excess(np.mean(last, keepdims=True), error)[0]

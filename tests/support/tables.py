@@ -63,6 +63,18 @@ W1 = {
 """Laws like those of U(-1, 1) with sigmoid(x)."""
 
 
+def regrets(law, sizes=SIZES, replicates=100, seed=0, separated=None):
+    """A table of a study with no column but the regret of cross-entropy, drawn by a law."""
+    rng = np.random.default_rng(seed)
+    values = np.stack([law(rng, n, replicates) for n in sizes])
+    for row, n in zip(values, sizes, strict=True):
+        row[: separated(n) if separated else 0] = nan
+    return xr.Dataset(
+        {"regret_cross_entropy": (("n", "replicate"), values)},
+        coords={"n": np.array(sizes, np.int64), "replicate": np.arange(replicates)},
+    )
+
+
 def table(sizes=SIZES, replicates=100, seed=0, separated=None, **laws):
     """A table of a study.
 

@@ -6,7 +6,7 @@ uninterrupted one, byte for byte; then the next sweep begins, until there were e
 task that a process begins is logged, so that repeated tasks are known.
 
 In one process without interruption it also measures the time of a task that is not computation
-(chunks, journal, log, progress), and the time of `sweep status` on a run of 10,000 tasks.
+(chunks, log, progress), and the time of `sweep status` on a run of 10,000 tasks.
 
     python benchmarks/kills.py [--out FILE.json] [--force]
                                [--kills 40] [--seeds 29] [--points 1e5] [--edge 1000]
@@ -14,7 +14,6 @@ In one process without interruption it also measures the time of a task that is 
 """
 
 import argparse
-import dataclasses
 import json
 import math
 import os
@@ -32,7 +31,8 @@ import sweep
 from sweep.base import provenance
 from sweep.base.files import staged
 from sweep.benchmark.measurement import machine
-from sweep.runs import journal, task
+from sweep.runs import log as run_log
+from sweep.runs import task
 from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.landscapes import Landscapes
 
@@ -77,7 +77,7 @@ def begun(log: Path) -> list[int]:
 
 def done(out: Path) -> set[int]:
     """The tasks that are done."""
-    return set(journal.read(Directory(out).journal).done)
+    return set(run_log.read(Directory(out).events).done)
 
 
 def files(out: Path) -> dict[str, bytes]:
@@ -197,17 +197,21 @@ def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
 
 
 def status_seconds(count: int, folder: Path, like: Path, repeats: int = 3) -> dict[str, Any]:
-    """Seconds of the status of a finished run of `count` tasks, with journal lines as in `like`."""
+    """Seconds of the status of a finished run of `count` tasks, with log lines as in `like`."""
     seeds = list(range(count // len(LAWS)))
     spec = sweep.Spec(population=LAWS, n=1000, seed=seeds)
     directory = Directory(folder / "status")
     directory.path.mkdir()
     record = RunRecord(spec.to_toml(), spec.fingerprint, "/", provenance.versions(), "cpu", ())
     directory.begin(record)
-    finished = list(journal.read(Directory(like).journal).done.values())
-    tasks = range(Landscapes(spec).count())
-    lines = (dataclasses.replace(finished[k % len(finished)], task=k) for k in tasks)
-    journal.rewrite(directory.journal, lines)
+    finished = list(run_log.read(Directory(like).events).done.values())
+    work, write = Landscapes(spec), run_log.Writer(directory.events)
+    tasks = range(work.count())
+    with write.alive():
+        for k in tasks:
+            done, counts = finished[k % len(finished)], {"done": k + 1, "total": len(tasks)}
+            seconds = round(done.seconds, 6)
+            write.mark(done._replace(task=k), **work.describe(k), seconds=seconds, **counts)
     command = [sys.executable, "-m", "sweep", "status", str(directory.path), "--json"]
 
     def ask() -> None:

@@ -22,11 +22,7 @@ AXIS = "shards"  # name of the mesh axis along which arrays are distributed, one
 
 
 def available() -> list[Any]:
-    """The devices of this process.
-
-    Raises:
-        InputError: JAX has no device of the configured platform.
-    """
+    """The devices of this process, if JAX has one of the configured platform."""
     try:
         return jax.local_devices()
     except (AssertionError, RuntimeError) as error:  # JAX raises either, depending on the platform
@@ -61,12 +57,7 @@ def sharding() -> NamedSharding:
 
 
 def to_shards(values: Float[np.ndarray, " n"], length: int) -> Float[Array, "d length"]:
-    """Distributes values over the d devices, `length` values on each, padded with 0.
-
-    Args:
-        values: shape (n,), n <= d * length.
-        length: number of values per device.
-    """
+    """Distributes n <= d * length values over the d devices, `length` on each, padded with 0."""
     shape = (len(available()), length)
     if values.size < shape[0] * length:
         padded = np.zeros(shape[0] * length)
@@ -78,9 +69,7 @@ def to_shards(values: Float[np.ndarray, " n"], length: int) -> Float[Array, "d l
 def on_each(function: Callable[..., Array], mapped: int) -> Callable[..., Array]:
     """Makes a function of one shard into a function of arrays from `to_shards`.
 
-    Args:
-        function: takes `mapped` arguments that differ between devices, then common ones.
-        mapped: number of arguments that differ between devices.
+    Its first `mapped` arguments differ between devices, the others are common.
     """
     sharded, common = PartitionSpec(AXIS), PartitionSpec()
 

@@ -29,16 +29,10 @@ class Parameter(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A name and the parameters, as texts, that follow it in parentheses.
-
-    Attributes:
-        name: the name.
-        values: positional parameters, in order.
-        named: parameters with a name.
-    """
+    """A name and the parameters, as texts, that follow it in parentheses."""
 
     name: str
-    values: tuple[str, ...]
+    values: tuple[str, ...]  # positional parameters
     named: dict[str, str]
 
 
@@ -125,12 +119,8 @@ def short(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
-def _with_article(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
-
 def parse_call(text: str, kind: str, example: str) -> Call:
-    """Name, positional and named parameters of a text such as "focal(gamma=3)".
+    """Name and parameters of a text such as "focal(gamma=3)".
 
     Args:
         text: text from the user.
@@ -138,13 +128,13 @@ def parse_call(text: str, kind: str, example: str) -> Call:
         example: a correct text, for the error message.
 
     Raises:
-        InputError: the parentheses do not match, a positional parameter follows a named one, or a
-            name appears twice.
+        InputError: the text is malformed, or a name appears twice.
     """
     match = re.fullmatch(r"\s*([^()]*?)\s*(?:\(([^()]*)\))?\s*", text)
     if match is None:
+        article = "an" if kind[0] in "aeiou" else "a"
         raise InputError(
-            f"{text!r} does not name {_with_article(kind)}; write its parameters in one pair of "
+            f"{text!r} does not name {article} {kind}; write its parameters in one pair of "
             f"parentheses, such as {example}"
         )
     name, inside = match.groups()

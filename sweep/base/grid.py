@@ -16,15 +16,10 @@ from sweep.base.memory import RESULT_LIMIT
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The cells {(a_i, b_j)} of a landscape.
+    """The cells {(a_i, b_j)} of a landscape."""
 
-    Attributes:
-        a: slopes, shape (P,).
-        b: intercepts, shape (Q,).
-    """
-
-    a: Float[np.ndarray, " P"]
-    b: Float[np.ndarray, " Q"]
+    a: Float[np.ndarray, " P"]  # slopes
+    b: Float[np.ndarray, " Q"]  # intercepts
 
     @property
     def shape(self) -> tuple[int, int]:

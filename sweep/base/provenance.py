@@ -21,8 +21,8 @@ PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs", "o
 SHOWING = (
     "__init__", "asymptotics", "base/executors", "base/progress", "base/provenance", "base/timing",
     "base/workers", "benchmark", "cli", "cluster", "diagnosis", "figures", "report",
-    "runs/directory", "runs/execute", "runs/heartbeat", "runs/journal",
-    "runs/preview", "runs/recovery", "runs/status", "training/experiments", "training/paths",
+    "runs/directory", "runs/execute", "runs/log", "runs/preview",
+     "runs/recovery", "runs/status", "training/experiments", "training/paths",
 )  # fmt: skip
 """Modules and packages of `sweep` on which no result of a run depends."""
 
@@ -40,15 +40,7 @@ def computed_by() -> dict[str, str]:
 
 
 def require_same(before: Mapping[str, str], path: Path) -> None:
-    """Rejects versions that differ from those with which a run began.
-
-    Args:
-        before: `versions()` at the beginning of the run.
-        path: directory of the run, for the error message.
-
-    Raises:
-        InputError: lists the versions that differ.
-    """
+    """Rejects versions that differ from `versions()` when the run in a directory began."""
     here = versions()
     different = [name for name in here if here[name] != before.get(name)]
     if not different:
@@ -67,16 +59,7 @@ def require_same(before: Mapping[str, str], path: Path) -> None:
 
 
 def require_device(before: str, here: str, path: Path) -> None:
-    """Rejects a device that differs from the one on which a run began.
-
-    Args:
-        before: `devices.describe()` at the beginning of the run.
-        here: `devices.describe()` now.
-        path: directory of the run, for the error message.
-
-    Raises:
-        InputError: names both devices.
-    """
+    """Rejects a device, by `devices.describe()`, that is not the one on which a run began."""
     if before != here:
         raise InputError(
             f"{path}: was begun on {before}, and here is {here}; results of both must not be "

@@ -7,9 +7,8 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from itertools import pairwise
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, cast
@@ -31,17 +30,16 @@ SILENT = logging.CRITICAL + 1  # a level above every message
 
 @contextmanager
 def client(count: int | None, address: str | None) -> Iterator[Client]:
-    """Yields a client of a scheduler that has workers.
+    """Yields a client of `count` workers that are started here, or of a running scheduler.
 
-    Args:
-        count: number of worker processes to start here; the end of the block kills them.
-        address: address of a running scheduler, if `count` is None.
-
-    Raises:
-        InputError: `distributed` is not installed, no scheduler answers, the scheduler has no
-            workers, or no workers can be started here.
+    The end of the block kills the workers that were started here.
     """
-    _require_distributed()
+    try:
+        import distributed  # noqa: F401  an optional dependency
+    except ImportError:
+        raise InputError(
+            "workers need the package distributed; install it with: pip install distributed"
+        ) from None
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         stack.enter_context(_configured())
@@ -66,32 +64,26 @@ def _local(workers: int, loop: IOLoop) -> Iterator[SpecCluster]:
 
     here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False}
     options = {**here, "nthreads": 1, "memory_limit": 0, "silence_logs": SILENT}
+    preload = "import sweep.base.workers; sweep.base.workers.settle({})"  # before anything else
     nannies = {
-        number: {"cls": Nanny, "options": {**options, "preload": [_preload(cores)]}}
+        number: {"cls": Nanny, "options": {**options, "preload": [preload.format(cores)]}}
         for number, cores in enumerate(shares(workers))
     }
     scheduler = {
         "cls": Scheduler,
         "options": {**here, "port": 0, "dashboard_address": "127.0.0.1:0"},
     }
-    cluster = None
-    try:
+    with ExitStack() as stack:
         with _without_interrupts():
-            cluster = _started(partial(SpecCluster, nannies, scheduler, loop=loop), workers)
+            try:
+                cluster = SpecCluster(nannies, scheduler, loop=loop)
+            except (OSError, RuntimeError) as error:
+                raise InputError(
+                    f"{workers} workers cannot be started here ({error}); a script must start them "
+                    "under `if __name__ == '__main__':`, because every worker imports the script"
+                ) from None
+            stack.callback(_stop, cluster)
         yield cluster
-    finally:
-        if cluster is not None:
-            _stop(cluster)
-
-
-def _started(start: Callable[[], SpecCluster], workers: int) -> SpecCluster:
-    try:
-        return start()
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"{workers} workers cannot be started here ({error}); a script must start them under "
-            "`if __name__ == '__main__':`, because every worker imports the script"
-        ) from None
 
 
 def _stop(cluster: SpecCluster) -> None:
@@ -102,11 +94,6 @@ def _stop(cluster: SpecCluster) -> None:
             os.kill(nanny.pid, signal.SIGKILL)
     with suppress(TimeoutError):
         cluster.close(timeout=PATIENCE)
-
-
-def _preload(cores: Sequence[int]) -> str:
-    """Code that a worker runs before anything else."""
-    return f"import sweep.base.workers; sweep.base.workers.settle({list(cores)})"
 
 
 def shares(workers: int) -> list[list[int]]:
@@ -229,13 +216,3 @@ def _configured() -> Iterator[None]:
     finally:
         for name in set(os.environ) - set(environment):
             del os.environ[name]
-
-
-def _require_distributed() -> None:
-    """Raises InputError if Dask is not installed."""
-    try:
-        import distributed  # noqa: F401  an optional dependency
-    except ImportError:
-        raise InputError(
-            "workers need the package distributed; install it with: pip install distributed"
-        ) from None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from inspect import cleandoc
 from io import TextIOWrapper
 from threading import Timer, current_thread, main_thread
-from types import FrameType
 
 from cyclopts import App, CycloptsError
 
@@ -28,12 +28,8 @@ app = App(
 for _name, (_target, _help) in COMMANDS.items():
     app.command(_target, name=_name, help=cleandoc(_help))
 
-DEAF = ("_xla_gc_callback", "__del__", "backend_compile_and_load")
-"""Functions in which an interrupt would be lost or do harm. Python ignores exceptions in the first
-two, and JAX runs the first at every garbage collection, often while it compiles. An exception in
-the third, which compiles, would lose the compiler's result and crash the process at exit."""
-
-RETRY_SECONDS = 0.01  # until an interrupt that met one of them is tried again
+RETRY_SECONDS = 0.01  # until an interrupt that Python has dropped is tried again
+INTERRUPTED = 130  # exit code
 
 
 class UsageError(InputError):
@@ -42,35 +38,44 @@ class UsageError(InputError):
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
-    with _interruptible(last=arguments is None):
-        sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+    last = arguments is None  # whether the process ends with it
+    with _interruptible(last=last):
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    if last and code == INTERRUPTED:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)  # where JAX was interrupted as it compiled, the end of Python would crash
+    sys.exit(code)
 
 
 @contextmanager
 def _interruptible(*, last: bool) -> Iterator[None]:
     """Makes sure that no Ctrl-C is lost while the block runs.
 
-    Args:
-        last: whether the process ends after the block; Ctrl-C is ignored from then on.
+    Python drops exceptions in finalizers and callbacks, such as the one that JAX runs at every
+    garbage collection, and only tells `sys.unraisablehook`: from there the signal is sent again.
     """
     former = signal.getsignal(signal.SIGINT)
     if former is not signal.default_int_handler or current_thread() is not main_thread():
         yield
         return
-    signal.signal(signal.SIGINT, _interrupt)
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_send_again, hook)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN if last else former)
+        sys.unraisablehook = hook
+        if last:  # from here on Ctrl-C is ignored
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    while frame is not None:
-        if frame.f_code.co_name in DEAF:
-            Timer(RETRY_SECONDS, os.kill, (os.getpid(), number)).start()
-            return
-        frame = frame.f_back
-    raise KeyboardInterrupt
+def _send_again(
+    hook: Callable[[sys.UnraisableHookArgs], object], dropped: sys.UnraisableHookArgs
+) -> None:
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        Timer(RETRY_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        hook(dropped)
 
 
 def _run(arguments: list[str]) -> int:
@@ -89,7 +94,7 @@ def _run(arguments: list[str]) -> int:
     except InputError as error:
         return _fail(error, 1)
     except KeyboardInterrupt as error:
-        return _fail(str(error) or "interrupted; nothing was left half-written", 130)
+        return _fail(str(error) or "interrupted; nothing was left half-written", INTERRUPTED)
     except OSError as error:
         # Python flushes stdout once more as it exits, and would fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep import figures
 from sweep.base.errors import InputError
-from sweep.base.files import require_free, staged
+from sweep.base.files import require_free, staged, system_errors
 from sweep.base.records import plain
 from sweep.optima.records import Optimum
 
@@ -62,10 +62,8 @@ def require_apart(
 
 def make_directory(path: Path) -> None:
     """Makes a directory and its parents, if they do not exist."""
-    try:
+    with system_errors(path, "made"):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: the directory cannot be made ({error.strerror})") from None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from sweep.report.status import status_lines
 from sweep.report.text import counted, filled, size
 from sweep.runs import preview
 from sweep.runs.directory import Directory
-from sweep.runs.journal import Event
+from sweep.runs.log import Event
 from sweep.runs.spec.spec import Spec
 from sweep.runs.status import Status
 

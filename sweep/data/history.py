@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
+from sweep.base.files import system_errors
 from sweep.data import tables
 from sweep.data.columns import column, element, listed, read_only, refuse, require_finite
 
@@ -109,11 +110,8 @@ def load(path: str | os.PathLike[str]) -> History:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        with system_errors(path, "read"):
+            return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}: line {error.lineno} is not JSON ({error.msg}, column {error.colno})"

@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
+from sweep.base.files import system_errors
 from sweep.data.columns import Choice, Header, Table, require_numbers, require_single
 from sweep.data.npy import AT_ONCE, npy_batches, npy_header, npz_batches, npz_header
 
@@ -100,16 +101,11 @@ def ends(path: Path, column: str) -> tuple[float, float] | None:
 @contextmanager
 def read_errors(path: Path) -> Iterator[None]:
     """Turns errors of reading in the block into an `InputError` that begins with the path."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a directory, not a file of data") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    with system_errors(path, "read"):
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
 
 
 def _require_numbers(table: Table, first: int) -> None:

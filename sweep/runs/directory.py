@@ -1,147 +1,103 @@
 """The directory of a run: its files, what the run began with, and the lock of its writer.
 
-    spec.toml        what is computed
-    run.json         what the run began with: versions, device, fingerprints
-    results.zarr     the store
-    journal.jsonl    which tasks are done
-    events.jsonl     the event log
-    heartbeat.json   progress of the writing process
-    lock             held by the writing process, released even if it is killed
+    spec.toml      what is computed
+    run.json       what the run began with: versions, device, fingerprints
+    results.zarr   the store
+    events.jsonl   the log: which tasks are done, and what happened when
+    lock           held by the writing process, released even if it is killed
 
 `run.json` is written first, as a whole; everything else follows from it or is computed again.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import xxhash
-from msgspec import ValidationError, convert
 
 from sweep.base import files
 from sweep.base.errors import InputError
+from sweep.runs import log
 
 if TYPE_CHECKING:  # a spec loads JAX, which `status` does without
     from sweep.runs.spec.spec import Spec
 
-FORMAT = 1  # version of the layout of the directory
+FORMAT = 2  # version of the layout of the directory
 LOCK_PATIENCE_S = 0.5  # a process that is ending may be about to release the lock
+LOCK_PEEK_S = 0.05  # another process may be asking for the lock, too
 READ_BYTES = 2**20  # bytes of a file that a fingerprint reads at once
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """What a run began with: the content of run.json.
+class RunRecord(msgspec.Struct, frozen=True, dict=True):
+    """What a run began with: the content of run.json."""
 
-    Attributes:
-        spec: canonical text of its spec.
-        fingerprint: of the spec.
-        base: directory that files of data are relative to, absolute.
-        versions: see `sweep.base.provenance`.
-        device: see `sweep.base.devices.describe`.
-        data: fingerprint of each file of data, in the order of the spec.
-        format: version of the layout.
-    """
-
-    spec: str
-    fingerprint: str
-    base: str
-    versions: dict[str, str]
-    device: str
-    data: tuple[str, ...]
+    spec: str  # canonical text of its spec
+    fingerprint: str  # of the spec
+    base: str  # directory that files of data are relative to, absolute
+    versions: dict[str, str]  # see `sweep.base.provenance`
+    device: str  # see `sweep.base.devices.describe`
+    data: tuple[str, ...]  # fingerprint of each file of data, in the order of the spec
     format: int = FORMAT
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The canonical values of the spec, by key."""
+        return tomllib.loads(self.spec)
 
     def to_spec(self) -> Spec:
         """The spec."""
         from sweep.runs.spec.spec import Spec  # loads JAX, which `status` does without
 
-        return Spec.of(tomllib.loads(self.spec), base=self.base)
+        return Spec.of(self.values, base=self.base)
 
 
-@dataclass(frozen=True)
+class _Format(msgspec.Struct):
+    format: int
+
+
 class Directory:
-    """Paths of a run.
+    """Paths of a run; the docstring of the module says what they hold."""
 
-    Attributes:
-        path: the directory.
-    """
-
-    path: Path
-
-    @property
-    def spec(self) -> Path:
-        """What is computed."""
-        return self.path / "spec.toml"
-
-    @property
-    def run_json(self) -> Path:
-        """What the run began with."""
-        return self.path / "run.json"
-
-    @property
-    def store(self) -> Path:
-        """The results."""
-        return self.path / "results.zarr"
-
-    @property
-    def journal(self) -> Path:
-        """Which tasks are done."""
-        return self.path / "journal.jsonl"
-
-    @property
-    def events(self) -> Path:
-        """The event log."""
-        return self.path / "events.jsonl"
-
-    @property
-    def heartbeat(self) -> Path:
-        """Progress of the writing process."""
-        return self.path / "heartbeat.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the writing process."""
-        return self.path / "lock"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spec = path / "spec.toml"
+        self.run_json = path / "run.json"
+        self.store = path / "results.zarr"
+        self.events = path / "events.jsonl"
+        self.lock = path / "lock"
 
     def read(self) -> RunRecord:
         """What the run began with.
 
         Raises:
-            InputError: there is no run here, its format is newer, or run.json is damaged.
+            InputError: there is no run here, its format is another one, or run.json is damaged.
         """
-        try:
-            record = convert(self._values(), RunRecord)
-            tomllib.loads(record.spec)
-        except (ValidationError, tomllib.TOMLDecodeError):
-            raise self.damaged() from None
-        return record
-
-    def _values(self) -> dict[str, Any]:
         if not self.path.exists():
             raise InputError(f"{self.path}: no such directory; start a run with `sweep run`")
         try:
-            values = json.loads(self.run_json.read_bytes())
-            newer = values["format"] > FORMAT
-        except (FileNotFoundError, NotADirectoryError):
-            raise InputError(self._absent()) from None
-        except OSError as error:
-            why = error.strerror or error
-            raise InputError(f"{self.run_json}: cannot be read ({why})") from None
-        except (ValueError, KeyError, TypeError):
+            with files.system_errors(self.run_json, "read"):
+                content = self.run_json.read_bytes() if self.run_json.exists() else None
+            if content is None:
+                raise InputError(self._absent())
+            number = msgspec.json.decode(content, type=_Format).format
+            if number != FORMAT:
+                raise InputError(
+                    f"{self.path}: was written by {'a newer' if number > FORMAT else 'an older'} "
+                    f"version of sweep, in format {number}; this version reads format {FORMAT}, so "
+                    "use that version, or start another run"
+                )
+            record = msgspec.json.decode(content, type=RunRecord)
+            record.values  # noqa: B018  raises an error of TOML now
+        except (msgspec.MsgspecError, tomllib.TOMLDecodeError):
             raise self.damaged() from None
-        if newer:
-            raise InputError(
-                f"{self.path}: was written by a newer version of sweep, in format "
-                f"{values['format']}; this version reads format {FORMAT}, so use the newer one"
-            )
-        return values
+        return record
 
     def _absent(self) -> str:
         if self.lock.exists() and self.unused():
@@ -161,12 +117,8 @@ class Directory:
         )
 
     def begin(self, record: RunRecord) -> None:
-        """Makes this the directory of a run; the caller holds the lock.
-
-        Raises:
-            OSError: a file cannot be written.
-        """
-        files.replace(self.run_json, json.dumps(asdict(record), indent=1).encode(), durable=True)
+        """Makes this the directory of a run; the caller holds the lock."""
+        files.replace(self.run_json, msgspec.json.encode(record), durable=True)
         files.replace(self.spec, record.spec.encode(), durable=True)
 
     @contextmanager
@@ -175,28 +127,36 @@ class Directory:
 
         Raises:
             InputError: another process holds the lock.
-            OSError: the lock cannot be written.
         """
-        from filelock import FileLock, Timeout  # 0.03 s, which only writers need
+        from filelock import FileLock, Timeout  # 0.03 s, which `status` rarely needs
 
         lock = FileLock(self.lock, timeout=LOCK_PATIENCE_S)
         try:
             lock.acquire(poll_interval=0.05)
         except Timeout:
+            begun = log.read(self.events).begun
+            holder = f"process {begun['pid']} on {begun['host']}" if begun else "another process"
             raise InputError(
-                f"{self.path}: {self._holder()} is writing to it; wait until it is done, or end it"
+                f"{self.path}: {holder} is writing to it; wait until it is done, or end it"
             ) from None
         try:
             yield
         finally:
             lock.release()
 
-    def _holder(self) -> str:
+    def written_to(self) -> bool | None:
+        """Whether a process holds the lock; None if this process may not ask."""
+        if not self.lock.exists():
+            return False
+        from filelock import FileLock, Timeout  # 0.03 s, which a run without a writer does without
+
         try:
-            beat = json.loads(self.heartbeat.read_bytes())
-            return f"process {beat['pid']} on {beat['host']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another process"
+            with FileLock(self.lock, timeout=LOCK_PEEK_S).acquire(poll_interval=0.01):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return None
 
 
 def fingerprint(path: Path) -> str:
@@ -206,10 +166,7 @@ def fingerprint(path: Path) -> str:
         InputError: the file cannot be read.
     """
     state = xxhash.xxh3_128()
-    try:
-        with path.open("rb") as file:
-            while content := file.read(READ_BYTES):
-                state.update(content)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    with files.system_errors(path, "read"), path.open("rb") as file:
+        while content := file.read(READ_BYTES):
+            state.update(content)
     return state.hexdigest()

@@ -1,6 +1,6 @@
 """run() and resume(): compute every task of a spec once, across any interruption.
 
-A task writes its chunks; then this process, the only one that writes the journal, marks it as done.
+A task writes its chunks; then this process, the only one that writes the log, marks it as done.
 Whenever the process stops, each task is either done or not, and `resume` computes those that are
 not. Tasks do not depend on each other, so the final store is the same, bit for bit.
 """
@@ -8,6 +8,7 @@ not. Tasks do not depend on each other, so the final store is the same, bit for 
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -21,18 +22,18 @@ from sweep.base.errors import InputError
 from sweep.base.executors import Engine, Serial
 from sweep.base.progress import bar
 from sweep.base.provenance import require_device, require_same, versions
-from sweep.runs import journal, task
+from sweep.runs import log, task
 from sweep.runs.directory import Directory, RunRecord
-from sweep.runs.heartbeat import Beat, Heart
-from sweep.runs.journal import Done, Events, Watcher
 from sweep.runs.kind import Work
+from sweep.runs.log import Done, Watcher, Writer
 from sweep.runs.recovery import recover, require_data, require_free, require_spec, settle
 from sweep.runs.spec.spec import Spec
-from sweep.runs.status import Status, status
+from sweep.runs.status import Status
+from sweep.runs.status import progress as progress_of
 from sweep.runs.store import Store
 from sweep.runs.task import Failed, RunJob, work_of
 
-TABLE_INTERVAL_S = 60.0  # between two writings of the tables; the journal holds their numbers, too
+TABLE_INTERVAL_S = 60.0  # between two writings of the tables; the log holds their numbers, too
 
 
 def run(
@@ -82,9 +83,10 @@ def run(
     with engine or Serial() as active_engine, _locked(directory):
         require_free(directory, spec)  # again: another process may have come first
         remedy = "the run did not begin; try again once the directory can be written"
-        with files.write_errors(directory.path, remedy):
+        with files.system_errors(directory.path, "written", remedy):
             directory.begin(record)
-        return _Run(directory, record, work, active_engine).go("started", progress, on_event)
+        run = _Run(directory, record, work, active_engine, progress)
+        return run.go("started", on_event)
 
 
 def resume(
@@ -119,131 +121,111 @@ def resume(
     with engine or Serial() as active_engine, _locked(directory):
         spec = require_spec(directory, record)
         require_data(spec, record, directory.path)
-        run = _Run(directory, record, work_of(spec), active_engine)
-        return run.go("resumed", progress, on_event)
+        run = _Run(directory, record, work_of(spec), active_engine, progress)
+        return run.go("resumed", on_event)
 
 
 @contextmanager
 def _locked(directory: Directory) -> Iterator[None]:
     """Makes and locks the directory; errors of the system in the block become one sentence."""
-    with files.write_errors(directory.path):
+    with files.system_errors(directory.path):
         directory.path.mkdir(exist_ok=True)
     remedy = f"finished tasks are kept; continue with `sweep resume {directory.path}`"
-    with files.write_errors(directory.path, remedy), directory.locked():
+    with files.system_errors(directory.path, "written", remedy), directory.locked():
         yield
 
 
 @dataclass
 class _Run:
-    """One process that works on a run.
-
-    Attributes:
-        directory: of the run.
-        record: what the run began with.
-        work: what it computes.
-        engine: computes the tasks.
-        done: tasks that are done, by number.
-        failed: tasks that failed.
-    """
+    """One process that works on a run."""
 
     directory: Directory
     record: RunRecord
     work: Work
     engine: Engine
-    done: dict[int, Done] = field(default_factory=dict)
+    show: bool | None  # whether to show a bar; None shows it on a terminal only
+    done: dict[int, Done] = field(default_factory=dict)  # by number of the task
     failed: list[Failed] = field(default_factory=list)
 
-    def go(self, name: str, progress: bool | None, watcher: Watcher | None) -> Status:
+    def __post_init__(self) -> None:
+        self.total = self.work.count()
+        self.store = Store(self.directory.store, self.work)
+
+    def go(self, name: str, watcher: Watcher | None) -> Status:
         """Computes the tasks that are left; `name` is that of the first event."""
-        beat = Beat.begin(self.work.count())
-        with (
-            closing(Events(self.directory.events, watcher)) as log,
-            Heart(self.directory.heartbeat, beat),
-        ):
+        events = log.repair(self.directory.events)
+        write = Writer(self.directory.events, watcher)
+        with write.alive():
             try:
-                self.done = recover(self.directory, self.record, self.store, log, progress)
-                beat.work(len(self.done))
-                log(name, done=beat.done, total=beat.total, pid=beat.pid, host=beat.host)
-                self._compute(log, beat, progress)
+                process = {"pid": os.getpid(), "host": platform.node(), "slots": self.engine.slots}
+                write(name, done=len(events.done), total=self.total, **process)
+                self.done = recover(
+                    self.directory, self.record, self.store, events, write, self.show
+                )
+                self._compute(write)
                 self.store.write_tables(self.done.values())
             except BaseException as error:
-                beat.state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-                self._stop(log, beat, error)
+                self._stop(write, error)
                 raise
-            beat.state = "failed" if self.failed else "finished"
-            log(beat.state, done=beat.done, total=beat.total)
+            write("failed" if self.failed else "finished", done=len(self.done), total=self.total)
         if self.failed:
-            raise InputError(self._failures(beat.total))
-        return status(self.directory.path)
+            raise InputError(self._failures())
+        return progress_of(self.directory, written_to=False)
 
-    @property
-    def store(self) -> Store:
-        """The results."""
-        return Store(self.directory.store, self.work)
-
-    def _compute(self, log: Events, beat: Beat, progress: bool | None) -> None:
+    def _compute(self, write: Writer) -> None:
         """Computes and marks every task that is not done."""
-        left = [number for number in range(beat.total) if number not in self.done]
-        record = self.record
-        job = RunJob(
-            self.directory.path.absolute(),
-            record.spec,
-            record.base,
-            record.data,
-            record.device,
-            record.versions["sources"],
-        )
+        left = [number for number in range(self.total) if number not in self.done]
+        job = RunJob(self.directory.path.absolute(), self.work.spec, self.record)
         written = time.monotonic()
         with (
-            closing(files.Lines(self.directory.journal)) as lines,
-            bar("run", beat.total, "tasks", progress, done=beat.done, scale=False) as step,
+            bar("run", self.total, "tasks", self.show, done=len(self.done), scale=False) as step,
             closing(cast(Any, self.engine.run(partial(task.compute, job), left))) as results,
         ):
-            beat.in_flight = min(self.engine.slots, len(left))
             for _, result in results:
-                self._mark(result, lines, log, beat)
-                beat.in_flight = min(self.engine.slots, beat.total - beat.done - beat.failed)
+                self._mark(result, write)
                 step(1)
                 if time.monotonic() - written > TABLE_INTERVAL_S:
                     self.store.write_tables(self.done.values())
                     written = time.monotonic()
 
-    def _mark(self, result: Done | Failed, lines: files.Lines, log: Events, beat: Beat) -> None:
+    def _mark(self, result: Done | Failed, write: Writer) -> None:
         """Marks a task as done or failed."""
         description = self.work.describe(result.task)
         if isinstance(result, Failed):
             if result.errno is not None:
                 raise OSError(result.errno, result.sentence)
             self.failed.append(result)
-            beat.failed += 1
-            log("task_failed", task=result.task, **description, sentence=result.sentence)
+            write("task_failed", task=result.task, **description, sentence=result.sentence)
             return
-        journal.append(lines, result)
+        counts = {"done": len(self.done) + 1, "total": self.total}
+        write.mark(result, **description, seconds=round(result.seconds, 6), **counts)
         self.done[result.task] = result
-        beat.done += 1
-        seconds = round(result.seconds, 6)
-        details = {"seconds": seconds, "done": beat.done, "total": beat.total}
-        log("task", task=result.task, **description, **details)
 
-    def _stop(self, log: Events, beat: Beat, error: BaseException) -> None:
+    def _stop(self, write: Writer, error: BaseException) -> None:
         """Leaves the store valid and in order, if the disk allows it."""
+        done = len(self.done)
         with suppress(OSError):
-            beat.done = settle(self.directory, self.store)
-        reason = {"sentence": error.strerror or str(error)} if isinstance(error, OSError) else {}
-        log(beat.state, done=beat.done, total=beat.total, **reason)
-        if isinstance(error, KeyboardInterrupt):
-            path = self.directory.path
-            raise KeyboardInterrupt(
-                f"{path}: interrupted with {beat.done} of {beat.total} tasks done; "
-                f"continue with `sweep resume {path}`"
-            ) from None
+            done = settle(self.directory, self.store)
+        counts = {"done": done, "total": self.total}
+        if not isinstance(error, KeyboardInterrupt):
+            reason = (
+                {"sentence": error.strerror or str(error)} if isinstance(error, OSError) else {}
+            )
+            write("failed", **counts, **reason)
+            return
+        write("interrupted", **counts)
+        path = self.directory.path
+        raise KeyboardInterrupt(
+            f"{path}: interrupted with {done} of {self.total} tasks done; "
+            f"continue with `sweep resume {path}`"
+        ) from None
 
-    def _failures(self, total: int) -> str:
+    def _failures(self) -> str:
         """The sentence that says which tasks failed."""
         first = self.failed[0]
         description = self.work.describe(first.task)
         text = ", ".join(f"{name} {value}" for name, value in description.items())
         return (
-            f"{self.directory.path}: {len(self.failed)} of {total} tasks failed, the first "
+            f"{self.directory.path}: {len(self.failed)} of {self.total} tasks failed, the first "
             f"({text}) because {first.sentence}"
         )

@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
 
 from sweep.base.ranges import axis
+from sweep.base.storage import StoredVariable
+
+if TYPE_CHECKING:  # a spec loads JAX, which `status` does without
+    from sweep.runs.spec.spec import Spec
 
 Indices = tuple[int, ...]
 """Position of a chunk, or of an element of a table, along each dimension."""
@@ -28,48 +32,30 @@ Numbers = Mapping[str, float]
 
 
 class Coordinate(NamedTuple):
-    """Values along a dimension.
+    """Values along a dimension."""
 
-    Attributes:
-        values: texts as objects, or numbers.
-        attributes: units and long name.
-    """
-
-    values: Shaped[np.ndarray, " n"]
-    attributes: Mapping[str, Any]
-
-
-class StoreVariable(NamedTuple):
-    """An array of the store that tasks write chunk by chunk.
-
-    Attributes:
-        dimensions: their names.
-        shape: of the array.
-        chunk: shape of a chunk.
-        attributes: units, long name and others.
-        dtype: "float64" or "float32".
-    """
-
-    dimensions: tuple[str, ...]
-    shape: tuple[int, ...]
-    chunk: tuple[int, ...]
-    attributes: Mapping[str, Any]
-    dtype: str = "float64"
+    values: Shaped[np.ndarray, " n"]  # texts as objects, or numbers
+    attributes: Mapping[str, Any]  # units and long name
 
 
 @runtime_checkable
 class Work(Protocol):
     """One kind of work for one spec. Tasks are numbered from 0."""
 
+    @property
+    def spec(self) -> Spec:
+        """What to compute."""
+        ...
+
     def coordinates(self) -> Mapping[str, Coordinate]:
         """Coordinates by dimension, in the order of the store."""
         ...
 
-    def tables(self) -> Mapping[str, StoreVariable]:
+    def tables(self) -> Mapping[str, StoredVariable]:
         """Arrays of one chunk each, filled with the scalars of all tasks."""
         ...
 
-    def variables(self) -> Mapping[str, StoreVariable]:
+    def variables(self) -> Mapping[str, StoredVariable]:
         """Arrays whose chunks the tasks write."""
         ...
 
@@ -94,10 +80,7 @@ class Work(Protocol):
         ...
 
     def check_data(self) -> tuple[str, ...]:
-        """Reads all files of data, so that a bad row is found at once.
-
-        Returns:
-            The fingerprint of each file.
+        """Reads all files of data, so that a bad row is found at once, and returns fingerprints.
 
         Raises:
             InputError: a file cannot be used, or the spec asks for what its data do not allow.
@@ -105,11 +88,7 @@ class Work(Protocol):
         ...
 
     def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
-        """Computes a task.
-
-        Args:
-            task: its number.
-            data: fingerprints of the files of data when the run began.
+        """Computes a task, if the files of data still have these fingerprints.
 
         Raises:
             InputError: the task cannot be computed.
@@ -123,20 +102,13 @@ class TileNumbers:
 
     The tiles of a landscape follow each other. The law itself (n = inf) is the same for every
     seed: its tiles are computed once and written for each seed.
-
-    Attributes:
-        sources: number of laws or files.
-        finite_sizes: number of finite sample sizes; 0 for files.
-        infinite: whether the law itself is computed; it is the last size.
-        seeds: number of seeds; 1 for files.
-        tiles: tiles of a landscape along a and along b.
     """
 
-    sources: int
-    finite_sizes: int
-    infinite: bool
-    seeds: int
-    tiles: tuple[int, int]
+    sources: int  # laws or files
+    finite_sizes: int  # finite sample sizes; 0 for files
+    infinite: bool  # whether the law itself is computed; it is the last size
+    seeds: int  # 1 for files
+    tiles: tuple[int, int]  # of a landscape along a and along b
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TileNumbers:
@@ -175,18 +147,11 @@ class TileNumbers:
 
 @dataclass(frozen=True)
 class BlockNumbers:
-    """Numbers of the tasks of networks: a task trains one block of seeds by one program.
+    """Numbers of the tasks of networks: a task trains one block of seeds by one program."""
 
-    Attributes:
-        sources: number of problems or files.
-        programs: number of values along each axis of hyperparameters that need a program each; 1
-            along axes of numbers, which one program trains side by side.
-        blocks: number of blocks of seeds.
-    """
-
-    sources: int
-    programs: tuple[int, ...]
-    blocks: int
+    sources: int  # problems or files
+    programs: tuple[int, ...]  # along each axis of hyperparameters: its values, or 1 for numbers
+    blocks: int  # of seeds
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> BlockNumbers:

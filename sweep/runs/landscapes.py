@@ -18,6 +18,7 @@ import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.base.ranges import size_text
+from sweep.base.storage import StoredVariable
 from sweep.data.sample import Sample, load
 from sweep.landscapes.landscape import prepare
 from sweep.landscapes.prepared import Prepared
@@ -28,7 +29,7 @@ from sweep.optima.optimum import optimum
 from sweep.optima.records import AccuracyOptimum, Optimum, OptimumStatus
 from sweep.populations import Population
 from sweep.runs.directory import fingerprint
-from sweep.runs.kind import Coordinate, Indices, Numbers, StoreVariable, TileNumbers, Values
+from sweep.runs.kind import Coordinate, Indices, Numbers, TileNumbers, Values
 from sweep.runs.spec.spec import Spec
 
 COORDINATES = {
@@ -44,81 +45,49 @@ COORDINATES = {
 STATUSES = tuple(OptimumStatus)  # the values 0, 1, ... of `optimum_status`
 
 
-class LandscapeTable(NamedTuple):
-    """One scalar for each landscape.
-
-    Attributes:
-        units: its unit.
-        long_name: what it is.
-        flags: the meanings of the values 0, 1, ... of a category.
-    """
-
-    units: str
-    long_name: str
-    flags: tuple[str, ...] = ()
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """Attributes of the variable, by the CF conventions."""
-        attributes: dict[str, Any] = {"units": self.units, "long_name": self.long_name}
-        if self.flags:
-            attributes |= {
-                "flag_values": [float(k) for k in range(len(self.flags))],
-                "flag_meanings": " ".join(self.flags),
-            }
-        return attributes
+def _table(units: str, long_name: str, *flags: str) -> dict[str, Any]:
+    """Attributes of a table by the CF conventions; flags are the meanings of 0, 1, ..."""
+    meanings = {
+        "flag_values": [float(k) for k in range(len(flags))],
+        "flag_meanings": " ".join(flags),
+    }
+    return {"units": units, "long_name": long_name} | (meanings if flags else {})
 
 
 TABLES = {
-    "points": LandscapeTable("count", "points that the landscape is of; inf is the law itself"),
-    "error_bound": LandscapeTable(
-        "1", "bound on |error| / max(1, value) of every metric with a bound"
-    ),
+    "points": _table("count", "points that the landscape is of; inf is the law itself"),
+    "error_bound": _table("1", "bound on |error| / max(1, value) of every metric with a bound"),
 }
 OPTIMUM_TABLES = {
-    "optimum_a": LandscapeTable("1 / unit of x", "slope of the cross-entropy optimum"),
-    "optimum_b": LandscapeTable("1", "intercept of the cross-entropy optimum"),
-    "least_cross_entropy": LandscapeTable("nats", "least cross-entropy, or its infimum"),
-    "optimum_cut": LandscapeTable("unit of x", "cut of the cross-entropy optimum"),
-    "optimum_orientation": LandscapeTable("1", "+1: class 1 above that cut, -1: below, 0: no cut"),
-    "optimum_status": LandscapeTable(
-        "1", "whether cross-entropy has an optimum", tuple(status.name for status in STATUSES)
+    "optimum_a": _table("1 / unit of x", "slope of the cross-entropy optimum"),
+    "optimum_b": _table("1", "intercept of the cross-entropy optimum"),
+    "least_cross_entropy": _table("nats", "least cross-entropy, or its infimum"),
+    "optimum_cut": _table("unit of x", "cut of the cross-entropy optimum"),
+    "optimum_orientation": _table("1", "+1: class 1 above that cut, -1: below, 0: no cut"),
+    "optimum_status": _table(
+        "1", "whether cross-entropy has an optimum", *(status.name for status in STATUSES)
     ),
-    "highest_accuracy": LandscapeTable("1", "highest accuracy"),
-    "optimal_cuts": LandscapeTable(
-        "count", "intervals of cuts of highest accuracy; 0: only constants"
-    ),
-    "optimal_cut_low": LandscapeTable("unit of x", "lower end of the widest of these intervals"),
-    "optimal_cut_high": LandscapeTable("unit of x", "its upper end"),
-    "optimal_cut_orientation": LandscapeTable("1", "+1: class 1 above a cut in it, -1: below"),
-    "shared": LandscapeTable(
-        "1", "whether the cross-entropy optimum is most accurate", ("no", "yes")
-    ),
-    "regret": LandscapeTable("1", "accuracy lost at the cross-entropy optimum"),
-    "distance": LandscapeTable(
-        "unit of x", "from its cut to the nearest optimal one of its orientation"
-    ),
+    "highest_accuracy": _table("1", "highest accuracy"),
+    "optimal_cuts": _table("count", "intervals of cuts of highest accuracy; 0: only constants"),
+    "optimal_cut_low": _table("unit of x", "lower end of the widest of these intervals"),
+    "optimal_cut_high": _table("unit of x", "its upper end"),
+    "optimal_cut_orientation": _table("1", "+1: class 1 above a cut in it, -1: below"),
+    "shared": _table("1", "whether the cross-entropy optimum is most accurate", "no", "yes"),
+    "regret": _table("1", "accuracy lost at the cross-entropy optimum"),
+    "distance": _table("unit of x", "from its cut to the nearest optimal one of its orientation"),
 }
+"""Attributes of the scalars of each landscape, by table."""
 
 
 class TileTask(NamedTuple):
-    """One tile of one landscape.
+    """One tile of one landscape."""
 
-    Attributes:
-        source: index of the law or file in the spec.
-        n: points of the sample; inf is the law itself, None the points of a file.
-        seed: of the sample; None where nothing is drawn.
-        landscapes: indices, along the dimensions before a and b, of each landscape with this tile.
-        row: index of the tile along a.
-        column: index of the tile along b.
-    """
-
-    source: int
-    n: int | float | None
-    seed: int | None
-    landscapes: tuple[Indices, ...]
-    row: int
-    column: int
+    source: int  # index of the law or file in the spec
+    n: int | float | None  # points of the sample; inf is the law itself, None the points of a file
+    seed: int | None  # of the sample; None where nothing is drawn
+    landscapes: tuple[Indices, ...]  # with this tile, along the dimensions before a and b
+    row: int  # index of the tile along a
+    column: int  # along b
 
     @property
     def first(self) -> bool:
@@ -128,11 +97,7 @@ class TileTask(NamedTuple):
 
 @dataclass(frozen=True)
 class Landscapes:
-    """The landscapes of a spec.
-
-    Attributes:
-        spec: what to compute.
-    """
+    """The landscapes of a spec; see `sweep.runs.kind.Work`."""
 
     spec: Spec
     _latest: dict[tuple[Any, ...], _PreparedLandscape] = field(default_factory=dict, compare=False)
@@ -148,22 +113,22 @@ class Landscapes:
         coordinates |= {"a": self.spec.grid.a, "b": self.spec.grid.b}
         return {name: Coordinate(v, COORDINATES[name]) for name, v in coordinates.items()}
 
-    def tables(self) -> dict[str, StoreVariable]:
+    def tables(self) -> dict[str, StoredVariable]:
         """Scalars of each landscape."""
         names, shape = tuple(self.spec.coordinates), self._outer_shape
         tables = TABLES | (OPTIMUM_TABLES if self.spec.optimum else {})
         return {
-            name: StoreVariable(names, shape, shape, table.attributes)
-            for name, table in tables.items()
+            name: StoredVariable(names, shape, shape, attributes)
+            for name, attributes in tables.items()
         }
 
-    def variables(self) -> dict[str, StoreVariable]:
+    def variables(self) -> dict[str, StoredVariable]:
         """The metrics."""
         spec = self.spec
         names, shape = (*spec.coordinates, "a", "b"), self._outer_shape + spec.grid.shape
         chunk = (1,) * len(self._outer_shape) + self.tile_shape
         return {
-            name: StoreVariable(names, shape, chunk, _metric_attributes(name))
+            name: StoredVariable(names, shape, chunk, _metric_attributes(name))
             for name in spec.metrics
         }
 
@@ -216,11 +181,7 @@ class Landscapes:
         return self.task(task).landscapes
 
     def check_data(self) -> tuple[str, ...]:
-        """Reads all files of data, and returns their fingerprints.
-
-        Raises:
-            InputError: a file holds no sample.
-        """
+        """Reads all files of data, and returns their fingerprints."""
         for path in self.spec.files:
             load(path, **column_names(self.spec))
         return tuple(map(fingerprint, self.spec.files))
@@ -266,12 +227,7 @@ def column_names(spec: Spec) -> dict[str, Any]:
 
 
 class _PreparedLandscape(NamedTuple):
-    """One landscape, ready to compute tiles.
-
-    Attributes:
-        data: the measure of a sample, or a law.
-        cells: the landscape.
-    """
+    """One landscape, ready to compute tiles."""
 
     data: Measure | Population
     cells: Prepared

@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
+from sweep.base.storage import StoredVariable
 from sweep.runs.directory import fingerprint
-from sweep.runs.kind import BlockNumbers, Coordinate, Indices, Numbers, StoreVariable, Values
+from sweep.runs.kind import BlockNumbers, Coordinate, Indices, Numbers, Values
 from sweep.runs.spec.networks import Training
 from sweep.runs.spec.spec import Spec
 from sweep.training.ensemble import (
@@ -31,7 +32,7 @@ from sweep.training.ensemble import (
 )
 from sweep.training.hyperparameters import NUMBERS, coordinate_value
 from sweep.training.problems import Problem, from_file, problem
-from sweep.training.results import VARIABLES, coordinates
+from sweep.training.results import VARIABLES, coordinates, dimensions
 from sweep.training.split import Split
 
 CLASSES = "validation_y"  # classes of the validation set; tasks of the first program write them
@@ -45,17 +46,11 @@ SOURCES = {
 
 
 class SeedBlock(NamedTuple):
-    """A block of seeds, trained by one program.
+    """A block of seeds, trained by one program."""
 
-    Attributes:
-        source: index of the problem or file in the spec.
-        program: index of the program along each axis of hyperparameters; 0 along axes of numbers.
-        block: index of the block of seeds.
-    """
-
-    source: int
-    program: Indices
-    block: int
+    source: int  # index of the problem or file in the spec
+    program: Indices  # index along each axis of hyperparameters; 0 along axes of numbers
+    block: int  # index of the block of seeds
 
     @property
     def first(self) -> bool:
@@ -65,12 +60,7 @@ class SeedBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of a spec.
-
-    Attributes:
-        spec: what to train on.
-        training: how to train.
-    """
+    """The networks of a spec; see `sweep.runs.kind.Work`."""
 
     spec: Spec
     training: Training
@@ -97,11 +87,11 @@ class Networks:
             for name, (_, v, attributes) in trained_coordinates.items()
         }
 
-    def tables(self) -> dict[str, StoreVariable]:
+    def tables(self) -> dict[str, StoredVariable]:
         """No tables."""
         return {}
 
-    def variables(self) -> dict[str, StoreVariable]:
+    def variables(self) -> dict[str, StoredVariable]:
         """The variables that `sweep.train` records."""
         recorded = set().union(*map(_recorded, self._splits))
         variables = {n: self._variable(n, *VARIABLES[n]) for n in VARIABLES if n in recorded}
@@ -147,12 +137,7 @@ class Networks:
         return ()
 
     def check_data(self) -> tuple[str, ...]:
-        """Reads all files of data, and returns their fingerprints.
-
-        Raises:
-            InputError: networks cannot learn from a file, or a batch is larger than its training
-                set.
-        """
+        """Reads all files of data, and returns their fingerprints."""
         for name, split in zip(self.spec.files or self.sources, self._splits, strict=True):
             try:
                 sets = [(points.x, points.y) for points in split.sets.values()]
@@ -240,7 +225,7 @@ class Networks:
 
     def _variable(
         self, name: str, inner: tuple[str, ...], attributes: Mapping[str, Any]
-    ) -> StoreVariable:
+    ) -> StoredVariable:
         """A variable with the inner dimensions after the seed and the hyperparameters."""
         axes = {} if name == CLASSES else self._axes
         sizes = {
@@ -251,12 +236,12 @@ class Networks:
         inner_shape = tuple(sizes[dimension] for dimension in inner)
         lengths = tuple(map(len, axes.values()))
         chunk = tuple(len(v) if n in NUMBERS else 1 for n, v in axes.items())
-        return StoreVariable(
-            (self.source, "seed", *axes, *inner),
+        return StoredVariable(
+            (self.source, "seed", *dimensions(axes), *inner),
             (len(self.sources), len(self.spec.seed), *lengths, *inner_shape),
             (1, self._block_size, *chunk, *inner_shape),
             attributes,
-            "float64" if name in FLOAT64 else self.training.dtype,
+            np.dtype("f8" if name in FLOAT64 else self.training.dtype),
         )
 
 

@@ -7,21 +7,17 @@ the run began with, and keeps only tasks whose chunks are those that were writte
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sweep.base import files
 from sweep.base.errors import InputError
 from sweep.base.progress import bar
-from sweep.runs import journal
+from sweep.runs import log
 from sweep.runs.directory import Directory, RunRecord, fingerprint
-from sweep.runs.journal import Done
+from sweep.runs.log import Done, Log, Writer
 from sweep.runs.spec.spec import Spec
 from sweep.runs.store import Store
-
-Log = Callable[..., Any]
-"""Logs an event, given its name and its details."""
 
 
 def require_free(directory: Directory, spec: Spec) -> None:
@@ -32,7 +28,7 @@ def require_free(directory: Directory, spec: Spec) -> None:
     """
     path = directory.path
     if path.is_dir():
-        with files.write_errors(path):
+        with files.system_errors(path, "read"):
             free = directory.unused()
         if not free:
             raise InputError(_occupied(directory, spec))
@@ -59,11 +55,10 @@ def _occupied(directory: Directory, spec: Spec) -> str:
 
 
 def require_spec(directory: Directory, record: RunRecord) -> Spec:
-    """The spec of the run.
+    """The spec of the run, if that of spec.toml, which is restored if it is missing, is the same.
 
     Raises:
         InputError: spec.toml has changed, and the message names the keys; or run.json is damaged.
-        OSError: spec.toml is missing and cannot be written.
     """
     spec = record.to_spec()
     if spec.fingerprint != record.fingerprint:
@@ -79,86 +74,6 @@ def require_spec(directory: Directory, record: RunRecord) -> Spec:
     return spec
 
 
-def require_data(spec: Spec, record: RunRecord, path: Path) -> None:
-    """Refuses files of data that are not those that the run began with.
-
-    Raises:
-        InputError: a file is missing or differs.
-    """
-    spec.require_data()
-    for file, before in zip(spec.files, record.data, strict=True):
-        if fingerprint(file) != before:
-            raise InputError(
-                f"{path}: its data file {file} has changed since the run began; restore it, or "
-                "start another run"
-            )
-
-
-def recover(
-    directory: Directory, record: RunRecord, store: Store, log: Log, progress: bool | None
-) -> dict[int, Done]:
-    """The tasks that are done: marked in the journal, with every chunk as it was written.
-
-    Removes the chunks of all other tasks and whatever killed processes left behind. Writes the
-    metadata of the store where they differ from what the spec says, and so creates the store, too.
-
-    Args:
-        directory: of the run.
-        record: what the run began with.
-        store: of the run.
-        log: logs what was damaged.
-        progress: whether to show a bar; None shows it on a terminal only.
-
-    Raises:
-        OSError: a file cannot be read or written.
-    """
-    content = journal.read(directory.journal)
-    if content.broken:
-        lines = "line" if content.broken == 1 else "lines"
-        sentence = f"removed {content.broken} damaged {lines} of the journal"
-        log("torn", lines=content.broken, sentence=sentence)
-    for name in store.repair(record):
-        log("repaired", file=name, sentence=f"{name} of the store was damaged and is restored")
-    good = {}
-    marked = [done for done in content.done.values() if 0 <= done.task < store.work.count()]
-    with bar("check", len(marked), "tasks", progress, scale=False) as step:
-        for done, fault in store.check(marked):
-            step(1)
-            if fault is None:
-                good[done.task] = done
-            else:
-                sentence = f"{fault}, so task {done.task} is computed again"
-                log("damaged", task=done.task, sentence=sentence)
-    if content.broken or content.lines > len(good):
-        journal.rewrite(directory.journal, good.values())
-    removed = store.clear(good) + _remove_partial_files(directory)
-    if removed:
-        log("cleared", files=removed, sentence=f"{removed} files of unfinished tasks were removed")
-    store.write_tables(good.values())
-    return good
-
-
-def settle(directory: Directory, store: Store) -> int:
-    """Leaves only what is done by the journal; returns the number of these tasks.
-
-    Raises:
-        OSError: a file cannot be read or written.
-    """
-    done = journal.read(directory.journal).done
-    store.clear(done)
-    store.write_tables(done.values())
-    return len(done)
-
-
-def _remove_partial_files(directory: Directory) -> int:
-    """Removes partial files beside the store, and counts them."""
-    with os.scandir(directory.path) as entries:
-        partial = [entry.name for entry in entries if entry.name.endswith(files.PARTIAL)]
-    for name in partial:
-        (directory.path / name).unlink(missing_ok=True)
-    return len(partial)
-
-
 def _differing_keys(spec: Spec, other: Spec) -> str:
     """The keys in which two specs differ."""
     first, second = _flat(spec), _flat(other)
@@ -170,3 +85,73 @@ def _flat(spec: Spec) -> dict[str, Any]:
     """The values of a spec, those of its table `training` among them."""
     values = spec.to_dict()
     return values | values.pop("training", {})
+
+
+def require_data(spec: Spec, record: RunRecord, path: Path) -> None:
+    """Refuses files of data that are not those that the run began with."""
+    spec.require_data()
+    for file, before in zip(spec.files, record.data, strict=True):
+        if fingerprint(file) != before:
+            raise InputError(
+                f"{path}: its data file {file} has changed since the run began; restore it, or "
+                "start another run"
+            )
+
+
+def recover(
+    directory: Directory, record: RunRecord, store: Store, events: Log, write: Writer, show: Any
+) -> dict[int, Done]:
+    """The tasks that are done: marked in the log, with every chunk as it was written.
+
+    Removes the chunks of all other tasks and whatever killed processes left behind. Writes the
+    metadata of the store where they differ from what the spec says, and so creates the store, too.
+
+    Args:
+        directory: of the run.
+        record: what the run began with.
+        store: of the run.
+        events: what the log says.
+        write: logs what was damaged.
+        show: whether to show a bar; None shows it on a terminal only.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    if events.broken:
+        lines = "line" if events.broken == 1 else "lines"
+        sentence = f"removed {events.broken} damaged {lines} of the log"
+        write("torn", lines=events.broken, sentence=sentence)
+    for name in store.repair(record):
+        sentence = f"{name} of the store was damaged and is restored"
+        write("repaired", file=name, sentence=sentence)
+    good = {}
+    with bar("check", len(events.done), "tasks", show, scale=False) as step:
+        for done, fault in store.check([*events.done.values()]):
+            step(1)
+            if fault is None:
+                good[done.task] = done
+            else:
+                sentence = f"{fault}, so task {done.task} is computed again"
+                write("damaged", task=done.task, sentence=sentence)
+    removed = store.clear(good) + _remove_partial_files(directory)
+    if removed:
+        sentence = f"{removed} files of unfinished tasks were removed"
+        write("cleared", files=removed, sentence=sentence)
+    store.write_tables(good.values())
+    return good
+
+
+def settle(directory: Directory, store: Store) -> int:
+    """Leaves only what is done by the log; returns the number of these tasks."""
+    done = log.read(directory.events).done
+    store.clear(done)
+    store.write_tables(done.values())
+    return len(done)
+
+
+def _remove_partial_files(directory: Directory) -> int:
+    """Removes partial files beside the store, and counts them."""
+    partial = [*directory.path.glob(f"*{files.PARTIAL}")]
+    for path in partial:
+        path.unlink(missing_ok=True)
+    return len(partial)

@@ -6,22 +6,21 @@ import enum
 import math
 import os
 import time
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sweep.base.errors import InputError
+from sweep.base.files import system_errors
 from sweep.base.records import plain
-from sweep.runs import heartbeat, journal
+from sweep.runs import log
 from sweep.runs.directory import Directory
-from sweep.runs.heartbeat import Beat
-from sweep.runs.journal import Done
 from sweep.runs.kind import BlockNumbers, TileNumbers, numbering
+from sweep.runs.log import Event, Log
 
-SILENCE = 15.0  # seconds without a heartbeat after which a process counts as stalled
+SILENCE = 15.0  # seconds without a sign of life after which a process counts as stalled
+ENDS = ("finished", "failed", "interrupted")  # last events of a process
 
 
 class State(enum.Enum):
@@ -48,7 +47,7 @@ class Status:
         eta: seconds until the end at that rate; nan unless the run is running.
         size: bytes of chunks on disk.
         seconds: working time of the latest process.
-        silence: seconds since its latest heartbeat; nan if there was none.
+        silence: seconds since its latest sign of life; nan if there was none.
         started: when it started, in UTC in ISO 8601; None if no process did.
         pid: number of the process; None if there was none.
         host: its machine; None if there was none.
@@ -84,71 +83,74 @@ def status(out: str | os.PathLike[str]) -> Status:
         InputError: there is no run, or its files cannot be read.
     """
     directory = Directory(Path(out))
+    return progress(directory, directory.written_to())
+
+
+def progress(directory: Directory, written_to: bool | None) -> Status:
+    """The progress of a run, given whether a process writes to it; None if that is unknown."""
     numbers = _numbering(directory)
-    done = _done(directory)
-    total = numbers.count()
-    beat = heartbeat.read(directory.heartbeat)
-    state = _state(beat)
-    rate = _rate(beat)
+    with system_errors(directory.events, "read"):
+        events = log.read(directory.events)
+    begun, total, done = events.begun, numbers.count(), len(events.done)
+    start = end = math.nan
+    if begun is not None:
+        start, end = _seconds(begun), _last_sign(directory, events)
+    silence = max(0.0, time.time() - end)
+    state = _state(events.latest, written_to, silence)
     running = state is State.running
+    rate = events.computed / (end - start) if events.computed and end > start else math.nan
+    left = total - done - events.failed
     return Status(
         path=str(directory.path),
         state=state,
-        done=len(done),
+        done=done,
         total=total,
-        failed=beat.failed if beat else 0,
-        in_flight=beat.in_flight if beat and running else 0,
+        failed=events.failed,
+        in_flight=min(begun["slots"], left) if running and begun else 0,
         rate=rate,
-        eta=(total - len(done)) / rate if running and rate > 0 else math.nan,
-        size=_size(numbers, done),
-        seconds=beat.time - beat.started if beat else math.nan,
-        silence=max(0.0, time.time() - beat.time) if beat else math.nan,
-        started=_utc_text(beat.started) if beat else None,
-        pid=beat.pid if beat else None,
-        host=beat.host if beat else None,
+        eta=(total - done) / rate if running and rate > 0 else math.nan,
+        size=_size(numbers, events),
+        seconds=end - start,
+        silence=silence,
+        started=_utc_text(start) if begun else None,
+        pid=begun["pid"] if begun else None,
+        host=begun["host"] if begun else None,
     )
 
 
 def _numbering(directory: Directory) -> TileNumbers | BlockNumbers:
-    values = tomllib.loads(directory.read().spec)
+    values = directory.read().values
     try:
         return numbering(values)
     except (InputError, KeyError, TypeError, IndexError, ArithmeticError):
         raise directory.damaged() from None
 
 
-def _done(directory: Directory) -> Mapping[int, Done]:
-    try:
-        return journal.read(directory.journal).done
-    except OSError as error:
-        why = error.strerror or error
-        raise InputError(f"{directory.journal}: cannot be read ({why})") from None
+def _state(latest: Event | None, written_to: bool | None, silence: float) -> State:
+    ended = latest is None or latest["event"] in ENDS
+    if written_to is False or (written_to is None and ended):
+        finished = latest is not None and latest["event"] == "finished"
+        return State.finished if finished else State.interrupted
+    return State.stalled if silence > SILENCE else State.running
 
 
-def _state(beat: Beat | None) -> State:
-    """The state of a run by its latest heartbeat."""
-    if beat is None:
-        return State.interrupted
-    if beat.state != "running":
-        return State.finished if beat.state == "finished" else State.interrupted
-    if beat.alive is False:
-        return State.interrupted
-    return State.running if time.time() - beat.time < SILENCE else State.stalled
+def _last_sign(directory: Directory, events: Log) -> float:
+    """When the latest process gave its last sign of life, in seconds since 1970."""
+    if events.latest is not None and events.latest["event"] in ENDS:
+        return _seconds(events.latest)
+    return directory.events.stat().st_mtime
 
 
-def _rate(beat: Beat | None) -> float:
-    """Tasks per second of the latest process; nan before its first."""
-    if beat is None or beat.done == beat.before or beat.time <= beat.started:
-        return math.nan
-    return (beat.done - beat.before) / (beat.time - beat.started)
-
-
-def _size(numbers: TileNumbers | BlockNumbers, tasks: Mapping[int, Done]) -> int:
-    """Bytes of the chunks by the journal: there may be too many files to look at each."""
+def _size(numbers: TileNumbers | BlockNumbers, events: Log) -> int:
+    """Bytes of the chunks by the log: there may be too many files to look at each."""
     return sum(
         numbers.copies(task) * sum(chunk.size for chunk in done.chunks.values())
-        for task, done in tasks.items()
+        for task, done in events.done.items()
     )
+
+
+def _seconds(event: Event) -> float:
+    return datetime.fromisoformat(event["time"]).timestamp()
 
 
 def _utc_text(seconds: float) -> str:

@@ -1,18 +1,16 @@
 """The store of a run: Zarr v3, which plain `xarray.open_zarr` reads, valid at every moment.
 
 The kind of work says which variables the store has and which chunks a task writes, see
-`sweep.runs.task`. Values that are not computed yet are NaN.
+`sweep.runs.kind`. Values that are not computed yet are NaN.
 
 Zarr makes the metadata and the coordinates; no task changes them, so they can be made again and
-compared. This module encodes and writes the chunks: each is one file that appears as a whole, with
-a checksum that is known before. The same values give the same bytes, in any order of the tasks.
+compared. A chunk is one file that appears as a whole, with a checksum that is known before. The
+same values give the same bytes, in any order of the tasks.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,35 +21,28 @@ from typing import Any
 import numpy as np
 import xxhash
 import zarr
-from jaxtyping import Shaped
-from numcodecs.zstd import Zstd
-from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
 from sweep.base import files
+from sweep.base.storage import StoredVariable, consolidate
 from sweep.runs.directory import RunRecord
-from sweep.runs.journal import Chunk, Done
-from sweep.runs.kind import Indices, StoreVariable, Values, Work
+from sweep.runs.kind import Indices, Values, Work
+from sweep.runs.log import Chunk, Done
 
+SEPARATOR = "."  # in the names of chunks; a folder for each is slow
 READERS = 8  # threads that read chunks to check them
-ZSTD_LEVEL = 1  # a higher one takes longer than many a landscape, and gains little
 
 
 @dataclass(frozen=True)
 class Store:
-    """The store of a run.
-
-    Attributes:
-        path: where it is.
-        work: what it holds.
-    """
+    """The store of a run."""
 
     path: Path
     work: Work
 
     def chunk(self, name: str, indices: Indices) -> Path:
         """The file of a chunk of a variable."""
-        return self.path / name / ".".join(("c", *map(str, indices)))
+        return self.path / name / SEPARATOR.join(("c", *map(str, indices)))
 
     def chunks(self, task: int) -> dict[str, list[Path]]:
         """The files that a task writes, by variable; those of one variable hold the same bytes."""
@@ -63,17 +54,13 @@ class Store:
     def write(self, task: int, values: Values) -> dict[str, Chunk]:
         """Writes the chunks of a task.
 
-        Args:
-            task: its number.
-            values: by variable; at the end of an axis there may be less than a chunk.
-
         Raises:
             OSError: a chunk cannot be written.
         """
         paths, variables = self.chunks(task), self.work.variables()
         written = {}
         for name, cells in values.items():
-            content = encode(_padded(cells, variables[name]), variables[name].dtype)
+            content = variables[name].encoded(cells)
             for path in paths[name]:
                 files.replace(path, content)
             written[name] = Chunk(checksum(content), len(content))
@@ -85,20 +72,18 @@ class Store:
         Raises:
             OSError: a table cannot be written.
         """
-        tables = self.work.tables().items()
-        arrays = {name: np.full(table.shape, np.nan) for name, table in tables}
+        tables = self.work.tables()
+        arrays = {name: np.full(table.shape, np.nan) for name, table in tables.items()}
         for done in tasks:
             for name, number in done.numbers.items():
                 for indices in self.work.cells(done.task):
                     arrays[name][indices] = number
         for name, values in arrays.items():
-            files.replace(self.chunk(name, (0,) * values.ndim), encode(values))
+            path = self.chunk(name, (0,) * values.ndim)
+            files.replace(path, tables[name].encoded(values))
 
     def repair(self, record: RunRecord) -> list[str]:
-        """Writes metadata and coordinates where they are missing or damaged.
-
-        Returns:
-            The files that were damaged.
+        """Writes metadata and coordinates that are missing or damaged; returns the damaged files.
 
         Raises:
             OSError: a file cannot be written.
@@ -106,12 +91,12 @@ class Store:
         damaged = []
         for name, content in metadata(self.work, record).items():
             path = self.path / name
-            try:
-                if path.read_bytes() == content:
-                    continue
-                damaged.append(name)
-            except FileNotFoundError:
+            if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
+            elif path.read_bytes() == content:
+                continue
+            else:
+                damaged.append(name)
             files.replace(path, content)
         return damaged
 
@@ -128,13 +113,7 @@ class Store:
         return None
 
     def clear(self, done: Iterable[int]) -> int:
-        """Removes what stopped processes left behind: partial files and unfinished tasks.
-
-        Args:
-            done: the tasks whose chunks stay.
-
-        Returns:
-            The number of removed files.
+        """Removes partial files and chunks of tasks that are not done; returns their number.
 
         Raises:
             OSError: a file cannot be removed.
@@ -151,12 +130,6 @@ class Store:
         return removed
 
 
-def encode(values: Shaped[np.ndarray, "*shape"], dtype: str = "float64") -> bytes:
-    """The bytes of a chunk, as Zarr would write them."""
-    little_endian = np.dtype(dtype).newbyteorder("<")
-    return bytes(Zstd(level=ZSTD_LEVEL).encode(np.ascontiguousarray(values, little_endian)))
-
-
 def checksum(content: bytes) -> str:
     """64-bit XXH3 digest, in hex."""
     return xxhash.xxh3_64_hexdigest(content)
@@ -166,63 +139,31 @@ def metadata(work: Work, record: RunRecord) -> dict[str, bytes]:
     """The files of the store that no task writes, by their path in it."""
     contents: dict[str, Any] = {}
     memory = MemoryStore(contents)
-    # Consolidated metadata are not in the Zarr v3 specification, of which zarr warns, but without
-    # them xarray.open_zarr warns the reader.
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        group = zarr.create_group(memory, zarr_format=3, attributes=_attributes(work, record))
-        for name, (values, attributes) in work.coordinates().items():
-            dtype = "str" if values.dtype == object else str(values.dtype)
-            coordinate = StoreVariable((name,), values.shape, values.shape, attributes, dtype)
-            _add(group, name, coordinate, None)[:] = values
-        for name, variable in (*work.tables().items(), *work.variables().items()):
-            _add(group, name, variable, math.nan)
-        zarr.consolidate_metadata(memory, zarr_format=3)
+    group = zarr.create_group(memory, zarr_format=3, attributes=_attributes(work, record))
+    for name, (values, attributes) in work.coordinates().items():
+        dtype = str if values.dtype == object else values.dtype
+        coordinate = StoredVariable((name,), values.shape, values.shape, attributes, dtype)
+        coordinate.create(group, name, SEPARATOR)[:] = values
+    for name, variable in (*work.tables().items(), *work.variables().items()):
+        variable.create(group, name, SEPARATOR)
+    consolidate(memory)
     return {name: content.to_bytes() for name, content in contents.items()}
-
-
-def _add(group: Any, name: str, variable: StoreVariable, fill: float | None) -> Any:
-    """Adds an array to a group; chunks that are not written hold the fill value."""
-    return group.create_array(
-        name,
-        shape=variable.shape,
-        chunks=variable.chunk,
-        dtype=str if variable.dtype == "str" else np.dtype(variable.dtype),
-        fill_value=fill,
-        dimension_names=variable.dimensions,
-        attributes=dict(variable.attributes),
-        compressors=ZstdCodec(level=ZSTD_LEVEL),
-        chunk_key_encoding={"name": "default", "separator": "."},  # a folder for each is slow
-    )
 
 
 def _attributes(work: Work, record: RunRecord) -> dict[str, Any]:
     """Attributes of the store: what it was computed from, and by which versions."""
+    versions = {f"{name}_version": text for name, text in record.versions.items()}
+    sources = {"sweep_sources": versions.pop("sources_version")}
     data = {"data_fingerprints": list(record.data)} if record.data else {}
     return {
         "spec": record.spec,
         "spec_fingerprint": record.fingerprint,
         "device": record.device,
         **work.attributes(),
-        **{_version_attribute(name): text for name, text in record.versions.items()},
+        **versions,
+        **sources,
         **data,
     }
-
-
-def _version_attribute(name: str) -> str:
-    """The attribute with the version of a distribution, or with the digest of this one's code."""
-    return "sweep_sources" if name == "sources" else f"{name}_version"
-
-
-def _padded(
-    values: Shaped[np.ndarray, "*shape"], variable: StoreVariable
-) -> Shaped[np.ndarray, "*chunk"]:
-    """A full chunk; beyond the end of the variable it is NaN, as Zarr has it."""
-    shape = variable.chunk[len(variable.chunk) - values.ndim :]
-    if values.shape == shape:
-        return values
-    padded = np.full(shape, np.nan, variable.dtype)
-    padded[tuple(map(slice, values.shape))] = values
-    return padded
 
 
 def _chunk_fault(path: Path, chunk: Chunk | None) -> str | None:

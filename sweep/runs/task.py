@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import errno
 import time
-import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.provenance import versions
-from sweep.runs.directory import Directory
-from sweep.runs.journal import Done
+from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.kind import Work
 from sweep.runs.landscapes import Landscapes
+from sweep.runs.log import Done
 from sweep.runs.networks import Networks
 from sweep.runs.spec.spec import Spec
 from sweep.runs.store import Store
@@ -27,39 +27,19 @@ from sweep.runs.store import Store
 
 @dataclass(frozen=True)
 class RunJob:
-    """What all tasks of a run have in common.
+    """What all tasks of a run have in common."""
 
-    Attributes:
-        path: directory of the run, absolute, since workers may have another working directory.
-        text: canonical text of the spec.
-        base: directory that files of data are relative to.
-        data: fingerprints of the files of data.
-        device: the computing device, see `sweep.base.devices.describe`.
-        sources: digest of the computing code, see `sweep.base.provenance`.
-    """
-
-    path: Path
-    text: str
-    base: str
-    data: tuple[str, ...]
-    device: str
-    sources: str
+    path: Path  # directory of the run, absolute, since workers may have another working directory
+    spec: Spec
+    record: RunRecord  # what the run began with
 
 
-@dataclass(frozen=True)
-class Failed:
-    """A task that could not be computed or stored.
-
-    Attributes:
-        task: its number.
-        sentence: the reason.
-        errno: of the system if chunks cannot be written, so that other tasks would fail, too; or
-            None.
-    """
+class Failed(NamedTuple):
+    """A task that could not be computed or stored."""
 
     task: int
-    sentence: str
-    errno: int | None = None
+    sentence: str  # the reason
+    errno: int | None = None  # of the system if chunks cannot be written: others would fail, too
 
 
 def work_of(spec: Spec) -> Work:
@@ -74,10 +54,10 @@ def compute(job: RunJob, task: int) -> Done | Failed:
         InputError: the device or the code differs from those of the rest of the run.
     """
     start = time.perf_counter()
-    _require_same_computer(job)
-    work = _work(job.text, job.base)
+    _require_same_computer(job.record)
+    work = _work(job.spec, job.spec.base)
     try:
-        values, numbers = work.compute(task, job.data)
+        values, numbers = work.compute(task, job.record.data)
     except InputError as error:
         return Failed(task, str(error))
     except MemoryError:
@@ -89,15 +69,15 @@ def compute(job: RunJob, task: int) -> Done | Failed:
     return Done(task, time.perf_counter() - start, chunks, numbers)
 
 
-def _require_same_computer(job: RunJob) -> None:
+def _require_same_computer(record: RunRecord) -> None:
     """Refuses to compute where results may differ: a worker may be on another machine."""
     here = devices.describe()
-    if here != job.device:
+    if here != record.device:
         raise InputError(
-            f"a worker computes on {here}, but the run on {job.device}; their results must not be "
-            "mixed, so use workers on the same kind of device"
+            f"a worker computes on {here}, but the run on {record.device}; their results must not "
+            "be mixed, so use workers on the same kind of device"
         )
-    if versions()["sources"] != job.sources:
+    if versions()["sources"] != record.versions["sources"]:
         raise InputError(
             "a worker has other code of sweep than this process; their results must not be mixed, "
             "so install the same version everywhere"
@@ -105,6 +85,6 @@ def _require_same_computer(job: RunJob) -> None:
 
 
 @lru_cache(maxsize=1)
-def _work(text: str, base: str) -> Work:
+def _work(spec: Spec, _: Path) -> Work:
     """The work of a run, kept because it may have prepared what the next task needs."""
-    return work_of(Spec.of(tomllib.loads(text), base=base))
+    return work_of(spec)

@@ -368,7 +368,7 @@ def test_damaged_and_foreign_sketches_are_refused_by_every_command(sketched, ref
         "cut.sketch": "is damaged",
         "new.sketch": "is a sketch of version 2, but this release reads version 1",
         "foreign.sketch": "is not a sketch",
-        "missing.sketch": "cannot be read (No such file or directory)",
+        "missing.sketch": "no such file",
     }.items():
         for words in (("landscape", name), ("optimum", name), ("merge", name, "-o", "n.sketch")):
             assert f"{name}: {sentence}" in refused(1, *words)

@@ -126,7 +126,7 @@ def test_files_that_are_there_are_overwritten_only_by_force(refused, tmp_path):
     error = refused(1, "study", "W1", *OPTIONS, "--out", "r")
     assert "W1_rates.png: exists already; it is overwritten only with --force" in error
     (tmp_path / "file").write_text("precious")
-    assert "the directory cannot be made" in refused(1, "study", "W1", "--out", "file")
+    assert "file: cannot be made (File exists)" in refused(1, "study", "W1", "--out", "file")
     assert (tmp_path / "r" / "W1_rates.png").read_text() == "precious"
 
 

@@ -110,9 +110,9 @@ def test_files_of_another_kind_or_a_newer_version_are_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(InputError, match="is not a sketch"):
             archive.read(path)
-    with pytest.raises(InputError, match=r"missing\.sketch: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"missing\.sketch: no such file"):
         archive.read(tmp_path / "missing.sketch")
-    with pytest.raises(InputError, match=r"cannot be read \(Is a directory"):
+    with pytest.raises(InputError, match=r": is a directory"):
         archive.read(tmp_path)
 
 

@@ -1,6 +1,5 @@
 """The directory of a run: who may write to it, and what `run` and `resume` refuse."""
 
-import dataclasses
 import json
 import math
 import os
@@ -12,9 +11,8 @@ import sweep
 from sweep import InputError
 from sweep.base import files, provenance
 from sweep.runs.directory import Directory
-from sweep.runs.heartbeat import Beat
 from sweep.runs.recovery import require_spec
-from tests.support.swept import SPEC, TASKS
+from tests.support.swept import SPEC, write_log
 
 
 def _edit(path, **changes):
@@ -37,7 +35,8 @@ def _edit(path, **changes):
             rf"out: .* sweep 0\.0\.1, and here is sweep {re.escape(sweep.__version__)}; results of",
         ),
         ({"device": "gpu: H100, x86_64"}, r"out: was begun on gpu: H100, x86_64, and here is cpu"),
-        ({"format": 2}, "was written by a newer version of sweep, in format 2; this version"),
+        ({"format": 1}, "was written by an older version of sweep, in format 1; this version"),
+        ({"format": 3}, "was written by a newer version of sweep, in format 3; this version"),
         ({"format": None}, r"run\.json: is damaged"),
         ({"base": 3}, r"run\.json: is damaged"),
     ],
@@ -76,10 +75,10 @@ def test_a_run_whose_spec_is_damaged_in_run_json_is_not_resumed(begun, before, a
 
 
 def test_a_second_writer_is_refused_and_told_who_is_the_first(begun):
-    begun.heartbeat.write_text(json.dumps(dataclasses.asdict(Beat.begin(TASKS))))
+    write_log(begun, {"name": "started", "pid": 7, "host": "there"})
     with (
         begun.locked(),
-        pytest.raises(InputError, match=rf"out: process {os.getpid()} on .* is writing to it"),
+        pytest.raises(InputError, match=r"out: process 7 on there is writing to it"),
     ):
         sweep.resume(begun.path)
     with begun.locked():  # it was released

@@ -9,16 +9,18 @@ import sys
 from functools import partial
 from pkgutil import resolve_name
 
+import msgspec
 import numpy as np
 import pytest
 import xarray as xr
 
 import sweep
 from sweep import InputError
-from sweep.base import devices, files, provenance
+from sweep.base import files
 from sweep.base.executors import Serial
-from sweep.runs import journal, landscapes, task
+from sweep.runs import landscapes, log, task
 from sweep.runs import store as store_module
+from sweep.runs.directory import Directory
 from tests.support.swept import SPEC, TASKS, events, store
 
 
@@ -153,10 +155,10 @@ def _dying(function, call, after):
 
 
 def _half_a_mark(append):
-    def torn(lines, done):
-        if done.task != 5:
-            return append(lines, done)
-        os.write(lines._file, journal.line(done).encode()[:-20])
+    def torn(writer, event):
+        if event.get("task") != 5:
+            return append(writer, event)
+        os.write(writer._file, log.line(event).encode()[:-20])
         raise Killed
 
     return torn
@@ -190,8 +192,8 @@ POINTS = {
     "half a chunk": (WRITE, _half_a_chunk),
     "one chunk of two": (REPLACE, _one_chunk_of_two),
     "data but no mark": (WRITE, partial(_dying, call=5, after=True)),
-    "half a mark": ("sweep.runs.journal.append", _half_a_mark),
-    "a mark": ("sweep.runs.journal.append", partial(_dying, call=5, after=True)),
+    "half a mark": ("sweep.runs.log.Writer._append", _half_a_mark),
+    "a mark": ("sweep.runs.log.Writer.mark", partial(_dying, call=5, after=True)),
     "no tables": ("sweep.runs.store.Store.write_tables", partial(_dying, call=1, after=False)),
 }
 """Where a run is killed, by what is there then: a function, and what makes it deadly."""
@@ -206,7 +208,7 @@ def test_a_run_killed_at_any_point_ends_with_the_same_store(
         patch.setattr(name, dying(resolve_name(name)))
         with pytest.raises(Killed):
             sweep.run(SPEC, out)
-    marked = set(journal.read(out / "journal.jsonl").done)
+    marked = set(log.read(out / "events.jsonl").done)
     computed.clear()
     assert sweep.resume(out).state.name == "finished"
     assert sorted(computed) == sorted(set(range(TASKS)) - marked)
@@ -289,7 +291,7 @@ def _full_from(function, is_last):
 
 FULL = {
     REPLACE: lambda path, content: path.match("cross_entropy/c.0.1.0.0.0"),
-    "sweep.runs.journal.append": lambda lines, done: done.task == 4,
+    "sweep.runs.log.Writer._append": lambda writer, event: event.get("task") == 4,
 }
 
 
@@ -368,15 +370,15 @@ def test_one_damaged_copy_of_what_all_seeds_share_is_noticed(whole, copy, comput
     assert store(copy) == store(whole)
 
 
-def test_a_damaged_line_of_the_journal_is_noticed(whole, copy, computed):
-    lines = (copy / "journal.jsonl").read_text().splitlines()
-    lines[3] = lines[3].replace('"task":3', '"task":2')
-    (copy / "journal.jsonl").write_text("\n".join(lines) + "\n")
+def test_a_damaged_line_of_the_log_is_noticed(whole, copy, computed):
+    lines = (copy / "events.jsonl").read_text().splitlines()
+    lines[4] = lines[4].replace('"task": 3', '"task": 2')
+    (copy / "events.jsonl").write_text("\n".join(lines) + "\n")
     sweep.resume(copy)
     assert [event["lines"] for event in events(copy, "torn")] == [1]
     assert computed == [3]
     assert store(copy) == store(whole)
-    assert journal.read(copy / "journal.jsonl").broken == 0
+    assert log.read(copy / "events.jsonl").broken == 0
 
 
 def test_damaged_metadata_and_a_lost_spec_are_restored(whole, copy, computed):
@@ -409,9 +411,9 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(whole, copy):
 )
 def test_a_worker_that_would_compute_otherwise_computes_nothing(copy, name, value, sentence):
     (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").unlink()
-    job = task.RunJob(copy, SPEC.to_toml(), "", (), **{
-        "device": devices.describe(), "sources": provenance.versions()["sources"], name: value
-    })  # fmt: skip
+    record = Directory(copy).read()
+    changes = {"device": value} if name == "device" else {"versions": {name: value}}
+    job = task.RunJob(copy, SPEC, msgspec.structs.replace(record, **changes))
     with pytest.raises(InputError, match=sentence):
         task.compute(job, 0)
     assert not (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").exists()

@@ -81,7 +81,7 @@ def test_tasks_of_networks_write_every_chunk_once(sources, seeds, block, lists):
     for name, variable in work.variables().items():
         tasks = [work.chunks(task) for task in range(work.count())]
         chunks = [indices for task in tasks for indices in task.get(name, ())]
-        counts = [-(-n // c) for n, c in zip(variable.shape, variable.chunk, strict=True)]
+        counts = [-(-n // c) for n, c in zip(variable.shape, variable.chunks, strict=True)]
         assert len(chunks) == len(set(chunks)) == math.prod(counts)
         assert all(k < most for chunk in chunks for k, most in zip(chunk, counts, strict=True))
     _require_numbering_of_text(spec, work)

@@ -1,61 +1,66 @@
-"""The progress of a run, and the heartbeat of the process that writes to it."""
+"""The progress of a run, by its log and its lock."""
 
-import contextlib
-import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 
 import sweep
-from sweep.base import files
-from sweep.runs import heartbeat, journal
 from sweep.runs.directory import Directory, RunRecord
-from sweep.runs.heartbeat import Beat
-from tests.support.swept import TASKS, done_task
+from sweep.runs.status import progress
+from tests.support.swept import TASKS, done_task, write_log
+
+BEGUN = {"name": "started", "pid": 7, "host": "here", "slots": 1, "done": 0, "total": TASKS}
 
 
-def _beating(directory, **changes):
-    beat = dataclasses.asdict(Beat.begin(TASKS)) | changes
-    directory.heartbeat.write_text(json.dumps(beat))
-    return sweep.status(directory.path)
+def _silent(directory, seconds):
+    """Lets the latest sign of life be some seconds ago."""
+    os.utime(directory.events, (time.time() - seconds,) * 2)
 
 
-def test_status_says_whether_a_run_is_finished_running_stalled_or_interrupted(begun):
+def test_status_says_whether_a_run_is_finished_running_stalled_or_interrupted(begun, monkeypatch):
     assert sweep.status(begun.path).state.name == "interrupted"
-    now = time.time()
-    with contextlib.closing(files.Lines(begun.journal)) as lines:
-        for task in (0, 1, 8):
-            journal.append(lines, done_task(task))
-    status = _beating(begun, started=now - 8, before=1, done=3, in_flight=1)
-    assert (status.state.name, status.in_flight) == ("running", 1)
+    monkeypatch.setattr("sweep.runs.log.now", lambda: "2026-01-01T00:00:00.000Z")
+    write_log(begun, done_task(0), BEGUN, done_task(1), done_task(8))
+    started = 1767225600
+    os.utime(begun.events, (started + 8,) * 2)
+    status = progress(begun, written_to=True)
+    assert (status.state.name, status.in_flight) == ("stalled", 0)
     assert (status.done, status.total) == (3, TASKS)
-    assert status.rate == pytest.approx(2 / 8, rel=0.1)
-    assert status.eta == pytest.approx(7 * 4, rel=0.1)
+    assert status.rate == pytest.approx(2 / 8)
+    assert (status.seconds, status.started) == (8, "2026-01-01T00:00:00Z")
+    assert (status.pid, status.host) == (7, "here")
     assert status.size == 7 * (1 + 1 + 2)  # the law itself has a chunk for every seed
-    assert _beating(begun, time=now - 60).state.name == "stalled"
-    assert _beating(begun, time=now - 60, host="elsewhere").state.name == "stalled"
-    assert _beating(begun, birth="before").state.name == "interrupted"
-    assert _beating(begun, pid=2**22 + 1).state.name == "interrupted"
-    assert _beating(begun, state="interrupted").state.name == "interrupted"
-    assert _beating(begun, state="finished").state.name == "finished"
-    begun.heartbeat.write_text("{")
+    _silent(begun, 0)
+    status = progress(begun, written_to=True)
+    assert (status.state.name, status.in_flight) == ("running", 1)
+    assert status.eta == pytest.approx(7 / status.rate)
+    assert status.silence == pytest.approx(0, abs=5)
+    assert progress(begun, written_to=None).state.name == "running"
+    assert sweep.status(begun.path).state.name == "interrupted"  # nobody holds the lock
+    _silent(begun, 60)
+    assert progress(begun, written_to=True).state.name == "stalled"
+    assert progress(begun, written_to=None).state.name == "stalled"
+    for event, state in (("interrupted", "interrupted"), ("finished", "finished")):
+        write_log(begun, {"name": event})
+        assert sweep.status(begun.path).state.name == state
+        assert progress(begun, written_to=None).state.name == state
+    begun.events.write_text("{")
     assert sweep.status(begun.path).state.name == "interrupted"
 
 
-def test_a_heart_beats_while_it_lives(tmp_path, monkeypatch):
-    monkeypatch.setattr(heartbeat, "INTERVAL", 0.01)
-    path, beat = tmp_path / "beat", Beat.begin(5)
-    with heartbeat.Heart(path, beat):
-        first = heartbeat.read(path)
-        assert (first.state, first.alive) == ("running", True)
-        beat.done = 3
-        while heartbeat.read(path).done != 3:
-            time.sleep(0.01)
-        beat.state = "finished"
-    assert heartbeat.read(path).state == "finished"
+def test_a_run_is_running_while_its_lock_is_held(begun):
+    write_log(begun, BEGUN)
+    for _ in range(2):
+        with begun.locked():
+            assert begun.written_to()
+            assert sweep.status(begun.path).state.name == "running"
+        assert begun.written_to() is False
+        assert sweep.status(begun.path).state.name == "interrupted"
 
 
 def test_status_of_ten_thousand_tasks_loads_nothing_heavy(tmp_path):
@@ -63,7 +68,7 @@ def test_status_of_ten_thousand_tasks_loads_nothing_heavy(tmp_path):
     directory = Directory(tmp_path / "out")
     directory.path.mkdir()
     directory.begin(RunRecord(spec.to_toml(), spec.fingerprint, "/", {}, "cpu", ()))
-    journal.rewrite(directory.journal, map(done_task, range(0, 10_000, 2)))
+    write_log(directory, *map(done_task, range(0, 10_000, 2)))
     script = (
         "import sys, sweep\n"
         f"run = sweep.status({str(directory.path)!r})\n"
@@ -78,6 +83,7 @@ def test_status_of_ten_thousand_tasks_loads_nothing_heavy(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "population = 3", "tile = 0\ndata = []\na = 1\nb = 1"])
 def test_status_of_a_damaged_spec_is_refused(begun, text):
-    begun.run_json.write_text(json.dumps(json.loads(begun.run_json.read_text()) | {"spec": text}))
+    changed = msgspec.structs.replace(begun.read(), spec=text)
+    begun.run_json.write_text(json.dumps(msgspec.to_builtins(changed)))
     with pytest.raises(sweep.InputError, match=r"run\.json: is damaged"):
         sweep.status(begun.path)

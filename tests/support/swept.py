@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 
 import sweep
-from sweep.runs.journal import Chunk, Done
+from sweep.runs import log
+from sweep.runs.log import Chunk, Done
 
 SPEC = sweep.Spec(
     population="W1",
@@ -34,3 +35,14 @@ def events(out, name):
 def done_task(task):
     """A task that is marked as done, with one chunk of 7 bytes."""
     return Done(task, 0.25, {"accuracy": Chunk("ab", 7)}, {"distance": math.inf})
+
+
+def write_log(directory, *entries):
+    """Writes the log of a run: events as dicts, and tasks that are done."""
+    writer = log.Writer(directory.events)
+    with writer.alive():
+        for entry in entries:
+            if isinstance(entry, Done):
+                writer.mark(entry, seconds=entry.seconds)
+            else:
+                writer(**entry)

@@ -28,7 +28,7 @@ import xxhash
 from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
-from sweep.base.files import staged
+from sweep.base.files import staged, system_errors
 from sweep.base.grid import Grid
 from sweep.measure.compression.lattice import MOMENTS, Lattice
 from sweep.measure.sketch.exact_sums import ExactSums
@@ -84,12 +84,9 @@ def read(path: str | os.PathLike[str]) -> Sketch:
         InputError: the file does not exist, is not a sketch, is of another version, or is damaged.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            checksum = _require_version(path, file)
-            rest = file.read()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    with system_errors(path, "read"), path.open("rb") as file:
+        checksum = _require_version(path, file)
+        rest = file.read()
     if _checksum([rest]) != checksum:
         raise _damaged(path)
     header, _, body = rest.partition(b"\n")

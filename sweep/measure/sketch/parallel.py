@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.base.errors import InputError
 from sweep.base.executors import Engine
+from sweep.base.files import system_errors
 from sweep.base.grid import Grid
 from sweep.base.progress import Step, ignore
 from sweep.data.shards import Shards
@@ -65,10 +65,8 @@ def _groups(paths: Sequence[Path], items: int) -> Iterator[Sequence[int]]:
 
 def _size(path: Path) -> int:
     """Size of a file in bytes."""
-    try:
+    with system_errors(path, "read"):
         return path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _axes(grid: Grid) -> tuple[bytes, bytes]:

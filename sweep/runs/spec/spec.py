@@ -24,8 +24,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,11 @@ class Spec:
         base: str | os.PathLike[str] = "",
     ) -> None:
         arguments = locals()
-        values = {key: typed(key, _plain(arguments[key])) for key in KEYS}
+        self._set({key: arguments[key] for key in KEYS}, base)
+
+    def _set(self, values: Mapping[str, Any], base: str | os.PathLike[str]) -> None:
+        """Sets every attribute to its canonical value."""
+        values = {key: typed(key, _plain(value)) for key, value in values.items()}
         kind = landscapes if values["training"] is None else networks
         for key, value in kind.canonical(values, Path(base)).items():
             object.__setattr__(self, key, value)
@@ -171,7 +176,13 @@ class Spec:
         for key, value in values.items():
             if isinstance(value, (list, tuple)) and not value:
                 raise SpecError(f"{key} is empty; {KEYS[key].needed}", key)
-        return cls(**{key: typed(key, _plain(value)) for key, value in values.items()}, base=base)
+        spec = object.__new__(cls)
+        spec._set({**DEFAULTS, **values}, base)
+        return spec
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled for workers: the attributes, and nothing that was computed from them."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @cached_property
     def laws(self) -> tuple[Population, ...]:
@@ -271,6 +282,9 @@ class Spec:
                 "for fewer landscapes, or for a larger tile",
                 "tile",
             )
+
+
+DEFAULTS = {key: signature(Spec).parameters[key].default for key in KEYS}
 
 
 def _plain(value: Any) -> Any:

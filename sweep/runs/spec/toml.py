@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.base.errors import InputError
+from sweep.base.files import system_errors
 from sweep.base.ranges import axis, whole_number
 from sweep.runs.spec.schema import SpecError, bare_name, refusal, shortened
 
@@ -30,7 +31,7 @@ EXPLANATIONS = {
 }
 """Plainer words for messages of tomllib that begin with the key."""
 
-MOST_TASKS = 10**7  # the journal grows by about 400 bytes for each
+MOST_TASKS = 10**7  # the log grows by about 600 bytes for each
 
 
 def read(path: str | os.PathLike[str]) -> str:
@@ -39,21 +40,15 @@ def read(path: str | os.PathLike[str]) -> str:
     Raises:
         InputError: the file cannot be read, is too large, or is not UTF-8 text.
     """
-    path = Path(path)
+    needed = "a spec in TOML is needed"
+    with system_errors(path, "read", needed), Path(path).open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path}: is larger than 16 MiB; {needed}")
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise InputError(f"{path}: is larger than 16 MiB; a spec in TOML is needed")
         return content.decode("utf-8-sig")  # some Windows editors write a byte order mark
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text; a spec in TOML is needed") from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; a spec in TOML is needed") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a directory; a spec in TOML is needed") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{path}: is not UTF-8 text; {needed}") from None
 
 
 def parsed(text: str, path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -40,9 +40,11 @@ from sweep.cli.options import (
 )
 from sweep.cli.outputs import animate, draw, print_json, print_lines, require_outputs
 from sweep.cli.source import Law, NamedData, SketchFile, Source, source
+from sweep.data.sample import Sample
 from sweep.landscapes import out_of_core
 from sweep.landscapes.landscape import prepare
 from sweep.landscapes.stack import stacked
+from sweep.measure.measure import as_measure
 from sweep.optima.records import Optimum
 from sweep.report.landscape import landscape_lines
 
@@ -90,9 +92,9 @@ class LandscapeRequest:
         """The landscapes, in memory, with their optima if these are needed."""
         landscapes = []
         for named in self.source.parts():
-            optimum = sweep.optimum(named.data) if optima else None
+            data, optimum = _with_optimum(named, optima=optima)
             dataset = sweep.landscape(
-                named.data, memory_budget=self.budget, progress=self.progress, **self.options
+                data, memory_budget=self.budget, progress=self.progress, **self.options
             )
             landscapes.append(ComputedLandscape(named, dataset, optimum))
         return landscapes
@@ -100,15 +102,21 @@ class LandscapeRequest:
     def written(self, out: Path, *, optima: bool, force: bool) -> ComputedLandscape:
         """The landscape as a store, written tile by tile."""
         (named,) = self.source.parts()
-        optimum = sweep.optimum(named.data) if optima else None
-        prepared = prepare(
-            named.data, memory_budget=self.budget, progress=self.progress, **self.options
-        )
+        data, optimum = _with_optimum(named, optima=optima)
+        prepared = prepare(data, memory_budget=self.budget, progress=self.progress, **self.options)
         law = _law_attributes(self.source)
         dataset = out_of_core.landscape(
             prepared, out, self.budget, self.progress, force=force, attributes=law
         )
         return ComputedLandscape(named, dataset, optimum, on_disk=True)
+
+
+def _with_optimum(named: NamedData, *, optima: bool) -> tuple[Any, Optimum | None]:
+    """The data for a landscape, and their optima; a sample is split and sorted once for both."""
+    if not optima:
+        return named.data, None
+    data = as_measure(named.data) if isinstance(named.data, Sample) else named.data
+    return data, sweep.optimum(data)
 
 
 def _law_attributes(data_source: Source) -> dict[str, Any]:

@@ -5,17 +5,20 @@
     fold      moments become weights of a few Chebyshev nodes in each panel of each window; data
               beyond a window become a mass and a first moment (`sweep.measure.compression.deposit`)
     evaluate  losses at the nodes, on a Chebyshev core of (a, b), interpolated to the grid
+    check     the deposit holds every point; a few cells agree with sums over (some of) the points,
+              and a few cells of each tile with the nodes
 
-This module is the last step. Nothing in it knows how many points there were.
+This module is the last two steps. Nothing in the evaluation knows how many points there were. A
+check that fails is a fault of this program: the bound of the plan promises that there is none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import product
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +26,16 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from sweep.base import devices
+from sweep.base.errors import InputError
+from sweep.base.intervals import UNIT
 from sweep.base.progress import Step, ignore
-from sweep.measure.compression.deposit import Window
+from sweep.landscapes import direct
+from sweep.measure.compression.deposit import Deposit, Window, fold
+from sweep.measure.compression.lattice import CHUNK, TINY
 from sweep.measure.compression.plan import Plan
+from sweep.measure.compression.scatter import deposit
+from sweep.measure.measure import Measure
+from sweep.measure.points import Points
 from sweep.metrics.metrics import Loss, Smooth
 from sweep.metrics.profile import profile
 
@@ -33,6 +43,9 @@ TILE = (128, 128, 512)  # most slopes, intercepts and nodes that are evaluated i
 BYTES_PER_CELL = 64  # working memory for a cell while it is interpolated
 CORE_SHARE = 16  # cores with only one sampled axis may take 1/16 of the budget, for each metric
 SMALLEST = 16  # shapes are 16 times a power of two, or 1.5 times that: few are compiled
+CHECKED_CELLS = 16
+CHECKED_POINTS = 2**14  # most points of a sum, so that the check takes little time
+SLACK = 512 * UNIT  # rounding of the sum over a window's nodes, some hundreds, in `at`
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,23 +58,36 @@ class CompressedMetric:
 
     plan: Plan  # made for the grid and the losses of the metric
     windows: dict[int, Window]  # the data, folded by that plan
-    metric: Smooth  # the metric
+    metric: Smooth
     total: float  # denominator of the metric
     budget: int  # bytes that may be used beyond input and output
-    _cores: dict[int, Float[np.ndarray, "r c"]] = field(default_factory=dict)
+    _cores: dict[int, Float[np.ndarray, "r c"]] = field(default_factory=dict, init=False)
 
     def tile(self, rows: slice, columns: slice, step: Step = ignore) -> Float[np.ndarray, "k m"]:
-        """The metric in some rows and columns of the grid."""
+        """The metric in some rows and columns of the grid, whose start and stop are given."""
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start))
         edge = max(1, math.isqrt(self.budget // BYTES_PER_CELL))
         for number, group in enumerate(self.plan.groups):
             inside = np.flatnonzero((group.rows >= rows.start) & (group.rows < rows.stop))
-            for i, j in product(_spans(len(inside), edge), _spans(out.shape[1], edge)):
-                j = slice(j.start, min(j.stop, out.shape[1]))
+            for i, j in direct.tiles((len(inside), out.shape[1]), (edge, edge)):
                 shifted = slice(columns.start + j.start, columns.start + j.stop)
                 cells = self._cells(number, inside[i], shifted, step)
                 out[group.rows[inside[i]] - rows.start, j] = cells
         return out
+
+    def at(
+        self, row: Int[np.ndarray, " k"], column: Int[np.ndarray, " k"]
+    ) -> Float[np.ndarray, " k"]:
+        """The metric in a few cells, directly from the nodes: no core, no interpolation."""
+        out, grid = np.zeros(len(row)), self.plan.grid
+        for group in self.plan.groups:
+            window = self.windows[group.level]
+            for k in np.flatnonzero(np.isin(row, group.rows)):
+                a, b = grid.a[row[k]], grid.b[column[k]]
+                losses = self._weighted_losses(window)
+                near = (mass @ loss(a * window.x + b) for loss, mass in losses)
+                out[k] = sum(near) + self._beyond(window, np.array([a]), np.array([b])).item()
+        return out if self.metric.penalty is None else out + self.metric.penalty(grid.a[row])
 
     def _cells(
         self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
@@ -70,11 +96,11 @@ class CompressedMetric:
         plan, group = self.plan, self.plan.groups[number]
         core = self._core(number, inside, columns, step)
         left, right = group.slopes.matrix(inside), plan.intercepts.matrix(columns)
-        cells = _interpolated(left, core, right)
-        slopes, intercepts = plan.grid.a[group.rows[inside], None], plan.grid.b[columns]
-        beyond = self.windows[group.level].beyond
-        if beyond.any():
-            cells += _beyond_window(self.metric, beyond / self.total, slopes, intercepts)
+        cells = core.copy() if left is None else left @ core  # no matrix stands for the identity
+        cells = cells if right is None else cells @ right.T
+        slopes, window = plan.grid.a[group.rows[inside], None], self.windows[group.level]
+        if window.beyond.any():
+            cells += self._beyond(window, slopes, plan.grid.b[columns])
         if self.metric.penalty is not None:
             cells += self.metric.penalty(slopes)
         return cells
@@ -98,7 +124,7 @@ class CompressedMetric:
         """The metric from the nodes of the group's window, for every slope and intercept."""
         window = self.windows[self.plan.groups[number].level]
         core = np.zeros((len(a), len(b)))
-        for loss, mass in _weighted_losses(self.metric, window.mass, self.total):
+        for loss, mass in self._weighted_losses(window):
             _add(core, loss, a, b, window.x, mass, step)
         return core
 
@@ -118,55 +144,27 @@ class CompressedMetric:
                 kept.add(number)
         return kept
 
+    def _weighted_losses(self, window: Window) -> Iterator[tuple[Loss, Float[np.ndarray, " s"]]]:
+        """The losses of the metric, each with its weights of the nodes."""
+        for loss, on_class0, on_class1 in self.metric.parts:
+            if on_class0 or on_class1:
+                yield loss, (on_class0 * window.mass[0] + on_class1 * window.mass[1]) / self.total
 
-def at_cells(
-    plan: Plan,
-    windows: dict[int, Window],
-    metric: Smooth,
-    total: float,
-    row: Int[np.ndarray, " k"],
-    column: Int[np.ndarray, " k"],
-) -> Float[np.ndarray, " k"]:
-    """A smooth metric in a few cells, directly from the nodes: no core, no interpolation."""
-    out = np.zeros(len(row))
-    for group in plan.groups:
-        window = windows[group.level]
-        for k in np.flatnonzero(np.isin(row, group.rows)):
-            a, b = plan.grid.a[row[k]], plan.grid.b[column[k]]
-            losses = _weighted_losses(metric, window.mass, total)
-            near = (mass @ loss(a * window.x + b) for loss, mass in losses)
-            far = _beyond_window(metric, window.beyond / total, np.array([a]), np.array([b]))
-            out[k] = sum(near) + far.item()
-    return out if metric.penalty is None else out + metric.penalty(plan.grid.a[row])
-
-
-def _weighted_losses(
-    metric: Smooth, mass: Float[np.ndarray, "2 s"], total: float
-) -> Iterator[tuple[Loss, Float[np.ndarray, " s"]]]:
-    """The losses of a metric, each with its weights of the nodes."""
-    for term in metric.parts:
-        if term.on_class0 or term.on_class1:
-            yield term.loss, (term.on_class0 * mass[0] + term.on_class1 * mass[1]) / total
-
-
-def _beyond_window(
-    metric: Smooth,
-    beyond: Float[np.ndarray, "2 2 2"],
-    a: Float[np.ndarray, " ..."],
-    b: Float[np.ndarray, " ..."],
-) -> Float[np.ndarray, " ..."]:
-    """The contribution of data beyond the window, where losses are straight lines."""
-    out = np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b)))
-    for side, classes in zip((-1, 1), beyond, strict=True):
-        sign = np.sign(a) * side  # of the logit of all these points
-        for term in metric.parts:
-            loss = profile(term.loss)
-            mass, first = term.on_class0 * classes[0] + term.on_class1 * classes[1]
-            # The loss level + slope |z| is linear, so mass and first moment give its integral:
-            # all z have one sign, and |sum of mass z| is the sum of mass |z|.
-            logit = np.abs(a * first + b * mass)
-            out += np.where(sign == loss.good, 0.0, loss.level * mass + loss.slope * logit)
-    return out
+    def _beyond(
+        self, window: Window, a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
+    ) -> Float[np.ndarray, " ..."]:
+        """The contribution of data beyond the window, where losses are straight lines."""
+        out = np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b)))
+        for side, classes in zip((-1, 1), window.beyond / self.total, strict=True):
+            sign = np.sign(a) * side  # of the logit of all these points
+            for term in self.metric.parts:
+                loss = profile(term.loss)
+                mass, first = term.on_class0 * classes[0] + term.on_class1 * classes[1]
+                # The loss level + slope |z| is linear, so mass and first moment give its integral:
+                # all z have one sign, and |sum of mass z| is the sum of mass |z|.
+                logit = np.abs(a * first + b * mass)
+                out += np.where(sign == loss.good, 0.0, loss.level * mass + loss.slope * logit)
+        return out
 
 
 def _add(
@@ -181,20 +179,17 @@ def _add(
     """Adds the sum of mass * loss(a*x + b) over the nodes for every slope and intercept."""
     shards = len(devices.available())
     most = (TILE[0] * shards, TILE[1], TILE[2])
-    spans = (_spans(len(axis), size) for axis, size in zip((a, b, x), most, strict=True))
     with jax.enable_x64(True):
-        for rows, columns, nodes in product(*spans):
+        for rows, columns, nodes in direct.tiles((len(a), len(b), len(x)), most):
             slopes = devices.to_shards(a[rows], _padded_size(-(-len(a[rows]) // shards)))
-            others = (_padded(values) for values in (b[columns], x[nodes], mass[nodes]))
+            others = (
+                np.pad(values, (0, _padded_size(len(values)) - len(values)))
+                for values in (b[columns], x[nodes], mass[nodes])
+            )
             sums = np.asarray(_node_sums(slopes, *others, loss=loss))
             view = core[rows, columns]
             view += sums.reshape(-1, sums.shape[-1])[: view.shape[0], : view.shape[1]]
             step(view.size * len(x[nodes]))
-
-
-def _spans(n: int, size: int) -> list[slice]:
-    """Cuts n items into slices of `size` items."""
-    return [slice(start, start + size) for start in range(0, n, size)]
 
 
 @partial(jax.jit, static_argnames="loss")
@@ -224,16 +219,110 @@ def _padded_size(count: int) -> int:
     return size
 
 
-def _padded(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
-    """Values, padded with zeros to one of few sizes."""
-    return np.concatenate([values, np.zeros(_padded_size(len(values)) - len(values))])
+class CheckError(InputError):
+    """A result breaks its error bound: a fault of this program, never of the arguments."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the check of a compressed landscape failed: {what}, which is a fault of this "
+            "program; ask for the direct method, and report it"
+        )
 
 
-def _interpolated(
-    left: Float[np.ndarray, "k r"] | None,
-    core: Float[np.ndarray, "r c"],
-    right: Float[np.ndarray, "Q c"] | None,
-) -> Float[np.ndarray, "k Q"]:
-    """The product left @ core @ right.T as a new array; None is the identity."""
-    rows = core.copy() if left is None else left @ core
-    return rows if right is None else rows @ right.T
+class Check(NamedTuple):
+    """The result of a check."""
+
+    observed_error: float  # largest |error| / max(1, value) that was seen
+    checked_cells: int
+    checked_points: int  # number of points that were summed in each cell
+
+
+def check(
+    measure: Measure, surfaces: Sequence[CompressedMetric], deposited: Deposit, bound: float
+) -> Check:
+    """Checks metrics, all of one plan, against the points that their nodes stand for."""
+    _require_complete(measure, deposited)
+    plan, points = surfaces[0].plan, _thinned(measure)
+    if points is not measure:
+        windows = fold(plan, deposit(points.classes, plan.lattice))
+        surfaces = [
+            replace(surface, windows=windows, total=surface.metric.total(*points.masses))
+            for surface in surfaces
+        ]
+    row, column = _checked_cells(plan.grid.shape)
+    a, b = plan.grid.a[row], plan.grid.b[column]
+    errors, slack = [], 0.0
+    for surface in surfaces:
+        metric = surface.metric
+        exact = direct.direct_cells(points, metric, a, b, "float64", surface.budget)
+        errors.append(_largest(surface.at(row, column) - exact, exact))
+        # The sums over points round, too.
+        slack = max(slack, direct.rounding_bound(points, metric, plan.grid, "float64"))
+    _require_within(errors, bound, slack)
+    return Check(max(errors), len(row), points.points)
+
+
+def check_tile(
+    surface: CompressedMetric,
+    rows: slice,
+    columns: slice,
+    values: Float[np.ndarray, "k m"],
+    bound: float,
+) -> float:
+    """Checks a tile against the nodes; the largest |error| / max(1, value) that was seen."""
+    row, column = _checked_cells(values.shape)
+    exact = surface.at(rows.start + row, columns.start + column)
+    error = _largest(values[row, column] - exact, exact) if np.isfinite(values).all() else np.nan
+    _require_within([error], bound, SLACK)
+    return error
+
+
+def _checked_cells(shape: tuple[int, ...]) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """Rows and columns of the cells that are checked, the same for each call."""
+    cells = math.prod(shape)
+    chosen = np.random.default_rng(0).choice(cells, min(CHECKED_CELLS, cells), replace=False)
+    return np.divmod(chosen, shape[1])
+
+
+def _require_within(errors: Sequence[float], bound: float, slack: float) -> None:
+    """Refuses an error beyond the bound; nan is one."""
+    if not all(error <= bound + slack for error in errors):
+        raise CheckError(f"an error of {np.max(errors):.1e} was seen; the bound is {bound:.1e}")
+
+
+def _require_complete(measure: Measure, deposited: Deposit) -> None:
+    """Refuses a deposit whose mass or mean is not that of the points.
+
+    The points of a sketch are made from its deposit, so only the mass is known independently.
+    """
+    largest_x = float(np.max(np.abs(deposited.lattice.panel_ends)))
+    for points, mass, first in zip(measure.classes, *deposited.totals, strict=True):
+        sum_of_x = np.sum(points.x) if points.mass is None else points.x @ points.mass
+        # Adding up a chunk of CHUNK points and then the chunks rounds CHUNK + chunks times at most.
+        # 8: both sums here do so, and a first moment adds the roundings of t and of its scaling.
+        # TINY: a device without subnormal numbers takes such masses for 0.
+        slack = 8 * UNIT * (CHUNK + deposited.chunks) * float(points.total) + TINY * len(points)
+        if measure.sketch is not None:
+            lost = measure.sketch.rounding_of_masses + measure.sketch.lost(0.0, 0.0)
+            slack += lost * float(measure.total)
+        if not abs(mass - points.total) <= (0.0 if deposited.counted else slack):
+            raise CheckError(f"a class of mass {points.total:g} was compressed to {mass:g}")
+        if measure.sketch is None and not abs(first - sum_of_x) <= slack * largest_x:
+            raise CheckError(f"a class whose x sum to {sum_of_x:g} was compressed to {first:g}")
+
+
+def _largest(difference: Float[np.ndarray, " k"], value: Float[np.ndarray, " k"]) -> float:
+    """Largest |difference| / max(1, value)."""
+    return float(np.max(np.abs(difference) / np.maximum(1.0, value)))
+
+
+def _thinned(measure: Measure) -> Measure:
+    """Evenly spaced points of a measure, at most CHECKED_POINTS of them."""
+    step = -(-measure.points // CHECKED_POINTS)
+    # The points of a sketch are only as good as its own bound: they are compressed anew.
+    if step == 1 and measure.sketch is None:
+        return measure
+    class0, class1 = (
+        Points(p.x[::step], None if p.mass is None else p.mass[::step]) for p in measure.classes
+    )
+    return Measure(class0, class1, len(class0) + len(class1), measure.fingerprint)

@@ -1,28 +1,29 @@
 """Counting metrics over a grid: exact confusion masses in every cell, computed in threads.
 
-A sketch does not count exactly everywhere; `bounded_counts` gives lower and upper bounds there.
+Where a sketch does not count exactly, a metric lies between two bounds.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import Executor
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from sweep.base.devices import cores
 from sweep.base.grid import Grid
 from sweep.base.intervals import UNIT
-from sweep.base.progress import Step, ignore
-from sweep.measure.confusion import confusion, confusion_bounds, rounding_bound
+from sweep.base.progress import Step
+from sweep.landscapes.direct import tiles
+from sweep.measure.confusion import Confusion, confusion, confusion_bounds, rounding_bound
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting
 
 CELLS_AT_ONCE = 2**17  # most cells that are counted together; more are no faster
 BYTES_PER_CELL = 192  # working memory of one cell: its cut, its searches and its table
+ENDS = ("", "_lower", "_upper")  # of the names of a metric with bounds
 
 
 def counts(
@@ -30,55 +31,49 @@ def counts(
     metrics: Sequence[Counting],
     grid: Grid,
     budget: int,
-    step: Step = ignore,
-    pool: Executor | None = None,
+    step: Step,
+    pool: Executor,
+    *,
+    bounded: bool,
 ) -> dict[str, Shaped[np.ndarray, "P Q"]]:
-    """Counting metrics in every cell, each by its name."""
-    values: dict[str, np.ndarray] = {m.name: np.empty(grid.cells) for m in metrics}
-    if "accuracy" in values and measure.counted:
-        values["correct"] = np.empty(grid.cells, np.int64)
-    workers = cores()
-    size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * workers)))
+    """Counting metrics in every cell, each by its name, with `correct` where accuracy is a count.
 
-    def count(start: int) -> int:
-        cells = slice(start, min(start + size, grid.cells))
+    If `bounded`, for a sketch, a metric is nan where it does not count exactly, and comes with its
+    bounds. Who counts many tiles should pass one pool of threads for all of them: memory that a
+    thread frees is kept for that thread only.
+    """
+    names = [metric.name + end for metric in metrics for end in (ENDS if bounded else ENDS[:1])]
+    values: dict[str, np.ndarray] = {name: np.empty(grid.cells) for name in names}
+    if "accuracy" in values and measure.counted and not bounded:
+        values["correct"] = np.empty(grid.cells, np.int64)
+    size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * cores())))
+
+    def count(cells: slice) -> int:
         row, column = np.divmod(np.arange(cells.start, cells.stop), len(grid.b))
-        table = confusion(measure, grid.a[row], grid.b[column])
+        a, b = grid.a[row], grid.b[column]
+        tables = confusion_bounds(measure, a, b) if bounded else (confusion(measure, a, b),)
         for metric in metrics:
-            values[metric.name][cells] = metric.value(*table)
+            for end, part in zip(ENDS, _exact_and_ends(metric, tables), strict=False):
+                values[metric.name + end][cells] = part
         if "correct" in values:
-            np.add(table.tp, table.tn, out=values["correct"][cells])
+            np.add(tables[0].tp, tables[0].tn, out=values["correct"][cells])
         return len(row)
 
-    with ThreadPoolExecutor(workers) if pool is None else nullcontext(pool) as threads:
-        for done in threads.map(count, range(0, grid.cells, size)):
-            step(done)
+    for done in pool.map(count, [cells for (cells,) in tiles((grid.cells,), (size,))]):
+        step(done)
     return {name: flat.reshape(grid.shape) for name, flat in values.items()}
 
 
-def bounded_counts(
-    measure: Measure, metrics: Sequence[Counting], grid: Grid, step: Step = ignore
-) -> dict[str, Shaped[np.ndarray, "P Q"]]:
-    """Counting metrics of a sketch in every cell, with bounds where it does not count exactly."""
-    names = names_with_bounds([metric.name for metric in metrics])
-    values = {name: np.empty(grid.shape) for name in names}
-    height = max(1, CELLS_AT_ONCE // len(grid.b))
-    for start in range(0, len(grid.a), height):
-        rows = slice(start, start + height)
-        tables = confusion_bounds(measure, grid.a[rows, None], grid.b)
-        for metric in metrics:
-            worst, best = (metric.value(*table) for table in tables)
-            exact, lower, upper = names_with_bounds([metric.name])
-            values[lower][rows] = np.minimum(worst, best)  # an error rate is lower for the best
-            values[upper][rows] = np.maximum(worst, best)
-            values[exact][rows] = np.where(worst == best, worst, np.nan)
-        step(len(grid.a[rows]) * len(grid.b))
-    return values
-
-
-def names_with_bounds(metrics: Sequence[str]) -> tuple[str, ...]:
-    """Names of the variables that `bounded_counts` returns for metrics."""
-    return tuple(name + end for name in metrics for end in ("", "_lower", "_upper"))
+def _exact_and_ends(
+    metric: Counting, tables: tuple[Confusion, ...]
+) -> tuple[Float[np.ndarray, " k"], ...]:
+    """A metric of exact masses; of the worst and the best masses nan where it differs, and both."""
+    worst, *best = (metric.value(*table) for table in tables)
+    if not best:
+        return (worst,)
+    # An error rate is lower for the best masses.
+    exact = np.where(worst == best[0], worst, np.nan)
+    return exact, np.minimum(worst, best[0]), np.maximum(worst, best[0])
 
 
 def counting_bound(measure: Measure, metric: Counting) -> float:
@@ -96,7 +91,7 @@ def counting_bound(measure: Measure, metric: Counting) -> float:
         return math.nan
     roundings = metric.roundings * UNIT
     if measure.quadrature is not None:
-        least = min(mass for mass in (measure.class0.total, measure.class1.total) if mass > 0)
+        least = min(mass for mass in measure.masses if mass > 0)
         divisor = {"all": measure.total, "class": least, "predicted": math.nan}[metric.divides_by]
         # The error of one mass is absolute here; a ratio has sums of up to 4 masses.
         masses = 4 * measure.quadrature.rounding() / divisor

@@ -2,14 +2,15 @@
 
 `integral` is the mathematics. Everything else cuts the cells into tiles and the points into blocks
 of few shapes, so that nothing of the size of cells x n ever exists, few compilations serve a whole
-call, and memory stays within a budget. The compressed method is checked against these sums.
+call, and memory stays within a budget.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import jax
@@ -61,14 +62,13 @@ def integral(
 
 
 def direct(
-    measure: Measure,
-    metric: Smooth,
-    grid: Grid,
-    dtype: str,
-    budget: int,
-    step: Step = ignore,
+    measure: Measure, metric: Smooth, grid: Grid, dtype: str, budget: int, step: Step = ignore
 ) -> Float[np.ndarray, "P Q"]:
-    """A smooth metric in every cell of a grid by summing over every point."""
+    """A smooth metric in every cell of a grid by summing over every point.
+
+    Losses are computed in the dtype, and sums over rows accumulated in float64 either way. `step`
+    receives the number of pairs (cell, point) in each block; these numbers add up to `work`.
+    """
     b = np.broadcast_to(grid.b, grid.shape)
     return _evaluate(measure, metric, grid.a, b, dtype, budget, step)
 
@@ -90,8 +90,8 @@ def work(measure: Measure, metric: Smooth, cells: int) -> int:
     """Number of pairs (cell, point) for which `direct` evaluates a loss."""
     return cells * sum(
         len(points)
-        for term in metric.parts
-        for share, points in ((term.on_class0, measure.class0), (term.on_class1, measure.class1))
+        for _, *shares in metric.parts
+        for share, points in zip(shares, measure.classes, strict=True)
         if share > 0
     )
 
@@ -145,6 +145,16 @@ def most_rows(cells: int, budget: int, dtype: str) -> int:
     # 48 = 4 quarters x 2 blocks x 2 places x 3 columns: x, limit and mass.
     points = min(PAIRS // cells, budget // (2 * COPIES * size * cells), budget // (48 * size))
     return max(1, points // ROW)
+
+
+def tiles(shape: Sequence[int], sizes: Sequence[int]) -> Iterator[tuple[slice, ...]]:
+    """Cuts an array of a shape into tiles of at most these sizes, the last axis fastest."""
+    return product(
+        *(
+            [slice(start, min(start + size, length)) for start in range(0, length, size)]
+            for length, size in zip(shape, sizes, strict=True)
+        )
+    )
 
 
 class Span(NamedTuple):
@@ -233,11 +243,11 @@ class _Pass(NamedTuple):
 
 
 def _passes(measure: Measure, metric: Smooth) -> list[_Pass]:
-    total = metric.total(measure.class0.total, measure.class1.total)
+    total = metric.total(*measure.masses)
     return [
-        _Pass(term.loss, points, share / total)
-        for term in metric.parts
-        for share, points in ((term.on_class0, measure.class0), (term.on_class1, measure.class1))
+        _Pass(loss, points, share / total)
+        for loss, *shares in metric.parts
+        for share, points in zip(shares, measure.classes, strict=True)
         if share > 0 and len(points)
     ]
 
@@ -263,15 +273,11 @@ def _evaluate(
         }
         for rows in spans(len(a), height):
             for columns in spans(b.shape[1], width):
-                tile_step = partial(_step_of_tile, step, rows.length * columns.length)
-                tile = a[rows.numbers], b[np.ix_(rows.numbers, columns.numbers)]
-                mean = _tile(passes, blocks, *tile, dtype, tile_step)
+                counted = rows.length * columns.length  # without padding
+                cells = a[rows.numbers], b[np.ix_(rows.numbers, columns.numbers)]
+                mean = _tile(passes, blocks, *cells, dtype, counted, step)
                 out[rows.slice, columns.slice] = mean[: rows.length, : columns.length]
     return out if metric.penalty is None else out + metric.penalty(a)[:, None]
-
-
-def _step_of_tile(step: Step, cells: int, points: int) -> None:
-    step(cells * points)
 
 
 def _tile(
@@ -280,9 +286,10 @@ def _tile(
     a: Float[np.ndarray, " p"],
     b: Float[np.ndarray, "p q"],
     dtype: str,
+    counted: int,
     step: Step,
 ) -> Float[np.ndarray, "p q"]:
-    """Sum over the passes in the cells of a tile."""
+    """Sum over the passes in the cells of a tile, of which so many are counted as steps."""
     cells = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
     zeros = jnp.zeros(b.shape, jnp.float64)
     sums = CompensatedSums(zeros, zeros)
@@ -292,7 +299,7 @@ def _tile(
             before = sums
             sums = _add(sums, *cells, block, share, loss=loss, good=good)
             before.value.block_until_ready()  # so that at most two blocks wait in memory
-            step(min(left, block.x.size))
+            step(counted * min(left, block.x.size))
             left -= block.x.size
     return np.asarray(sums.value + sums.lost)
 

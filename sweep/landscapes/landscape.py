@@ -24,9 +24,9 @@ from sweep.base.memory import LEAST_BUDGET, MEMORY_BUDGET
 from sweep.base.ranges import DEFAULT_AXIS, axis
 from sweep.data.sample import Batch, Sample
 from sweep.landscapes import out_of_core
-from sweep.landscapes.models import LandscapeMetric, Slice, as_batch, per_sample, require_slice
+from sweep.landscapes.models import LandscapeMetric, Slice, as_batch, per_sample
 from sweep.landscapes.prepared import Prepared, prepare_logistic, prepare_model
-from sweep.landscapes.smooth import LandscapeSettings, Tile
+from sweep.landscapes.smooth import LandscapeSettings
 from sweep.measure.measure import Measure
 from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics.metrics import Counting, Smooth, metric
@@ -122,7 +122,13 @@ def landscape(
     variables = len(settings.metrics) + any(m.name == "accuracy" for m in settings.metrics)
     settings.grid.require_room(variables, ", or write the result to a .zarr (out)")
     prepared = _prepare(settings, data, model)
-    return _labelled(prepared, prepared.compute(slice(None), slice(None), progress))
+    tile = prepared.compute(slice(None), slice(None), progress)
+    attributes = prepared.variables
+    return xr.Dataset(
+        {name: (("a", "b"), tile.values[name], attributes[name]) for name in prepared.names},
+        coords=prepared.coordinates,
+        attrs=prepared.final_attributes(tile.observed_error),
+    )
 
 
 def prepare(
@@ -143,24 +149,9 @@ def prepare(
     Nothing depends on what else the data are used for, before or after: the same arguments give the
     same tiles to the bit.
 
-    Args:
-        data: as for `landscape`, like all other arguments.
-        a: slopes of the whole grid.
-        b: intercepts of the whole grid.
-        metrics: as for `landscape`.
-        model: as for `landscape`.
-        tolerance: as for `landscape`.
-        method: as for `landscape`; "auto" chooses for the whole grid.
-        dtype: as for `landscape`.
-        memory_budget: bytes that may be used beyond input and output.
-        progress: whether to show a bar while points are read.
-
-    Returns:
-        The landscape; its method `tile(rows, columns)` computes a part of it.
-
-    Raises:
-        InputError: as for `landscape`, except for what a model does in a cell.
-        TypeError: as for `landscape`.
+    The arguments are those of `landscape`; `method="auto"` chooses for the whole grid, and
+    `progress` shows a bar while points are read. The method `tile(rows, columns)` of the result
+    computes a part of the grid. What a model does in a cell is checked only there.
     """
     settings = _settings(a, b, metrics, tolerance, method, dtype, memory_budget, progress, False)
     return _prepare(settings, data, model)
@@ -181,16 +172,15 @@ def _settings(
     grid = Grid(axis(a, "a"), axis(b, "b"))
     chosen = _metrics(metrics)
     dtype = getattr(dtype, "__name__", dtype)  # numpy.float32 and jax.numpy.float32 have one
-    _require_choice("method", method, METHODS)
-    _require_choice("dtype", dtype, DTYPES)
+    for option, value, choices in (("method", method, METHODS), ("dtype", dtype, DTYPES)):
+        if value not in choices:
+            raise InputError(f"there is no {option} {value!r}; choose one of {', '.join(choices)}")
     memory_budget = int(_number("memory_budget", memory_budget))
     if memory_budget < LEAST_BUDGET:
         raise InputError(f"memory budget is {memory_budget} bytes; at least 1 MiB is needed")
     if not 0 < _number("tolerance", tolerance) < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
-    return LandscapeSettings(
-        grid, tuple(chosen), tolerance, method, dtype, memory_budget, progress, reuse
-    )
+    return LandscapeSettings(grid, chosen, tolerance, method, dtype, memory_budget, progress, reuse)
 
 
 def _prepare(
@@ -200,24 +190,17 @@ def _prepare(
 ) -> Prepared:
     if model is None:
         return prepare_logistic(settings, data)
-    require_slice(model)
+    if not isinstance(model, Slice):
+        raise InputError(
+            f"model is a {type(model).__name__}; give sweep.Slice(logit, origin, directions)"
+        )
     return prepare_model(settings, model, as_batch(data))
 
 
-def _labelled(prepared: Prepared, tile: Tile) -> xr.Dataset:
-    """The dataset of a tile that is the whole grid."""
-    attributes = prepared.variables
-    return xr.Dataset(
-        {name: (("a", "b"), tile.values[name], attributes[name]) for name in prepared.names},
-        coords=prepared.coordinates,
-        attrs=prepared.final_attributes(tile.observed_error),
-    )
-
-
-def _metrics(metrics: MetricArgument | Sequence[MetricArgument]) -> list[LandscapeMetric]:
+def _metrics(metrics: MetricArgument | Sequence[MetricArgument]) -> tuple[LandscapeMetric, ...]:
     """The metrics, each once, in their order."""
     if isinstance(metrics, (str, Smooth, Counting)) or callable(metrics):
-        return [_metric(metrics)]
+        metrics = (metrics,)
     if not isinstance(metrics, Iterable):
         raise InputError(f"metrics is {metrics!r}; name a metric, or several in a list")
     chosen = [_metric(argument) for argument in metrics]
@@ -227,14 +210,14 @@ def _metrics(metrics: MetricArgument | Sequence[MetricArgument]) -> list[Landsca
     for item in chosen:
         if item != by_name[item.name]:
             raise InputError(f"two metrics are called {item.name!r}; give each its own name")
-    return list(by_name.values())
+    return tuple(by_name.values())
 
 
 def _metric(argument: MetricArgument) -> LandscapeMetric:
-    if not isinstance(argument, (str, Smooth, Counting)) and not callable(argument):
-        raise InputError(f"a metric is {argument!r}; a name or a function metric(z, y) is needed")
     if callable(argument) and not isinstance(argument, Family):
         return per_sample(argument)
+    if not isinstance(argument, (str, Smooth, Counting, Family)):
+        raise InputError(f"a metric is {argument!r}; a name or a function metric(z, y) is needed")
     return metric(argument)
 
 
@@ -242,8 +225,3 @@ def _number(name: str, value: Any) -> float:
     if isinstance(value, Real) and not math.isnan(value):
         return float(value)
     raise InputError(f"{name} is {value!r}; a number is needed")
-
-
-def _require_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"there is no {option} {value!r}; choose one of {', '.join(choices)}")

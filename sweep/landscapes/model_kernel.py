@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
+from sweep.base.progress import Step, ignore
 from sweep.data.sample import Batch
 from sweep.landscapes.direct import ROW, TILE, Span, spans
 from sweep.landscapes.models import (
@@ -86,9 +87,13 @@ def evaluate(
     metrics: Sequence[LandscapeMetric],
     dtype: str,
     budget: int,
-    step: Callable[[int], None] | None = None,
+    step: Step = ignore,
 ) -> dict[str, np.ndarray]:
-    """Metrics of a model in every cell of its slice, by evaluating it on every sample."""
+    """Metrics of a model in every cell of its slice, with `correct` where accuracy is a count.
+
+    Parameters, inputs, logits and losses are of the dtype; sums over blocks are accumulated in
+    float64 either way. `step` receives the number of (cell, sample) pairs of each block.
+    """
     for metric in metrics:
         if isinstance(metric, Smooth) and metric.penalty is not None:
             raise InputError(
@@ -99,8 +104,7 @@ def evaluate(
     counting = [m for m in metrics if isinstance(m, Counting)]
     with jax.enable_x64(dtype == "float64"):
         plane = _plane(model, dtype)
-        x = jax.ShapeDtypeStruct(batch.x.shape[1:], _input_dtype(batch, dtype))
-        require_scalars(model.logit, plane.origin, summed, x, dtype)
+        require_scalars(model.logit, plane[0], summed, _input(batch, dtype), dtype)
         function = partial(_compiled(model.logit, summed, bool(counting)), *plane)
         tile, rows = _plan(function, batch, grid.cells, dtype, budget)
         blocks = _Blocks(batch, rows, dtype, budget // 8)
@@ -163,20 +167,15 @@ CONFUSION: tuple[Term, ...] = (
 """What a sample adds to the masses tp, fp, fn and tn."""
 
 
-class _Plane(NamedTuple):
-    """A slice on the device."""
+def _plane(model: Slice, dtype: str) -> tuple[Params, tuple[Params, Params]]:
+    """The origin and the directions of a slice on the device."""
 
-    origin: Params
-    directions: tuple[Params, Params]
-
-
-def _plane(model: Slice, dtype: str) -> _Plane:
     def send(name: str, tree: Params) -> Params:
         return jax.tree.map(lambda leaf: jnp.asarray(_cast(name, leaf, dtype)), tree)
 
     along_a, along_b = model.directions
     directions = send("directions[0]", along_a), send("directions[1]", along_b)
-    return _Plane(send("origin", model.origin), directions)
+    return send("origin", model.origin), directions
 
 
 def _cast(name: str, values: Any, dtype: str) -> Float[np.ndarray, " *shape"]:
@@ -198,8 +197,8 @@ class _Blocks:
         self._exponent = int(np.frexp(heaviest)[1])
         self.counted = batch.counted
         self.masses = self._masses()
-        columns = 2 * np.dtype(dtype).itemsize  # y and mass
-        fits = len(batch) * (_item_bytes(batch, dtype) + columns) <= most_bytes
+        x, columns = _input(batch, dtype), 2 * np.dtype(dtype).itemsize  # y and mass
+        fits = len(batch) * (x.size * x.dtype.itemsize + columns) <= most_bytes
         self._kept = list(self._send()) if fits else None
 
     def __iter__(self) -> Iterator[tuple[Span, SampleBlock]]:
@@ -234,14 +233,10 @@ class _Blocks:
         return mass
 
 
-def _item_bytes(batch: Batch, dtype: str) -> int:
-    """Bytes of one x on the device."""
-    return int(np.prod(batch.x.shape[1:], dtype=np.int64)) * _input_dtype(batch, dtype).itemsize
-
-
-def _input_dtype(batch: Batch, dtype: str) -> np.dtype:
-    """The dtype of x on the device: integers stay integers."""
-    return np.dtype(dtype) if batch.x.dtype.kind == "f" else batch.x.dtype
+def _input(batch: Batch, dtype: str) -> jax.ShapeDtypeStruct:
+    """Shape and dtype of one x on the device: integers stay integers."""
+    kept = np.dtype(dtype) if batch.x.dtype.kind == "f" else batch.x.dtype
+    return jax.ShapeDtypeStruct(batch.x.shape[1:], kept)
 
 
 def _tile(
@@ -250,7 +245,7 @@ def _tile(
     a: Float[np.ndarray, " c"],
     b: Float[np.ndarray, " c"],
     cells: int,
-    step: Callable[[int], None] | None,
+    step: Step,
 ) -> Float[np.ndarray, "terms cells"]:
     """Sums over all samples in the first `cells` of a tile; the others are padding."""
     total: Any = 0.0
@@ -260,8 +255,7 @@ def _tile(
         terms = np.stack([np.asarray(term, np.float64) for term in sums.terms])
         with np.errstate(invalid="ignore"):  # a user's metric may add inf to -inf
             total = total + terms[:, :cells]
-        if step is not None:
-            step(cells * span.length)
+        step(cells * span.length)
     return total
 
 
@@ -272,7 +266,10 @@ def _values(
     blocks: _Blocks,
 ) -> dict[str, Shaped[np.ndarray, " cells"]]:
     """Metrics from their sums over all samples."""
-    values = {m.name: row / _total(m, blocks) for m, row in zip(summed, sums, strict=False)}
+    values = {
+        m.name: row / (m.total(*blocks.masses) if isinstance(m, Smooth) else sum(blocks.masses))
+        for m, row in zip(summed, sums, strict=False)
+    }
     if not counting:
         return values
     masses = sums[len(summed) :]
@@ -281,11 +278,6 @@ def _values(
     if "accuracy" in values and blocks.counted:
         values["correct"] = table.tp + table.tn
     return values
-
-
-def _total(metric: Smooth | PerSample, blocks: _Blocks) -> float:
-    """The denominator of a metric."""
-    return metric.total(*blocks.masses) if isinstance(metric, Smooth) else sum(blocks.masses)
 
 
 def _plan(
@@ -300,7 +292,8 @@ def _plan(
 
     def bytes_for(cells: int, rows: int) -> int:
         array: Any = jax.ShapeDtypeStruct
-        x = array((rows, *batch.x.shape[1:]), _input_dtype(batch, dtype))
+        one = _input(batch, dtype)
+        x = array((rows, *one.shape), one.dtype)
         block = SampleBlock(x, array((rows,), dtype), array((rows,), dtype))
         ab = array((cells,), dtype)
         return _bytes(jax.make_jaxpr(function)(block, ab, ab).jaxpr)
@@ -328,12 +321,9 @@ def _bytes(jaxpr: Jaxpr) -> int:
 
 def _nested(parameters: dict[str, Any]) -> Iterator[Jaxpr]:
     """The computations nested in an equation, such as the branches of a condition."""
-    for parameter in parameters.values():
-        for value in parameter if isinstance(parameter, (tuple, list)) else (parameter,):
-            if isinstance(value, ClosedJaxpr):
-                yield value.jaxpr
-            elif isinstance(value, Jaxpr):
-                yield value
+    for value in jax.tree.leaves(parameters, is_leaf=lambda p: isinstance(p, ClosedJaxpr | Jaxpr)):
+        if isinstance(value, ClosedJaxpr | Jaxpr):
+            yield value.jaxpr if isinstance(value, ClosedJaxpr) else value
 
 
 def _require_logits(

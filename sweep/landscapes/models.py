@@ -9,7 +9,7 @@ leaf. A metric is any JAX function `metric(z, y)` of one logit and its label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -63,9 +63,7 @@ class Slice:
         for k, direction in enumerate(directions):
             _require_form(f"directions[{k}]", direction, origin)
             _require_floats(f"directions[{k}]", direction)
-        object.__setattr__(self, "logit", logit)
-        object.__setattr__(self, "origin", origin)
-        object.__setattr__(self, "directions", tuple(directions))
+        self.__dict__.update(logit=logit, origin=origin, directions=tuple(directions))
 
     def __repr__(self) -> str:
         return f"Slice(logit={getattr(self.logit, '__name__', self.logit)!s})"
@@ -93,14 +91,6 @@ class PerSample:
 
 LandscapeMetric = Smooth | Counting | PerSample
 """Any metric that a landscape can have."""
-
-
-def require_slice(model: object) -> None:
-    """Refuses a model that is no `Slice`."""
-    if not isinstance(model, Slice):
-        raise InputError(
-            f"model is a {type(model).__name__}; give sweep.Slice(logit, origin, directions)"
-        )
 
 
 def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
@@ -136,8 +126,6 @@ def as_batch(data: Sample | Sketch | Batch | Measure | Population | tuple) -> Ba
 
 
 def _is_hashable(function: Any) -> bool:
-    if not isinstance(function, Hashable):
-        return False
     try:
         hash(function)
     except TypeError:  # such as a frozen record that holds arrays
@@ -188,7 +176,7 @@ def require_scalars(
     x: jax.ShapeDtypeStruct,
     dtype: str,
 ) -> None:
-    """Refuses a model or a metric that is not a scalar function of one sample."""
+    """Refuses a model or a metric that is not a real scalar function of one sample."""
     scalar = jax.ShapeDtypeStruct((), dtype)
     _require_scalar(
         partial(jax.eval_shape, jax.jit(logit), origin, x),
@@ -216,8 +204,11 @@ def _require_scalar(
         reason = " ".join(str(error).split()) or "no reason given"
         raise InputError(f"{what} raises {type(error).__name__}: {reason}{remedy}") from error
     if not hasattr(result, "shape"):
-        raise InputError(f"{what} returns a {type(result).__name__}, not a scalar{remedy}")
-    if result.shape != ():
-        raise InputError(f"{what} returns shape {result.shape}, not a scalar{remedy}")
-    if not any(jnp.issubdtype(result.dtype, kind) for kind in kinds):
-        raise InputError(f"{what} returns {result.dtype}, not a real number{remedy}")
+        fault = f"a {type(result).__name__}, not a scalar"
+    elif result.shape != ():
+        fault = f"shape {result.shape}, not a scalar"
+    elif not any(jnp.issubdtype(result.dtype, kind) for kind in kinds):
+        fault = f"{result.dtype}, not a real number"
+    else:
+        return
+    raise InputError(f"{what} returns {fault}{remedy}")

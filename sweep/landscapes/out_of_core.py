@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,7 +19,9 @@ from jaxtyping import Shaped
 from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
+from sweep.landscapes.direct import tiles
 from sweep.landscapes.prepared import Prepared
+from sweep.landscapes.stack import evenly_spaced
 
 EDGE = 1000  # cells along the edge of a tile, which is a chunk of the store; fewer in little memory
 WORK = 64  # bytes of working memory for a cell of a tile, beside its values
@@ -28,19 +30,12 @@ VIEW = 400  # most points on an axis of a figure
 
 
 class Extreme(NamedTuple):
-    """The lowest or highest value of a variable.
+    """The lowest or highest value of a variable."""
 
-    Attributes:
-        value: in the unit of the variable.
-        row: row of the first cell, row by row, with that value.
-        column: column of that cell.
-        cells: number of cells with that value.
-    """
-
-    value: float
-    row: int
-    column: int
-    cells: int
+    value: float  # in the unit of the variable
+    row: int  # row of the first cell, row by row, with that value
+    column: int  # column of that cell
+    cells: int  # number of cells with that value
 
 
 def landscape(
@@ -54,23 +49,16 @@ def landscape(
 ) -> xr.Dataset:
     """Computes a landscape into a Zarr store.
 
-    Args:
-        prepared: the landscape.
-        out: path of the store.
-        budget: bytes that may be used.
-        progress: whether to show a bar; None shows it on a terminal only.
-        force: overwrites an existing store.
-        attributes: of the dataset, in addition to those of `prepared`.
-
-    Returns:
-        A lazily loaded dataset backed by the store.
+    `attributes` are added to those of `prepared`.
 
     Raises:
         InputError: the store cannot be written, or a metric cannot be computed.
     """
     chunks = tile_shape(prepared.grid, len(prepared.names), budget)
     variables = {
-        name: storage.StoredVariable(("a", "b"), prepared.dtypes[name], chunks, attributes)
+        name: storage.StoredVariable(
+            ("a", "b"), prepared.grid.shape, chunks, attributes, prepared.dtypes[name]
+        )
         for name, attributes in prepared.variables.items()
     }
     ends: dict[str, tuple[Extreme, Extreme]] = {}
@@ -81,7 +69,7 @@ def landscape(
         ) as store,
         bar("landscape", prepared.grid.cells, "cells", progress) as step,
     ):
-        for rows, columns in tiles(prepared.grid, chunks):
+        for rows, columns in tiles(prepared.grid.shape, chunks):
             tile = prepared.compute(rows, columns)
             store.write((rows.start // chunks[0], columns.start // chunks[1]), tile.values)
             for name, values in tile.values.items():
@@ -90,8 +78,8 @@ def landscape(
             observed_error = max(observed_error, tile.observed_error)
             step((rows.stop - rows.start) * (columns.stop - columns.start))
         store.wait()
-        described = {name: _described(prepared.grid, *both) for name, both in ends.items()}
-        store.describe(prepared.final_attributes(observed_error) | {**attributes}, described)
+        recorded = {name: described(prepared.grid, *both) for name, both in ends.items()}
+        store.describe(prepared.final_attributes(observed_error) | {**attributes}, recorded)
     return xr.open_zarr(out, chunks=None)[list(prepared.names)]
 
 
@@ -103,48 +91,36 @@ def tile_shape(grid: Grid, variables: int, budget: int) -> tuple[int, int]:
     return min(len(grid.a), cells // columns), columns
 
 
-def tiles(grid: Grid, shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of all tiles of a grid."""
-    for i in range(0, len(grid.a), shape[0]):
-        for j in range(0, len(grid.b), shape[1]):
-            yield (
-                slice(i, min(i + shape[0], len(grid.a))),
-                slice(j, min(j + shape[1], len(grid.b))),
-            )
-
-
 def extremes(
     values: Shaped[np.ndarray, "k m"], row: int = 0, column: int = 0
 ) -> tuple[Extreme, Extreme]:
     """The lowest and highest value of a tile that begins in that row and column; nan is ignored."""
-    extremes = []
-    for extreme, position in ((np.nanmin, np.argmin), (np.nanmax, np.argmax)):
-        k = int(position(values))  # the first nan, if there is one
-        if np.isnan(values.flat[k]) and not np.isnan(values).all():
-            k = int(np.argmax(values == extreme(values)))
-        value = values.flat[k]
-        i, j = divmod(k, values.shape[1])
-        cells = int(np.count_nonzero(values == value))
-        extremes.append(Extreme(value.item(), row + i, column + j, cells))
-    return extremes[0], extremes[1]
+    lowest, highest = (
+        _extreme(values, end.reduce(values, axis=None), row, column) for end in (np.fmin, np.fmax)
+    )
+    return lowest, highest
+
+
+def _extreme(values: Shaped[np.ndarray, "k m"], value: Any, row: int, column: int) -> Extreme:
+    """Where a value of a tile is; nan is nowhere."""
+    here = values == value
+    i, j = divmod(int(np.argmax(here)), values.shape[1])
+    return Extreme(value.item(), row + i, column + j, int(np.count_nonzero(here)))
 
 
 def joined(p: tuple[Extreme, Extreme], q: tuple[Extreme, Extreme]) -> tuple[Extreme, Extreme]:
-    """The lowest and highest value of two tiles together."""
-    return _more_extreme(1, p[0], q[0]), _more_extreme(-1, p[1], q[1])
+    """The extremes of two tiles together; of equal ones the first, with all cells."""
+
+    def more_extreme(end: np.ufunc, p: Extreme, q: Extreme) -> Extreme:
+        if p.value == q.value:
+            first = min(p, q, key=lambda extreme: (extreme.row, extreme.column))
+            return first._replace(cells=p.cells + q.cells)
+        return p if end(p.value, q.value) == p.value else q
+
+    return more_extreme(np.fmin, p[0], q[0]), more_extreme(np.fmax, p[1], q[1])
 
 
-def _more_extreme(sign: int, p: Extreme, q: Extreme) -> Extreme:
-    """The lower of two, or for sign -1 the higher; of equal ones the first, with all cells."""
-    if p.value == q.value:
-        row, column = min((p.row, p.column), (q.row, q.column))
-        return Extreme(p.value, row, column, p.cells + q.cells)
-    if math.isnan(p.value):
-        return q
-    return q if sign * q.value < sign * p.value else p
-
-
-def _described(grid: Grid, lowest: Extreme, highest: Extreme) -> dict[str, float | int]:
+def described(grid: Grid, lowest: Extreme, highest: Extreme) -> dict[str, float | int]:
     """Extremes as attributes of a variable; none where it is nan everywhere."""
     return {
         name + suffix: value
@@ -167,7 +143,7 @@ def thinned(dataset: xr.Dataset, most: int = VIEW) -> xr.Dataset:
         most: largest number of points left on an axis, at least 2.
     """
     kept = {
-        axis: np.unique(np.round(np.linspace(0, size - 1, most)).astype(np.int64))
+        axis: evenly_spaced(range(size), most)
         for axis, size in dataset.sizes.items()
         if axis in ("a", "b") and size > most
     }

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -25,9 +25,9 @@ from sweep.base.provenance import computed_by
 from sweep.base.timing import Clock
 from sweep.data.sample import Batch, Sample
 from sweep.landscapes import model_kernel
-from sweep.landscapes.counting import bounded_counts, counting_bound, counts, names_with_bounds
+from sweep.landscapes.counting import ENDS, counting_bound, counts
 from sweep.landscapes.models import LandscapeMetric, Slice, as_batch
-from sweep.landscapes.smooth import LandscapeSettings, Tile, smooth
+from sweep.landscapes.smooth import LandscapeSettings, Tile, TileSource, smooth
 from sweep.measure.compression.scatter import order
 from sweep.measure.measure import Measure, as_measure
 from sweep.measure.sketch.sketch import Sketch
@@ -35,64 +35,40 @@ from sweep.metrics.metrics import Counting, Smooth
 from sweep.metrics.profile import profile
 from sweep.populations import Population
 
-LINE = {
-    "a": {"units": "1 / unit of x", "long_name": "slope a"},
-    "b": {"units": "1", "long_name": "intercept b"},
-}
-"""Attributes of the axes of the logistic model."""
+LINE = {"a": ("1 / unit of x", "slope a"), "b": ("1", "intercept b")}
+"""Units and long names of the axes of the logistic model."""
 
-PLANE = {
-    "a": {"units": "1", "long_name": "a, along directions[0]"},
-    "b": {"units": "1", "long_name": "b, along directions[1]"},
-}
-"""Attributes of the axes of a slice through a user's model."""
-
-
-@runtime_checkable
-class TileSource(Protocol):
-    """Computes some of the metrics of a landscape, tile by tile."""
-
-    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
-        """The metrics in rows and columns, from start to stop; `progress` shows bars."""
-        ...
+PLANE = {"a": ("1", "a, along directions[0]"), "b": ("1", "b, along directions[1]")}
+"""Units and long names of the axes of a slice through a user's model."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Metrics over a grid, computed tile by tile.
+    """Metrics over a grid, computed tile by tile."""
 
-    Attributes:
-        grid: the cells.
-        metrics: the metrics, in the order of the variables.
-        counted: whether accuracy comes with `correct`, the int64 count of correct predictions.
-        attributes: of the dataset: the data, the device, the method, and the error bounds.
-        error_bounds: on |error| / max(1, value), by name of the metric; nan where none is known.
-        axes: attributes of a and b.
-        clock: counts the seconds.
-        sources: compute the metrics.
-        bounded: whether counting metrics come with lower and upper bounds, as from
-            `sweep.landscapes.counting.bounded_counts`.
-    """
-
-    grid: Grid
-    metrics: tuple[LandscapeMetric, ...]
-    counted: bool
-    attributes: dict[str, Any]
+    grid: Grid  # the cells
+    metrics: tuple[LandscapeMetric, ...]  # in the order of the variables
+    counted: bool  # whether masses are counts: accuracy comes with `correct`, int64
+    attributes: dict[str, Any]  # of the dataset: data, device, method and error bounds
+    # On |error| / max(1, value), by name of the metric; nan where none is known.
     error_bounds: dict[str, float]
-    axes: dict[str, dict[str, str]]
-    clock: Clock
-    sources: tuple[TileSource, ...]
-    bounded: bool = False
+    axes: dict[str, tuple[str, str]]  # units and long names of a and b
+    clock: Clock  # counts the seconds
+    sources: tuple[TileSource, ...]  # compute the metrics
+    bounded: bool = False  # whether counting metrics come with lower and upper bounds
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all variables: the metrics, with their bounds if `bounded`, then `correct`."""
         names = [name for metric in self.metrics for name in self._names(metric)]
-        return (*names, "correct") if self.counted else tuple(names)
+        is_count = self.counted and any(
+            isinstance(metric, Counting) and metric.name == "accuracy" for metric in self.metrics
+        )
+        return (*names, "correct") if is_count else tuple(names)
 
     def _names(self, metric: LandscapeMetric) -> tuple[str, ...]:
         if self.bounded and isinstance(metric, Counting):
-            return names_with_bounds([metric.name])
+            return tuple(metric.name + end for end in ENDS)
         return (metric.name,)
 
     @property
@@ -114,7 +90,7 @@ class Prepared:
             for metric in self.metrics
             for name in self._names(metric)
         }
-        if self.counted:
+        if "correct" in self.names:
             attributes["correct"] = {"units": "count", "long_name": "correct predictions"}
         return attributes
 
@@ -122,8 +98,8 @@ class Prepared:
     def coordinates(self) -> dict[str, tuple[str, Float[np.ndarray, " k"], dict[str, str]]]:
         """Slopes and intercepts with their attributes, as coordinates of a dataset."""
         return {
-            "a": ("a", self.grid.a, self.axes["a"]),
-            "b": ("b", self.grid.b, self.axes["b"]),
+            axis: (axis, getattr(self.grid, axis), {"units": units, "long_name": long_name})
+            for axis, (units, long_name) in self.axes.items()
         }
 
     def final_attributes(self, observed_error: float) -> dict[str, Any]:
@@ -151,7 +127,7 @@ class Prepared:
     def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
         """`tile` with the error that its checks saw; `progress` shows bars."""
         rows, columns = _contiguous(rows, len(self.grid.a)), _contiguous(columns, len(self.grid.b))
-        tiles = [source.compute(rows, columns, progress) for source in self.sources]
+        tiles = [source(rows, columns, progress) for source in self.sources]
         values = {name: array for tile in tiles for name, array in tile.values.items()}
         observed = max(tile.observed_error for tile in tiles)
         return Tile({name: values[name] for name in self.names}, observed)
@@ -168,52 +144,38 @@ def _contiguous(cells: slice, length: int) -> slice:
     return slice(numbers.start, numbers.stop)
 
 
-@dataclass(frozen=True, eq=False)
-class _ExactCounts:
-    """Counting metrics of the logistic model."""
+def _counts(
+    measure: Measure, settings: LandscapeSettings, clock: Clock, *, bounded: bool
+) -> TileSource:
+    """Counting metrics of the logistic model, with bounds where a sketch does not count exactly."""
+    pool = ThreadPoolExecutor(devices.cores())
 
-    measure: Measure
-    settings: LandscapeSettings
-    clock: Clock
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(devices.cores()))
+    def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
+        grid, metrics = settings.cells(rows, columns), settings.counting
+        with clock.stage("count"), bar("counts", grid.cells, "cells", progress) as step:
+            budget = settings.budget
+            return Tile(counts(measure, metrics, grid, budget, step, pool, bounded=bounded))
 
-    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
-        grid, metrics = self.settings.cells(rows, columns), self.settings.counting
-        with self.clock.stage("count"), bar("counts", grid.cells, "cells", progress) as step:
-            budget = self.settings.budget
-            return Tile(counts(self.measure, metrics, grid, budget, step, self.pool))
-
-
-@dataclass(frozen=True, eq=False)
-class _BoundedCounts:
-    """Counting metrics of a sketch on a grid where it does not count every cell exactly."""
-
-    measure: Measure
-    settings: LandscapeSettings
-    clock: Clock
-
-    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
-        grid = self.settings.cells(rows, columns)
-        with self.clock.stage("count"), bar("counts", grid.cells, "cells", progress) as step:
-            return Tile(bounded_counts(self.measure, self.settings.counting, grid, step))
+    return compute
 
 
-@dataclass(frozen=True, eq=False)
-class _ModelValues:
+def _model_values(
+    model: Slice,
+    batch: Batch,
+    metrics: Sequence[LandscapeMetric],
+    settings: LandscapeSettings,
+    clock: Clock,
+) -> TileSource:
     """Metrics of a user's model, or a user's metrics of the logistic model."""
 
-    model: Slice
-    batch: Batch
-    metrics: Sequence[LandscapeMetric]
-    settings: LandscapeSettings
-    clock: Clock
-
-    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
-        settings, grid = self.settings, self.settings.cells(rows, columns)
-        work = grid.cells * len(self.batch)
-        with self.clock.stage("evaluate"), bar("model", work, "samples", progress) as step:
+    def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
+        grid = settings.cells(rows, columns)
+        work = grid.cells * len(batch)
+        with clock.stage("evaluate"), bar("model", work, "samples", progress) as step:
             how = settings.dtype, settings.budget, step
-            return Tile(model_kernel.evaluate(self.model, self.batch, grid, self.metrics, *how))
+            return Tile(model_kernel.evaluate(model, batch, grid, metrics, *how))
+
+    return compute
 
 
 def prepare_logistic(
@@ -236,21 +198,20 @@ def prepare_logistic(
     sources: list[TileSource] = []
     if settings.smooth:
         source = smooth(measure, settings, clock)
-        sources.append(source)
+        sources.append(source.compute)
         attributes |= source.attributes
         bounds |= {name: source.bound + error for name, error in quadrature.items()}
-    exact = measure.sketch is None or measure.sketch.counts_at(settings.grid)
-    bounded = bool(counting) and not exact
+    sketch = measure.sketch
+    bounded = bool(counting) and sketch is not None and not sketch.counts_at(settings.grid)
     if counting:
-        kind = _BoundedCounts if bounded else _ExactCounts
-        sources.append(kind(measure, settings, clock))
+        sources.append(_counts(measure, settings, clock, bounded=bounded))
     if batch is not None:
         own = settings.per_sample
-        sources.append(_ModelValues(model_kernel.LINEAR, batch, own, settings, clock))
+        sources.append(_model_values(model_kernel.LINEAR, batch, own, settings, clock))
     return Prepared(
         settings.grid,
         settings.metrics,
-        exact and measure.counted and _has_accuracy(settings),
+        measure.counted and not bounded,
         attributes | _bound_attributes(settings, bounds, bounded=bounded),
         {metric.name: bounds.get(metric.name, math.nan) for metric in settings.metrics},
         LINE,
@@ -267,17 +228,13 @@ def prepare_model(settings: LandscapeSettings, model: Slice, batch: Batch) -> Pr
     return Prepared(
         settings.grid,
         settings.metrics,
-        batch.counted and _has_accuracy(settings),
+        batch.counted,
         _provenance(batch) | how | _bound_attributes(settings, {}, bounded=False),
         {metric.name: math.nan for metric in settings.metrics},
         PLANE,
         clock,
-        (_ModelValues(model, batch, settings.metrics, settings, clock),),
+        (_model_values(model, batch, settings.metrics, settings, clock),),
     )
-
-
-def _has_accuracy(settings: LandscapeSettings) -> bool:
-    return any(metric.name == "accuracy" for metric in settings.counting)
 
 
 def _in_order(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Measure:
@@ -288,7 +245,7 @@ def _in_order(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Me
     """
     if settings.counting:
         with clock.stage("sort"):
-            order(measure.class0, measure.class1)
+            order(*measure.classes)
     elif not settings.reuse:
         class0, class1 = replace(measure.class0), replace(measure.class1)
         return replace(measure, class0=class0, class1=class1)
@@ -309,8 +266,9 @@ def _bound_attributes(
     elif len(known) < len(bounds):
         attributes["error_bound_note"] = "no bound is known for precision and mcc of a population"
     if bounded:
-        note = "where a sketch does not count, metrics lie between two numbers"
-        attributes["bracket_note"] = note
+        attributes["bracket_note"] = (
+            "where a sketch does not count, metrics lie between two numbers"
+        )
     return attributes
 
 
@@ -335,12 +293,10 @@ def _quadrature_bound(measure: Measure, metric: Smooth, settings: LandscapeSetti
     """Bound on the error of a population's quadrature, if within the tolerance; 0 for a sample."""
     if measure.quadrature is None:
         return 0.0
-    total = metric.total(measure.class0.total, measure.class1.total)
     bound = sum(
-        max(term.on_class0, term.on_class1) / total
-        * measure.quadrature.bound(profile(term.loss), *settings.steepest)
-        for term in metric.parts
-    )  # fmt: skip
+        max(shares) * measure.quadrature.bound(profile(loss), *settings.steepest)
+        for loss, *shares in metric.parts
+    ) / metric.total(*measure.masses)
     if bound > settings.tolerance:
         raise InputError(
             f"tolerance {settings.tolerance:g} cannot be promised for {metric.name} of this law: "
@@ -351,24 +307,19 @@ def _quadrature_bound(measure: Measure, metric: Smooth, settings: LandscapeSetti
 
 def _provenance(data: Measure | Batch) -> dict[str, Any]:
     """Attributes that identify the data, the device and the versions."""
+    quadrature = data.quadrature if isinstance(data, Measure) else None
+    law = {} if quadrature is None else {
+        "population": quadrature.law.name,
+        "quadrature_nodes": len(quadrature.x),
+        "quadrature_note": (
+            "error_bound holds if the law has no undeclared feature narrower than the panels see"
+        ),
+    }  # fmt: skip
     return {
         "n": data.n if isinstance(data, Measure) else len(data),
         "total_weight": data.total,
         "sample_fingerprint": data.fingerprint,
         "device": devices.describe(),
-        **_population(data),
+        **law,
         **computed_by(),
-    }
-
-
-def _population(data: Measure | Batch) -> dict[str, Any]:
-    """Attributes of a population: its name and the size and condition of its quadrature."""
-    if not isinstance(data, Measure) or data.quadrature is None:
-        return {}
-    return {
-        "population": data.quadrature.law.name,
-        "quadrature_nodes": len(data.quadrature.x),
-        "quadrature_note": (
-            "error_bound holds if the law has no undeclared feature narrower than the panels see"
-        ),
     }

@@ -1,16 +1,15 @@
-"""Smooth metrics over a grid: the two methods, the choice between them, and the check afterwards.
+"""Smooth metrics over a grid: the two methods, and the choice between them.
 
 `direct` sums over every point in every cell, at a cost of cells x points. `compressed` reads the
 points once and then works on a few hundred nodes. Both keep the tolerance or refuse; `auto` takes
 the cheaper one.
-
-Method, plan and deposit are chosen once for the whole grid. Any tile can then be computed, and its
-cells are the same to the bit whatever other tiles were computed before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -21,14 +20,14 @@ from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.timing import Clock
-from sweep.landscapes import direct, verification
+from sweep.landscapes import compressed, direct
 from sweep.landscapes.compressed import CompressedMetric
 from sweep.landscapes.models import LandscapeMetric, PerSample
 from sweep.measure.compression.deposit import Deposit, fold, gain
+from sweep.measure.compression.lattice import Lattice
 from sweep.measure.compression.plan import LARGEST, CompressionError, Plan, plan
 from sweep.measure.compression.scatter import chunks, deposit, largest_chunk
 from sweep.measure.measure import Measure
-from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics.metrics import Counting, Loss, Smooth
 
 # Costs are in evaluations of a loss, measured on a CPU. They only decide which method `auto` takes.
@@ -53,10 +52,9 @@ class LandscapeSettings:
     method: str  # "auto", "direct" or "compressed"
     dtype: str  # in which the direct method computes losses, and a model its logits
     budget: int  # bytes that may be used beyond input and output
-    # whether preparing shows progress bars; None shows them on a terminal only
-    progress: bool | None
-    # whether a deposit that was made for another grid may serve. If so, the last digits depend on
-    # what the measure was used for before
+    progress: bool | None  # whether preparing shows bars; None shows them on a terminal only
+    # Whether a deposit that was made for another grid may serve. If so, the last digits depend on
+    # what the measure was used for before.
     reuse: bool
 
     @property
@@ -93,98 +91,54 @@ class LandscapeSettings:
 class Tile(NamedTuple):
     """Metrics in some rows and columns of a grid."""
 
-    values: dict[str, Shaped[np.ndarray, "k m"]]  # an array for each variable's name
+    values: dict[str, Shaped[np.ndarray, "k m"]]  # by name of the variable
     observed_error: float = 0.0  # largest |error| / max(1, value) that a check saw
 
 
-@dataclass(frozen=True, eq=False)
-class Direct:
-    """Smooth metrics by sums over every point."""
-
-    measure: Measure  # the data
-    settings: LandscapeSettings  # what is computed
-    bound: float  # on |error| / max(1, value)
-    attributes: dict[str, Any]  # method and dtype, for the dataset
-    clock: Clock  # counts the seconds
-
-    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
-        """The metrics in rows and columns, from start to stop; `progress` shows bars."""
-        settings = self.settings
-        grid = settings.cells(rows, columns)
-        values = {}
-        for metric in settings.smooth:
-            work = direct.work(self.measure, metric, grid.cells)
-            with (
-                self.clock.stage("evaluate"),
-                bar(f"{metric.name}, every point", work, "losses", progress) as step,
-            ):
-                values[metric.name] = direct.direct(
-                    self.measure, metric, grid, settings.dtype, settings.budget, step
-                )
-        return Tile(values)
+TileSource = Callable[[slice, slice, bool | None], Tile]
+"""Computes some metrics in rows and columns, from start to stop; the third says whether to show
+progress bars, None on a terminal only."""
 
 
-@dataclass(frozen=True, eq=False)
-class Compressed:
-    """Smooth metrics by the nodes of a compression."""
+class SmoothSource(NamedTuple):
+    """Smooth metrics by one of the two methods, prepared for any tile."""
 
-    surfaces: dict[str, CompressedMetric]  # the metrics by name
+    compute: TileSource
     bound: float  # on |error| / max(1, value)
     attributes: dict[str, Any]  # method, dtype, sizes and the check of the nodes, for the dataset
-    clock: Clock  # counts the seconds
-
-    def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
-        """The metrics in rows and columns, from start to stop; `progress` shows bars."""
-        values, errors = {}, []
-        for name, surface in self.surfaces.items():
-            work = 2 * surface.plan.evaluations  # one loss for each class
-            with self.clock.stage("evaluate"), bar(name, work, "losses", progress) as step:
-                values[name] = surface.tile(rows, columns, step)
-            with self.clock.stage("verify"):
-                errors.append(
-                    verification.check_tile(surface, rows, columns, values[name], self.bound)
-                )
-        return Tile(values, max(errors))
 
 
-def smooth(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Direct | Compressed:
-    """The smooth metrics of the settings, prepared for any tile."""
+def smooth(measure: Measure, settings: LandscapeSettings, clock: Clock) -> SmoothSource:
+    """The smooth metrics of the settings, at least one; refuses a tolerance that cannot be kept."""
     method, dtype = settings.method, settings.dtype
     if measure.sketch is not None:
-        _require_answerable(measure.sketch, settings)
+        if method == "direct" or dtype != "float64":
+            raise InputError(
+                "a sketch has no points to sum over; ask for the compressed method in float64"
+            )
+        measure.sketch.require(settings.grid, settings.losses, settings.tolerance)
         method = "compressed"
     if method == "compressed" and dtype != "float64":
         raise InputError(
             f"the compressed method computes in float64, not in {dtype}; "
             "ask for float64 or for the direct method"
         )
-    compressed = None
+    source = None
     if method != "direct" and dtype == "float64":
         try:
-            compressed = _compressed(measure, settings, clock, always=method == "compressed")
+            source = _compressed(measure, settings, clock, always=method == "compressed")
         except CompressionError as reason:
             if method == "compressed":
-                raise CompressionError(f"{reason}; {_remedy(measure)}") from None
-    return compressed or _direct(measure, settings, clock)
+                remedy = "ask for the direct method"
+                if measure.sketch is not None:
+                    remedy = (
+                        "ask for a larger tolerance, or sketch the data again with larger weights"
+                    )
+                raise CompressionError(f"{reason}; {remedy}") from None
+    return source or _direct(measure, settings, clock)
 
 
-def _remedy(measure: Measure) -> str:
-    """What to ask for where a compression cannot keep the tolerance."""
-    if measure.sketch is None:
-        return "ask for the direct method"
-    return "ask for a larger tolerance, or sketch the data again with larger weights"
-
-
-def _require_answerable(sketch: Sketch, settings: LandscapeSettings) -> None:
-    """Refuses settings that a sketch, which has no points, cannot answer."""
-    if settings.method == "direct" or settings.dtype != "float64":
-        raise InputError(
-            "a sketch has no points to sum over; ask for the compressed method in float64"
-        )
-    sketch.require(settings.grid, settings.losses, settings.tolerance)
-
-
-def _direct(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Direct:
+def _direct(measure: Measure, settings: LandscapeSettings, clock: Clock) -> SmoothSource:
     """The direct method, if it can keep the tolerance."""
     dtype = settings.dtype
     bound = max(
@@ -196,118 +150,133 @@ def _direct(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Dire
             f"tolerance {settings.tolerance:g} cannot be promised in {dtype}: rounding "
             f"alone may reach {bound:.1e}; ask for a larger tolerance{alternative}"
         )
-    return Direct(measure, settings, bound, {"method": "direct", "dtype": dtype}, clock)
+
+    def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
+        grid, values = settings.cells(rows, columns), {}
+        for metric in settings.smooth:
+            work = direct.work(measure, metric, grid.cells)
+            with (
+                clock.stage("evaluate"),
+                bar(f"{metric.name}, every point", work, "losses", progress) as step,
+            ):
+                values[metric.name] = direct.direct(
+                    measure, metric, grid, dtype, settings.budget, step
+                )
+        return Tile(values)
+
+    return SmoothSource(compute, bound, {"method": "direct", "dtype": dtype})
 
 
 def _compressed(
     measure: Measure, settings: LandscapeSettings, clock: Clock, *, always: bool
-) -> Compressed | None:
+) -> SmoothSource | None:
     """The compressed method; None if it is no cheaper than the direct one, unless `always`."""
+    earlier = measure.sketch.deposit if measure.sketch is not None else None
+    if earlier is None and settings.reuse:
+        earlier = _latest_deposits.get(measure)
     with clock.stage("plan"):
-        planned = _plan(measure, settings)
-        if not always and _cost(planned, measure, settings) > _direct_cost(measure, settings):
+        planned = _plan(measure, settings, earlier)
+        if earlier is not None and earlier.lattice != planned.lattice:
+            earlier = None
+        if not always and _cost(planned, measure, settings, earlier) > sum(
+            direct.work(measure, metric, settings.grid.cells) for metric in settings.smooth
+        ):
             return None
     with clock.stage("deposit"):
-        deposited = _deposit(measure, planned, settings)
+        deposited = earlier or _deposit(measure, planned, settings)
     with clock.stage("fold"):
         windows = fold(planned, deposited)
         # The plan bounds what folding multiplies errors by; here is what it really was.
         largest_gain = gain(windows, float(measure.total))
-        bound = planned.bound(deposited.chunks, measure.counted, largest_gain)
-        bound += _lost_by_sketch(measure, settings)
-        _require_bound(bound, settings)
+        bound = _bound(planned, measure, settings, deposited.chunks, largest_gain)
+    surfaces = {
+        metric.name: CompressedMetric(
+            planned, windows, metric, metric.total(*measure.masses), settings.budget
+        )
+        for metric in settings.smooth
+    }
     with clock.stage("verify"):
-        nodes = verification.CheckedNodes(planned, deposited, windows)
-        check = verification.check(measure, settings.smooth, nodes, bound, settings.budget)
+        check = compressed.check(measure, [*surfaces.values()], deposited, bound)
     sizes = {
         "bins": planned.lattice.bins,
         "nodes": max(len(window.x) for window in windows.values()),
     }
-    surfaces = {
-        metric.name: CompressedMetric(
-            planned, windows, metric, verification.total(metric, measure), settings.budget
-        )
-        for metric in settings.smooth
-    }
     attributes = {"method": "compressed", "dtype": "float64"} | check._asdict() | sizes
-    return Compressed(surfaces, bound, attributes, clock)
+    return SmoothSource(partial(_compressed_tile, surfaces, bound, clock), bound, attributes)
 
 
-def _plan(measure: Measure, settings: LandscapeSettings) -> Plan:
+def _compressed_tile(
+    surfaces: dict[str, CompressedMetric],
+    bound: float,
+    clock: Clock,
+    rows: slice,
+    columns: slice,
+    progress: bool | None,
+) -> Tile:
+    """The metrics, checked against their nodes; a `CheckError` is a fault of this program."""
+    values, errors = {}, []
+    for name, surface in surfaces.items():
+        work = 2 * surface.plan.evaluations  # one loss for each class
+        with clock.stage("evaluate"), bar(name, work, "losses", progress) as step:
+            values[name] = surface.tile(rows, columns, step)
+        with clock.stage("verify"):
+            errors.append(compressed.check_tile(surface, rows, columns, values[name], bound))
+    return Tile(values, max(errors))
+
+
+def _plan(measure: Measure, settings: LandscapeSettings, earlier: Deposit | None) -> Plan:
     """A plan on the lattice of an earlier deposit, if that is fine enough, or else a new one."""
-    _require_weights(measure)
-    most_bins = min(MOST_BINS, settings.budget // BYTES_PER_BIN)
-    if measure.sketch is not None:
+    if not 1 / LARGEST < measure.heaviest < LARGEST:  # sums could leave the range of float64
+        raise CompressionError(f"weights as large as {measure.heaviest:g} cannot be compressed")
+    if measure.sketch is None:
+        rounded_sums = chunks(measure.classes, largest_chunk(settings.budget))
+        most_bins = min(MOST_BINS, settings.budget // BYTES_PER_BIN)
+    else:
+        rounded_sums = measure.sketch.deposit.chunks
         most_bins = measure.sketch.schema.lattice.bins
     arguments = (settings.grid, measure.ends, settings.losses, settings.tolerance, most_bins)
-    earlier = _earlier_deposit(measure, settings)
+
+    def planned(lattice: Lattice | None) -> Plan:
+        new = plan(*arguments, lattice=lattice)
+        _bound(new, measure, settings, rounded_sums)
+        return new
+
     if earlier is not None:
         try:
-            return _checked_plan(plan(*arguments, lattice=earlier.lattice), measure, settings)
+            return planned(earlier.lattice)
         except CompressionError:
             if measure.sketch is not None:  # it has no other lattice
                 raise
-    return _checked_plan(plan(*arguments), measure, settings)
+    return planned(None)
 
 
-def _lost_by_sketch(measure: Measure, settings: LandscapeSettings) -> float:
-    """Bound on the error of the sums in a sketch, which comes on top of the bound of a plan."""
-    return 0.0 if measure.sketch is None else measure.sketch.lost(*settings.steepest)
-
-
-def _require_weights(measure: Measure) -> None:
-    """Refuses masses whose sums could leave the range of float64."""
-    heaviest = measure.heaviest
-    if not 1 / LARGEST < heaviest < LARGEST:
-        raise CompressionError(f"weights as large as {heaviest:g} cannot be compressed")
-
-
-def _checked_plan(planned: Plan, measure: Measure, settings: LandscapeSettings) -> Plan:
-    """The plan, if it can keep the tolerance."""
-    if measure.sketch is None:
-        rounded_sums = chunks(measure.classes, largest_chunk(settings.budget))
-    else:
-        rounded_sums = measure.sketch.deposit.chunks
-    bound = planned.bound(rounded_sums, measure.counted)
-    _require_bound(bound + _lost_by_sketch(measure, settings), settings)
-    return planned
-
-
-def _require_bound(bound: float, settings: LandscapeSettings) -> None:
+def _bound(
+    planned: Plan, measure: Measure, settings: LandscapeSettings, rounded: int, gain: float = 0.0
+) -> float:
+    """The bound of a plan with what a sketch loses; refuses one beyond the tolerance."""
+    bound = planned.bound(rounded, measure.counted, gain)
+    if measure.sketch is not None:
+        bound += measure.sketch.lost(*settings.steepest)
     if bound > settings.tolerance:
         raise CompressionError(
             f"tolerance {settings.tolerance:g} cannot be promised of a compression: the error may "
             f"reach {bound:.1e}"
         )
+    return bound
 
 
-def _direct_cost(measure: Measure, settings: LandscapeSettings) -> float:
-    cells = settings.grid.cells
-    return sum(direct.work(measure, metric, cells) for metric in settings.smooth)
-
-
-def _cost(planned: Plan, measure: Measure, settings: LandscapeSettings) -> float:
-    """Cost of the compressed method."""
-    earlier = _earlier_deposit(measure, settings)
-    is_deposited = earlier is not None and earlier.lattice == planned.lattice
-    points = 0 if is_deposited else measure.points
+def _cost(
+    planned: Plan, measure: Measure, settings: LandscapeSettings, earlier: Deposit | None
+) -> float:
+    """Cost of the compressed method, given a deposit on the lattice of the plan if there is one."""
+    points = measure.points if earlier is None else 0
     evaluations = 2 * planned.evaluations * len(settings.smooth)
     groups = len(planned.groups) + planned.levels
     return COST_OF_POINT * points + evaluations + COST_OF_GROUP * groups + COST_OF_START
 
 
-def _earlier_deposit(measure: Measure, settings: LandscapeSettings) -> Deposit | None:
-    """The deposit of a sketch, or that of an earlier grid if it may be used."""
-    if measure.sketch is not None:
-        return measure.sketch.deposit
-    return _latest_deposits.get(measure) if settings.reuse else None
-
-
 def _deposit(measure: Measure, planned: Plan, settings: LandscapeSettings) -> Deposit:
-    """The deposit of a measure on the lattice of a plan: an earlier one, or a new one."""
-    earlier = _earlier_deposit(measure, settings)
-    if earlier is not None and earlier.lattice == planned.lattice:
-        return earlier
+    """A new deposit on the lattice of a plan, kept for the next grid if it may be reused."""
     with bar("deposit", measure.points, "points", settings.progress) as step:
         new = deposit(measure.classes, planned.lattice, step, largest_chunk(settings.budget))
     if settings.reuse:

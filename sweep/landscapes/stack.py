@@ -51,14 +51,7 @@ def sample(
 
 
 def require_drawable(n: int | float) -> None:
-    """Refuses a finite size whose samples would not fit into memory.
-
-    Args:
-        n: number of points.
-
-    Raises:
-        InputError: a sample would take more than RESULT_LIMIT bytes.
-    """
+    """Refuses a finite size n whose samples would take more than RESULT_LIMIT bytes."""
     if math.isfinite(n) and 16 * n > RESULT_LIMIT:
         raise InputError(
             f"a sample of {n:g} points would take {16 * n / 2**30:.1f} GiB of memory, more than "

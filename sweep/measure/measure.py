@@ -212,6 +212,11 @@ class Measure:
         return self.class0, self.class1
 
     @property
+    def masses(self) -> tuple[float, float]:
+        """Masses of class 0 and of class 1."""
+        return float(self.class0.total), float(self.class1.total)
+
+    @property
     def points(self) -> int:
         """Number of points of both classes: what it costs to evaluate a loss on all of them."""
         return len(self.class0) + len(self.class1)

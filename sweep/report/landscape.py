@@ -7,8 +7,8 @@ from typing import Any
 
 import xarray as xr
 
-Extreme = tuple[float, float, float, int]
-"""A value, a and b of the first cell that has it, and how many cells have it."""
+from sweep.base.grid import Grid
+from sweep.landscapes.out_of_core import described, extremes
 
 
 def landscape_lines(heading: str, landscape: xr.Dataset, on_disk: bool = False) -> Iterator[str]:
@@ -19,40 +19,23 @@ def landscape_lines(heading: str, landscape: xr.Dataset, on_disk: bool = False) 
         landscape: its metrics.
         on_disk: whether it is a store whose attributes hold the extremes.
     """
+    grid = Grid(landscape.a.values, landscape.b.values)
     cells = f"{landscape.sizes['a']} x {landscape.sizes['b']} cells"
     yield heading
     yield f"  {cells}{_method(landscape.attrs)}"
     names = [str(name) for name in landscape.data_vars if name != "correct"]
     width = max(len(name) for name in names)
     for name in names:
-        extremes = (_recorded_extremes if on_disk else _extremes)(landscape[name])
-        for end, (value, a, b, count) in extremes.items():
-            more = f" and {count - 1} more" if count > 1 else ""
-            yield f"  {end:8}{name:{width}}  {value:.10g} at a = {a:g}, b = {b:g}{more}"
+        metric = landscape[name]
+        ends = metric.attrs if on_disk else described(grid, *extremes(metric.values))
+        for end in ("lowest", "highest"):
+            if end in ends:
+                value, a, b, count = (ends[end + part] for part in ("", "_a", "_b", "_cells"))
+                more = f" and {count - 1} more" if count > 1 else ""
+                yield f"  {end:8}{name:{width}}  {value:.10g} at a = {a:g}, b = {b:g}{more}"
     if "accuracy_lower" in names and not on_disk:
         exact = int(landscape.accuracy.notnull().sum())
         yield f"  accuracy is exact in {exact} of the cells, and bounded in all others"
-
-
-def _recorded_extremes(metric: xr.DataArray) -> dict[str, Extreme]:
-    """The extremes that were recorded when the metric was written."""
-    suffixes = ("", "_a", "_b", "_cells")
-    return {
-        end: tuple(metric.attrs[end + suffix] for suffix in suffixes)
-        for end in ("lowest", "highest")
-        if end in metric.attrs
-    }
-
-
-def _extremes(metric: xr.DataArray) -> dict[str, Extreme]:
-    """The lowest and the highest value; empty if every cell is nan."""
-    if metric.isnull().all():
-        return {}
-    extremes = {}
-    for end, index in {"lowest": metric.argmin(...), "highest": metric.argmax(...)}.items():
-        cell = metric[index]
-        extremes[end] = cell.item(), cell.a.item(), cell.b.item(), int((metric == cell).sum())
-    return extremes
 
 
 def _method(attrs: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.landscapes import out_of_core
 from sweep.landscapes import prepared as preparation
+from sweep.landscapes.direct import tiles
 from sweep.landscapes.landscape import prepare
 from tests.support.oracle import untimed
 from tests.support.samples import cloud
@@ -94,7 +95,7 @@ def test_tiles_keep_the_budget_and_are_no_smaller_than_they_must(P, Q, variables
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 12), st.integers(1, 12))
 def test_every_cell_is_in_one_tile(P, Q, rows, columns):
     seen = np.zeros((P, Q))
-    for tile in out_of_core.tiles(Grid(np.zeros(P), np.zeros(Q)), (rows, columns)):
+    for tile in tiles((P, Q), (rows, columns)):
         assert seen[tile].size > 0
         seen[tile] += 1
     assert np.all(seen == 1)
@@ -108,7 +109,7 @@ def test_extremes_of_tiles_are_those_of_the_whole(values, data):
     rows, columns = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
     parts = [
         out_of_core.extremes(values[tile], tile[0].start, tile[1].start)
-        for tile in out_of_core.tiles(Grid(*map(np.zeros, values.shape)), (rows, columns))
+        for tile in tiles(values.shape, (rows, columns))
     ]
     found = reduce(out_of_core.joined, parts)
     cells = [(v, i, j) for (i, j), v in np.ndenumerate(values) if not np.isnan(v)]

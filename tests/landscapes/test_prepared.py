@@ -6,8 +6,8 @@ import pytest
 
 import sweep
 from sweep import InputError, Measure, Slice, populations
-from sweep.landscapes import smooth, verification
-from sweep.landscapes.compressed import CompressedMetric
+from sweep.landscapes import smooth
+from sweep.landscapes.compressed import CheckError, CompressedMetric
 from sweep.landscapes.landscape import prepare
 from tests.support.samples import cloud
 
@@ -131,7 +131,7 @@ def test_a_tile_that_is_not_what_its_nodes_give_is_a_fault(monkeypatch):
     tile = CompressedMetric.tile
     prepared = prepare(cloud(), "-3:3:60", "-1:1:50", "brier", method="compressed")
     monkeypatch.setattr(CompressedMetric, "tile", lambda *how: tile(*how) + 2e-9)
-    with pytest.raises(verification.CheckError, match=r"an error of 2\.0e-09 was seen"):
+    with pytest.raises(CheckError, match=r"an error of 2\.0e-09 was seen"):
         prepared.tile(slice(20), slice(30))
 
 

@@ -6,7 +6,7 @@ Newton's method in this module the cross-entropy optimum. Newton's method starts
 sample, in which two nodes replace each group of neighbouring points and keep its number, mean,
 variance and third moment. From that optimum it goes on with all the points, so that the reported
 gradient is that of the sample. Samples for which it does not converge are left to
-`sweep.optima.newton`, which is slower and safer.
+`sweep.optima.cross_entropy`, which is slower and safer.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from sweep.asymptotics import scan as accuracy
 from sweep.asymptotics.scan import STATUSES, SampleChunk, map_chunks, split, take
+from sweep.measure.points import gauss
+from sweep.optima.batched import BatchDerivatives, minimise_batch
 from sweep.optima.records import OptimumStatus
 from sweep.populations.sampling import CHUNK, GROUP, SampleLayout
 
@@ -29,8 +31,6 @@ GROUPS = ((2**13, GROUP), (2**8, 16))  # (least n, neighbouring points that two 
 
 MAX_STEPS = 60  # more Newton steps than any sample takes that is not nearly separated
 DONE = 1e-24  # squared Newton decrement at the optimum: a distance of 1e-12 to it
-CLOSE = 1e-14  # squared decrement below which Newton converges quadratically until rounding
-ROUNDING = 1e-13  # relative rise of the loss that may be rounding
 LOWEST = -700.0  # logits are clipped here: exp(700) does not overflow, and the loss is as good as 0
 
 
@@ -120,29 +120,6 @@ class _CrossEntropyOptima(NamedTuple):
     converged: Bool[Array, " T"]
 
 
-class _Derivatives(NamedTuple):
-    """Mean cross-entropy of T samples at (slope, level), and its derivatives."""
-
-    slope: Float[Array, " T"]
-    level: Float[Array, " T"]
-    loss: Float[Array, " T"]
-    gradient: tuple[Float[Array, " T"], Float[Array, " T"]]
-    hessian: tuple[Float[Array, " T"], Float[Array, " T"], Float[Array, " T"]]
-
-    @property
-    def step(self) -> tuple[Float[Array, " T"], Float[Array, " T"]]:
-        """Newton's step."""
-        (g1, g0), (h11, h10, h00) = self.gradient, self.hessian
-        determinant = h11 * h00 - h10 * h10
-        return (h10 * g0 - h00 * g1) / determinant, (h10 * g1 - h11 * g0) / determinant
-
-    @property
-    def decrement(self) -> Float[Array, " T"]:
-        """Squared Newton decrement: twice the fall of the loss that Newton's step expects."""
-        slope_step, level_step = self.step
-        return -(self.gradient[0] * slope_step + self.gradient[1] * level_step)
-
-
 class _Nodes(NamedTuple):
     """Weighted points in R rows; u is x relative to the centre of the sample."""
 
@@ -150,7 +127,7 @@ class _Nodes(NamedTuple):
     weight: Float[Array, "R T m"]
 
 
-_Loss = Callable[[Float[Array, " T"], Float[Array, " T"]], _Derivatives]  # of (slope, level)
+_Loss = Callable[[Float[Array, " T"], Float[Array, " T"]], BatchDerivatives]  # of (slope, level)
 
 
 def _minimise(
@@ -166,7 +143,7 @@ def _minimise(
     fraction = ones.astype(centre.dtype) / n
     label_means = jnp.sum(map_chunks(sum_of_labels, chunks), 0) / n, fraction
 
-    def loss_of_points(slope: Float[Array, " T"], level: Float[Array, " T"]) -> _Derivatives:
+    def loss_of_points(slope: Float[Array, " T"], level: Float[Array, " T"]) -> BatchDerivatives:
         def of_chunk(chunk: SampleChunk) -> tuple[Array, ...]:
             terms = _terms(chunk.x - centre, slope, level, chunk.inside)
             return tuple(jnp.sum(term, -1) for term in terms)
@@ -180,7 +157,7 @@ def _minimise(
     group = next((group for least, group in GROUPS if n >= least), 1)
     nodes = _compress(chunks, centre, group)
 
-    def loss_of_nodes(slope: Float[Array, " T"], level: Float[Array, " T"]) -> _Derivatives:
+    def loss_of_nodes(slope: Float[Array, " T"], level: Float[Array, " T"]) -> BatchDerivatives:
         def of_row(row: _Nodes) -> tuple[Array, ...]:
             terms = _terms(row.u, slope, level, jnp.ones_like(row.u, bool))
             return tuple(jnp.sum(row.weight * term, -1) for term in terms)
@@ -226,16 +203,14 @@ def _gauss_nodes(
     total = jnp.sum(mass, -1)
     offset = (points - points[..., :1]) * mass
     first, second, third = (jnp.sum(offset**k, -1) / jnp.maximum(total, 1) for k in (1, 2, 3))
-    # Central moments. The nodes are the roots of z^2 - 2 skew z - variance about the mean, with
-    # 2 skew = third / variance: the only two-node rule that is exact up to the third moment.
+    # Central moments.
     mean, variance = points[..., 0] + first, second - first * first
-    third = third - 3 * first * second + 2 * first**3
-    skew = jnp.where(variance > 0, third / (2 * variance), 0.0)
-    half_gap = jnp.sqrt(variance + skew * skew)
-    tilt = jnp.where(half_gap > 0, skew / half_gap, 0.0)
-    nodes = [mean + skew - half_gap, mean + skew + half_gap, remainder]
-    weights = [total * (1 + tilt) / 2, total * (1 - tilt) / 2, its_weight]
-    return jnp.concatenate(nodes, -1), jnp.concatenate(weights, -1)
+    distance, share = gauss(variance, third - 3 * first * second + 2 * first**3)
+    nodes, weights = mean[None] + distance, total[None] * share
+    return (
+        jnp.concatenate([*nodes, remainder], -1),
+        jnp.concatenate([*weights, its_weight], -1),
+    )
 
 
 def _terms(
@@ -257,57 +232,26 @@ def _derivatives(
     level: Float[Array, " T"],
     means: list[Float[Array, " T"]],
     label_means: tuple[Float[Array, " T"], Float[Array, " T"]],
-) -> _Derivatives:
+) -> BatchDerivatives:
     """Cross-entropy from means of `_terms`: the terms y z of the labels are subtracted."""
     loss, by_slope, by_level, h11, h10, h00 = means
     loss = loss - slope * label_means[0] - level * label_means[1]
     gradient = by_slope - label_means[0], by_level - label_means[1]
-    return _Derivatives(slope, level, loss, gradient, (h11, h10, h00))
-
-
-class _State(NamedTuple):
-    """Newton's method under way.
-
-    Attributes:
-        best: the best point so far.
-        fraction: fraction of Newton's step from there to try next.
-        converged: whether it is the optimum.
-        steps: steps tried so far.
-    """
-
-    best: _Derivatives
-    fraction: Float[Array, " T"]
-    converged: Bool[Array, " T"]
-    steps: Int[Array, ""]
+    return BatchDerivatives(slope, level, loss, gradient, (h11, h10, h00))
 
 
 def _newton(
     loss: _Loss, slope: Float[Array, " T"], level: Float[Array, " T"]
-) -> tuple[_Derivatives, Bool[Array, " T"]]:
+) -> tuple[BatchDerivatives, Bool[Array, " T"]]:
     """Newton's method with steps halved while the loss rises: its last point, and convergence."""
-
-    def unfinished(state: _State) -> Bool[Array, ""]:
-        return jnp.any(~state.converged) & (state.steps < MAX_STEPS)
-
-    def next_state(state: _State) -> _State:
-        best = state.best
-        slope_step, level_step = (state.fraction * step for step in best.step)
-        trial = loss(best.slope + slope_step, best.level + level_step)
-        lower = trial.loss <= best.loss + ROUNDING * jnp.abs(best.loss)
-        close = jnp.isfinite(best.loss) & (best.decrement < CLOSE)
-        # So close, Newton squares the decrement; if it does not fall to a quarter, it is rounding.
-        stuck = close & ~(trial.decrement < best.decrement / 4)
-        accepted = lower & ~stuck & ~state.converged
-        moved = jax.tree.map(lambda new, old: jnp.where(accepted, new, old), trial, best)
-        converged = state.converged | stuck | (accepted & (moved.decrement <= DONE))
-        fraction = jnp.where(accepted, 1.0, state.fraction / 2)
-        return _State(moved, fraction, converged, state.steps + 1)
-
     # A first step of 0 from an infinite loss evaluates the start, so the loss compiles only once.
     zero, one = jnp.zeros_like(slope), jnp.ones_like(slope)
-    start = _Derivatives(
+    start = BatchDerivatives(
         slope, level, jnp.full_like(slope, jnp.inf), (zero, zero), (one, zero, one)
     )
-    state = _State(start, one, jnp.zeros_like(slope, bool), jnp.int32(0))
-    state = lax.while_loop(unfinished, next_state, state)
-    return state.best, state.converged
+    none = jnp.zeros_like(slope, bool)
+    return minimise_batch(loss, start, (zero, zero), _is_done, none, MAX_STEPS)
+
+
+def _is_done(at: BatchDerivatives) -> Bool[Array, " T"]:
+    return at.decrement <= DONE

@@ -15,7 +15,6 @@ from jaxtyping import Bool, Float, Int
 from sweep.base.errors import InputError
 from sweep.base.intervals import wilson
 from sweep.data.predictions import Predictions
-from sweep.diagnosis import scores
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.landscapes.landscape import landscape
 from sweep.metrics.logistic import sigmoid, softplus
@@ -171,14 +170,9 @@ def _temperatures(predictions: Predictions, a: Float[np.ndarray, " P"]) -> xr.Da
 # --- samples ------------------------------------------------------------------------------------
 
 
-def losses(diagnosis: Diagnosis) -> Float[np.ndarray, " n"]:
-    """Cross-entropy of each sample, in nats."""
-    return scores.losses(diagnosis.predictions)
-
-
 def loss_histogram(diagnosis: Diagnosis, bins: int = 60) -> Histogram:
     """Histogram of the losses of each class, from 0 to the largest."""
-    loss, y = losses(diagnosis), diagnosis.predictions.y
+    loss, y = diagnosis.predictions.losses, diagnosis.predictions.y
     edges = np.linspace(0.0, float(loss.max()) or 1.0, bins + 1)
     counts = [np.histogram(loss[y == k], edges)[0] for k in range(len(diagnosis.classes))]
     return Histogram(edges, np.array(counts, np.int64))
@@ -186,7 +180,7 @@ def loss_histogram(diagnosis: Diagnosis, bins: int = 60) -> Histogram:
 
 def lorenz(diagnosis: Diagnosis) -> Lorenz:
     """The Lorenz curve of the loss, with the densest points where the worst samples are."""
-    sample_loss = losses(diagnosis)
+    sample_loss = diagnosis.predictions.losses
     order = np.argsort(sample_loss)
     weight = diagnosis.predictions.mass[order]
     samples, loss = (

@@ -13,8 +13,7 @@ from sweep.diagnosis.one_parameter import (
     temperature_optimum,
 )
 from sweep.diagnosis.report import TemperatureOptimum
-from sweep.diagnosis.scores import class_shares, entropy, losses, mean
-from sweep.measure.measure import Measure
+from sweep.diagnosis.scores import class_shares, entropy, mean
 from sweep.optima.cross_entropy import cross_entropy_optimum
 from sweep.optima.records import CrossEntropyOptimum, OptimumStatus
 
@@ -42,7 +41,7 @@ def decompose(
     predictions: Predictions, optimum: CrossEntropyOptimum | TemperatureOptimum | None = None
 ) -> LossDecomposition:
     """The decomposition of the loss."""
-    as_is = mean(losses(predictions), predictions.weight)
+    as_is = mean(predictions.losses, predictions.weight)
     chance = float(entropy(class_shares(predictions)))
     if isinstance(optimum, TemperatureOptimum) or not predictions.binary:
         assert not isinstance(optimum, CrossEntropyOptimum)
@@ -54,7 +53,7 @@ def decompose(
 def _of_two_classes(
     predictions: Predictions, optimum: CrossEntropyOptimum | None, as_is: float, chance: float
 ) -> LossDecomposition:
-    measure = Measure.from_sample(predictions.sample)
+    measure = predictions.measure
     optimum = optimum or cross_entropy_optimum(measure)
     a, by_slope = slope_alone(measure)
     b, by_intercept = intercept_alone(measure)
@@ -76,6 +75,6 @@ def _of_several_classes(
     predictions: Predictions, optimum: TemperatureOptimum, as_is: float, chance: float
 ) -> LossDecomposition:
     separated = optimum.status in SEPARATED
-    a = WeightedRows.of(predictions).direction * math.inf if separated else optimum.a
+    a = WeightedRows.of(predictions).slope_of(optimum) if separated else optimum.a
     value = min(optimum.value, as_is)
     return LossDecomposition(as_is, value, as_is, value, chance, a, 0.0, a, 0.0, optimum.status)

@@ -39,7 +39,6 @@ from sweep.diagnosis.report import (
 )
 from sweep.diagnosis.scores import (
     Scores,
-    losses,
     predicted,
     scores,
     within_chance,
@@ -294,7 +293,7 @@ def _exact(predictions: Predictions) -> Exact:
     exact = predictions.exact
     if not exact.any():
         return Exact(0, 0, math.nan, 0.0, math.nan)
-    loss, weight = losses(predictions), predictions.mass
+    loss, weight = predictions.losses, predictions.mass
     # Exact samples of small loss are right, or have the 0 at a class that is not the true one.
     wrong = exact & (loss > -CERTAIN * math.log(predictions.taken_for))
     total, other_weight = float(np.sum(weight * loss)), weight[~exact]
@@ -310,7 +309,7 @@ def _exact(predictions: Predictions) -> Exact:
 
 
 def _worst(predictions: Predictions) -> tuple[Worst, ...]:
-    loss = losses(predictions)
+    loss = predictions.losses
     weighted = loss * predictions.mass
     total, predicted_class = float(np.sum(weighted)), predicted(predictions)
     return tuple(

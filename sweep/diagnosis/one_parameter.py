@@ -1,7 +1,7 @@
 """One-parameter recalibrations: the best slope alone, intercept alone, and temperature.
 
 Each is a convex problem in one number, which Newton's method solves inside a bracket.
-`sweep.optima.newton` finds the best slope and intercept together.
+`sweep.optima.cross_entropy` finds the best slope and intercept together.
 
 With several classes cross-entropy is the mean of log(sum_j exp(a d_j)), where d_j is the logit of
 class j less that of the true class. It has no minimum over a where no d_j is positive, as each
@@ -23,6 +23,7 @@ from jaxtyping import Float, Int
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.measure.measure import Measure
+from sweep.metrics.logistic import loss_terms
 from sweep.optima.records import OptimumStatus
 
 MAX_STEPS = 2200  # Newton steps and halvings; float64 has fewer powers of two
@@ -112,16 +113,13 @@ class _Line:
 
     def at(self, t: float) -> LineDerivatives:
         """Cross-entropy and derivatives at t."""
-        margin = self.direction * t + self.offset
-        tail = np.exp(-np.abs(margin))
-        wrong = np.where(margin >= 0, tail, 1.0) / (1.0 + tail)
-        pull = self.mass * wrong * self.direction
-        curvature = self.mass * self.direction**2 * (tail / (1.0 + tail) ** 2)
+        loss, pull, curvature = loss_terms(self.direction * t + self.offset, self.mass)
+        gradient = -pull * self.direction
         return LineDerivatives(
-            loss=float(np.sum(self.mass * (np.maximum(-margin, 0.0) + np.log1p(tail)))),
-            gradient=-float(np.sum(pull)),
-            curvature=float(np.sum(curvature)),
-            magnitude=float(np.sum(np.abs(pull))),
+            loss=float(np.sum(loss)),
+            gradient=float(np.sum(gradient)),
+            curvature=float(np.sum(curvature * self.direction**2)),
+            magnitude=float(np.sum(np.abs(gradient))),
         )
 
 
@@ -244,6 +242,10 @@ class WeightedRows:
         """Sign of the infinite slope; 0 if the best slope is finite, or if all are equal."""
         low, high = self.extremes
         return 0 if low < 0 < high else int(low < 0) - int(high > 0)
+
+    def slope_of(self, best: TemperatureOptimum) -> float:
+        """The best slope; infinite where it grows without bound, nan where all are equal."""
+        return self.direction * math.inf if self.direction else best.a
 
     @cached_property
     def tie_losses(self) -> Float[np.ndarray, " n"]:

@@ -6,7 +6,6 @@ largest loss; with weights, those that hold 1% of the weight, the last one in pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,19 +20,19 @@ SUM_ROUNDING = 1e-12  # relative; two sums of the same numbers in another order 
 
 
 class Shares(NamedTuple):
-    """How few samples account for the loss, see `sweep.diagnosis.report.Concentration`."""
+    """How few samples account for the loss, as in `sweep.diagnosis.report.Concentration`."""
 
-    worst_1: float  # share of the loss in the sample that adds most to it; nan if all losses are 0
-    worst_5: float  # share in the five samples that add most
-    worst_1_percent: float  # share in the worst 1%
-    worst_10_percent: float  # share in the worst 10%
-    gini: float  # Gini coefficient of the losses
-    half: int  # smallest number of samples that add half of the loss; 0 if all losses are 0
+    worst_1: float  # nan, like the other shares, if all losses are 0
+    worst_5: float
+    worst_1_percent: float
+    worst_10_percent: float
+    gini: float
+    half: int  # 0 if all losses are 0
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of the predictions as they are."""
+    """Scores of the predictions as they are, under the names of their bootstrap replicates."""
 
     cross_entropy: float  # mean loss, in nats
     accuracy: float  # a fraction
@@ -42,23 +41,22 @@ class Scores:
     majority_accuracy: float  # the largest class share
     class_n: Int[np.ndarray, " k"]  # samples of each class
     class_share: Float[np.ndarray, " k"]  # share of the weight of each class
-    # mean loss of each class in nats; nan without weight
-    class_cross_entropy: Float[np.ndarray, " k"]
-    class_accuracy: Float[np.ndarray, " k"]  # recall of each class, a fraction; nan without weight
-    shares: Shares  # how few samples account for the loss
+    class_cross_entropy: Float[np.ndarray, " k"]  # mean loss in nats; nan without weight
+    class_accuracy: Float[np.ndarray, " k"]  # recall, a fraction; nan without weight
+    shares: Shares
 
 
 def scores(predictions: Predictions) -> Scores:
     """All scores, exact but for rounding."""
-    loss, right = losses(predictions), correct(predictions)
+    loss, right = predictions.losses, correct(predictions).astype(np.float64)
     weight, share = predictions.weight, class_shares(predictions)
-    class_mass = _class_sums(predictions, None)
+    class_mass = _class_sums(predictions)
     with np.errstate(invalid="ignore"):
         class_loss = _class_sums(predictions, loss) / class_mass
-        class_accuracy = _class_sums(predictions, right.astype(np.float64)) / class_mass
+        class_accuracy = _class_sums(predictions, right) / class_mass
     return Scores(
         cross_entropy=mean(loss, weight),
-        accuracy=mean(right.astype(np.float64), weight),
+        accuracy=mean(right, weight),
         brier=mean(squared_errors(predictions), weight),
         base_rate_entropy=float(entropy(share)),
         majority_accuracy=float(np.max(share)),
@@ -71,15 +69,6 @@ def scores(predictions: Predictions) -> Scores:
 
 
 # --- scores of each sample ----------------------------------------------------------------------
-
-
-def losses(predictions: Predictions) -> Float[np.ndarray, " n"]:
-    """Cross-entropy of each sample in nats, to full relative precision even where it is tiny."""
-    if predictions.binary:
-        return softplus(-margins(predictions))
-    return np.concatenate(
-        [np.log1p(chunk.others) + (chunk.largest - chunk.true) for chunk in _chunks(predictions)]
-    )
 
 
 def log_probabilities(predictions: Predictions) -> Float[np.ndarray, "n k"]:
@@ -112,43 +101,25 @@ def worst_rows(loss: Float[np.ndarray, " n"], most: int) -> Int[np.ndarray, " m"
 
 def squared_errors(predictions: Predictions) -> Float[np.ndarray, " n"]:
     """(p - y)^2 of each sample, summed over several classes (Brier 1950, equation 2)."""
+    z, y = predictions.logits, predictions.y
     if predictions.binary:
-        return np.exp(-2 * softplus(margins(predictions)))
-    return np.concatenate([chunk.squared_error for chunk in _chunks(predictions)])
+        return np.exp(-2 * softplus(np.where(y == 1, z, -z)))
+    rows = max(1, CHUNK_LOGITS // z.shape[1])
+    chunks = (slice(start, start + rows) for start in range(0, len(z), rows))
+    return np.concatenate([_squared_errors(z[chunk], y[chunk]) for chunk in chunks])
 
 
-def margins(predictions: Predictions) -> Float[np.ndarray, " n"]:
-    """Log-odds of the true class, of two classes."""
-    return np.where(predictions.y == 1, predictions.logits, -predictions.logits)
-
-
-class _Chunk(NamedTuple):
-    """Some samples of several classes."""
-
-    true: Float[np.ndarray, " m"]  # logit of the true class
-    largest: Float[np.ndarray, " m"]  # largest logit
-    others: Float[np.ndarray, " m"]  # sum of exp(z - largest) over all logits but the largest
-    squared_error: Float[np.ndarray, " m"]  # of the probabilities, summed over the classes
-
-
-def _chunks(predictions: Predictions) -> Iterator[_Chunk]:
-    rows = max(1, CHUNK_LOGITS // predictions.logits.shape[1])
-    for start in range(0, len(predictions), rows):
-        chunk = slice(start, start + rows)
-        yield _chunk(predictions.logits[chunk], predictions.y[chunk])
-
-
-def _chunk(z: Float[np.ndarray, "m k"], y: Int[np.ndarray, " m"]) -> _Chunk:
+def _squared_errors(
+    z: Float[np.ndarray, "m k"], y: Int[np.ndarray, " m"]
+) -> Float[np.ndarray, " m"]:
     row, top = np.arange(len(z)), np.argmax(z, axis=1)
-    true, largest = z[row, y], z[row, top]
-    odds = np.exp(z - largest[:, None])
+    odds = np.exp(z - z[row, top][:, None])
     odds[row, top] = 0.0
     others = np.sum(odds, axis=1)
     odds[row, top] = 1.0
     odds[row, y] = 0.0
     # The sum over the wrong classes is 1 - p without cancellation, also where p rounds to 1.
-    squared = np.sum(odds, axis=1) ** 2 + np.sum(odds**2, axis=1)
-    return _Chunk(true, largest, others, squared / (1.0 + others) ** 2)
+    return (np.sum(odds, axis=1) ** 2 + np.sum(odds**2, axis=1)) / (1.0 + others) ** 2
 
 
 # --- means and tests ----------------------------------------------------------------------------
@@ -178,7 +149,7 @@ def within_chance(
 
 def class_shares(predictions: Predictions) -> Float[np.ndarray, " k"]:
     """Share of the weight of each class."""
-    class_mass = _class_sums(predictions, None)
+    class_mass = _class_sums(predictions)
     return class_mass / np.sum(class_mass)
 
 
@@ -189,14 +160,10 @@ def entropy(share: Float[np.ndarray, "*r k"]) -> Float[np.ndarray, "*r"]:
 
 
 def _class_sums(
-    predictions: Predictions, values: Float[np.ndarray, " n"] | None
+    predictions: Predictions, values: Float[np.ndarray, " n"] | float = 1.0
 ) -> Float[np.ndarray, " k"]:
-    """Weighted sum of the values over each class; sum of the weights if there are none."""
-    weight = predictions.weight
-    if values is not None and weight is not None:
-        values = values * weight
-    summand = weight if values is None else values
-    return np.bincount(predictions.y, summand, len(predictions.classes)).astype(np.float64)
+    """Weighted sum of the values over each class."""
+    return np.bincount(predictions.y, predictions.mass * values, len(predictions.classes))
 
 
 # --- shares of the loss -------------------------------------------------------------------------

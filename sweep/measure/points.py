@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -138,9 +139,7 @@ def pick(
     return count
 
 
-def gauss(
-    variance: Float[np.ndarray, " k"], third: Float[np.ndarray, " k"]
-) -> tuple[Float[np.ndarray, "2 k"], Float[np.ndarray, "2 k"]]:
+def gauss(variance: Any, third: Any) -> tuple[Any, Any]:
     """Gauss's rule of two points: they have the mean, variance and third moment of many points.
 
     Args:
@@ -154,10 +153,11 @@ def gauss(
     # The distances d are the roots of d^2 - 2 c d - variance = 0 with c = third / (2 variance).
     # Shares with the mean 0 then give the variance, -d1 d2, and the third moment, (d1 + d2) times
     # the variance.
-    middle = np.divide(third, 2 * variance, out=np.zeros_like(variance), where=variance > 0)
-    root = np.sqrt(variance + middle * middle)
-    tilt = np.divide(middle, root, out=np.ones_like(variance), where=root > 0)
-    return np.stack([middle - root, middle + root]), np.stack([(1 + tilt) / 2, (1 - tilt) / 2])
+    xp = variance.__array_namespace__()  # of NumPy or JAX
+    middle = xp.where(variance > 0, third / (2 * xp.where(variance > 0, variance, 1.0)), 0.0)
+    root = xp.sqrt(variance + middle * middle)
+    tilt = xp.where(root > 0, middle / xp.where(root > 0, root, 1.0), 1.0)
+    return xp.stack([middle - root, middle + root]), xp.stack([(1 + tilt) / 2, (1 - tilt) / 2])
 
 
 def cumulative(mass: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m+1"]:

@@ -1,4 +1,4 @@
-"""The logistic function and its logarithm, accurate for every logit.
+"""The logistic function, its logarithm and derivatives of cross-entropy, accurate for any logit.
 
 Each function takes arrays of NumPy or JAX. `softplus` also takes complex arrays, on which the error
 bounds of `sweep.metrics.profile` rest.
@@ -6,7 +6,24 @@ bounds of `sweep.metrics.profile` rest.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class LossTerms(NamedTuple):
+    """Cross-entropy of points by their margin, the log-odds of their class, and its derivatives."""
+
+    loss: Any  # in nats
+    wrong: Any  # probability of the other class: the first derivative is minus that
+    curvature: Any  # second derivative
+
+
+def loss_terms(margin: Any, mass: Any = 1.0) -> LossTerms:
+    """Terms of points with a mass at real margins, with one exponential for all of them."""
+    xp = margin.__array_namespace__()
+    tail = xp.exp(-xp.abs(margin))  # never overflows
+    wrong = xp.where(margin >= 0, tail, 1.0) / (1.0 + tail)
+    loss = xp.maximum(-margin, 0.0) + xp.log1p(tail)
+    return LossTerms(mass * loss, mass * wrong, mass * tail / (1.0 + tail) ** 2)
 
 
 def softplus(z: Any) -> Any:

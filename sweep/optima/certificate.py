@@ -31,6 +31,8 @@ from sweep.measure.compression.lattice import CHUNK, MOMENTS
 from sweep.measure.sketch.exact_sums import RESOLUTION
 from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics import chebyshev
+from sweep.metrics.logistic import loss_terms
+from sweep.optima.records import Errors
 
 # Roundings, in units of the terms, of the sums over bins and of their terms: NumPy's pairwise sums
 # round about 16 + log2(bins) times, and a term of MOMENTS nodes some dozens of times.
@@ -45,20 +47,11 @@ REMAINDER = 1 / (math.factorial(MOMENTS) * 2 ** (MOMENTS - 1))
 CAUTION = 1 + 1e-9  # factor on bounds, for their own rounding
 
 
-class Certificate(NamedTuple):
-    """Cross-entropy at (a, b), and bounds on the distance to its optimum; inf if none is known."""
+def certify(sketch: Sketch, a: float, b: float) -> tuple[float, Errors]:
+    """Cross-entropy at (a, b) in nats, and how far (a, b) is at most from the optimum of all data.
 
-    value: float  # cross-entropy at (a, b) by the sketch, in nats
-    value_error: float  # bound on the distance from it to the least cross-entropy, in nats
-    a_error: float  # bound on the distance from a to the slope of the optimum
-    b_error: float  # bound on the distance from b to the intercept of the optimum
-    # bound on the distance from -b/a to the cut of the optimum, in units of x; inf also where the
-    # sign of the slope is uncertain
-    cut_error: float
-
-
-def certify(sketch: Sketch, a: float, b: float) -> Certificate:
-    """Bounds the distance from (a, b) to the optimum of cross-entropy of all the data."""
+    The classes must overlap. Errors are infinite if no bound is known.
+    """
     with np.errstate(all="ignore"):
         bins = [_Bins.of(sketch, label) for label in (0, 1)]
         pivot = _pivot(bins, a, b)
@@ -72,12 +65,11 @@ def certify(sketch: Sketch, a: float, b: float) -> Certificate:
     # The mean divides by the total, a sum of two masses; the moments have such errors as well.
     relative = ROUNDINGS * UNIT + 4 * sketch.rounding_of_masses
     error = (loss.error + box.decrease) / total + relative * loss.value / total
-    return Certificate(
-        value=loss.value / total,
-        value_error=error * CAUTION,
-        a_error=box.slope * CAUTION,
-        b_error=box.of_intercept(pivot) * CAUTION + UNIT * abs(b),
-        cut_error=_cut_error(box, pivot, a, b) * CAUTION,
+    return loss.value / total, Errors(
+        a=box.slope * CAUTION,
+        b=box.along(abs(pivot), 1.0) * CAUTION + UNIT * abs(b),  # of level - slope * pivot
+        value=error * CAUTION,
+        cut=_cut_error(box, pivot, a, b) * CAUTION,
     )
 
 
@@ -119,44 +111,30 @@ class _Function:
 
 
 class _BinLogits:
-    """The bins of one class in terms of the logit a*(x - pivot) + level.
-
-    Attributes:
-        bins: the bins.
-        from_pivot: middle of each bin relative to the pivot, in units of x.
-        furthest: largest |x - pivot| in each bin.
-        half_z: half-width of each bin in logits.
-        z: logit at the middle of each bin.
-        z_rounding: bound on the rounding error of a logit in each bin.
-        x_nodes: Chebyshev points relative to the pivot, shape (k, MOMENTS).
-        wrong_nodes: s(-margin) at these points, the share of a point that is predicted wrongly.
-        loss_nodes: cross-entropy at these points, in nats.
-        min_margin: least margin in each bin.
-        max_curvature: largest curvature s(z) s(-z) in each bin.
-    """
+    """The bins of one class in terms of the logit a*(x - pivot) + level."""
 
     def __init__(self, bins: _Bins, pivot: float, a: float, level: float) -> None:
         self.bins = bins
-        self.from_pivot = bins.centre - pivot
-        self.furthest = np.abs(self.from_pivot) + bins.half
-        self.half_z = abs(a) * bins.half
-        self.z = a * self.from_pivot + level
+        self.from_pivot = bins.centre - pivot  # middle of each bin, in units of x
+        self.furthest = np.abs(self.from_pivot) + bins.half  # largest |x - pivot| in each bin
+        self.half_z = abs(a) * bins.half  # half-width of each bin in logits
+        self.z = a * self.from_pivot + level  # logit at the middle of each bin
         # Roundings of x - pivot, of the product, of the level and of the sum.
         self.z_rounding = 4 * UNIT * (abs(a) * self.furthest + abs(level))
         t = chebyshev.points(MOMENTS)
-        self.x_nodes = self.from_pivot[:, None] + bins.half[:, None] * t
+        self.x_nodes = self.from_pivot[:, None] + bins.half[:, None] * t  # from the pivot
         margin = bins.sign * (self.z[:, None] + (a * bins.half)[:, None] * t)
-        self.wrong_nodes, self.loss_nodes = _wrong(margin), np.logaddexp(0.0, -margin)
-        self.min_margin = bins.sign * self.z - self.half_z - self.z_rounding
+        self.loss_nodes, self.wrong_nodes, _ = loss_terms(margin)
+        min_margin = bins.sign * self.z - self.half_z - self.z_rounding
+        self.max_loss, self.max_wrong, _ = loss_terms(min_margin)
         least_size = np.maximum(np.abs(self.z) - self.half_z - self.z_rounding, 0.0)
-        self.max_curvature = _curvature(least_size)
+        self.max_curvature = loss_terms(least_size).curvature
 
     @property
     def loss(self) -> _Function:
         """Cross-entropy of a point; each derivative by t brings a factor half_z."""
         by_t = [self.half_z * size for size in self._wrong_sizes[:-1]]
-        sizes = [np.logaddexp(0.0, -self.min_margin), *by_t]
-        return _Function(self.loss_nodes, sizes, _wrong(self.min_margin) * self.z_rounding)
+        return _Function(self.loss_nodes, [self.max_loss, *by_t], self.max_wrong * self.z_rounding)
 
     @property
     def by_level(self) -> _Function:
@@ -184,12 +162,12 @@ class _BinLogits:
         are that times 1, u, (3 u^2 - 1) / 2 and 3 u^3 - 2 u.
         """
         powers = [self.half_z**j * self.max_curvature for j in range(1, MOMENTS + 1)]
-        return [_wrong(self.min_margin), *powers]
+        return [self.max_wrong, *powers]
 
     def hessian(self, slope: float, level: float) -> Float[np.ndarray, "2 k"]:
         """A matrix below the Hessian in a box of (slope, level), and bounds on its errors."""
         away = slope * self.furthest + level  # largest change of a logit in the box
-        min_curvature = _curvature(np.abs(self.z) + self.half_z + self.z_rounding + away)
+        min_curvature = loss_terms(np.abs(self.z) + self.half_z + self.z_rounding + away).curvature
         mass, first, second = self.bins.moments[:, :3].T
         c, h = self.from_pivot, self.bins.half
         entries = (c * c * mass + 2 * c * h * first + h * h * second, c * mass + h * first, mass)
@@ -245,10 +223,6 @@ class _Box(NamedTuple):
     # entries slope-slope, slope-level and level-level of a matrix above 1/M
     inverse: tuple[float, float, float]
 
-    def of_intercept(self, pivot: float) -> float:
-        """Largest distance to the intercept of the optimum, which is level - slope * pivot."""
-        return self.along(abs(pivot), 1.0)
-
     def along(self, slope: float, level: float) -> float:
         """Largest v.d for displacements d and vectors v with entries of at most these sizes.
 
@@ -298,7 +272,7 @@ def _square(inverse: tuple[float, float, float], slope: float, level: float) -> 
 
 def _pivot(bins: Sequence[_Bins], a: float, b: float) -> float:
     """The mean of x weighted by curvature, where the Hessian is diagonal."""
-    weights = [c.moments[:, 0] * _curvature(np.abs(a * c.centre + b)) for c in bins]
+    weights = [c.moments[:, 0] * loss_terms(a * c.centre + b).curvature for c in bins]
     total = sum(float(np.sum(weight)) for weight in weights)
     if not total > 0:
         return 0.0
@@ -314,15 +288,3 @@ def _cut_error(box: _Box, pivot: float, a: float, b: float) -> float:
     # least |a| - box.slope. 16: a few roundings of -b/a, of the pivot and of their difference.
     moved = box.along(abs(cut - pivot), 1.0) / (abs(a) - box.slope)
     return moved + 16 * UNIT * (abs(cut) + abs(pivot))
-
-
-def _curvature(z: Float[np.ndarray, " *k"]) -> Float[np.ndarray, " *k"]:
-    """s(z) s(-z) for z >= 0."""
-    tail = np.exp(-z)
-    return tail / (1.0 + tail) ** 2
-
-
-def _wrong(margin: Float[np.ndarray, " *k"]) -> Float[np.ndarray, " *k"]:
-    """s(-margin), the share of a point that is predicted wrongly."""
-    tail = np.exp(-np.abs(margin))
-    return np.where(margin >= 0, tail, 1.0) / (1.0 + tail)

@@ -47,7 +47,7 @@ class CrossEntropyOptimum:
             status is finite and a is not 0.
         orientation: +1 if class 1 is predicted above the cut, -1 if below, 0 if there is no cut.
         gradient: larger of the two derivatives at the optimum, in nats, as in
-            `sweep.optima.newton`; nan unless the status is finite.
+            `sweep.optima.cross_entropy`; nan unless the status is finite.
         iterations: Newton steps taken.
         status: whether there is a finite optimum; status.value is a sentence.
     """

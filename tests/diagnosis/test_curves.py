@@ -152,36 +152,30 @@ def test_a_line_of_several_classes_holds_logits_of_any_size():
 def test_losses_lose_no_digits(z):
     with mpmath.workdps(50):
         expected = [float(mpmath.log1p(mpmath.exp(s * mpmath.mpf(z)))) for s in (1, -1)]
-    two = curves.losses(diagnosed(predictions([z, z, *range(10)], [0, 1] * 6)))
+    two = predictions([z, z, *range(10)], [0, 1] * 6).losses
     np.testing.assert_allclose(two[:2], expected, rtol=1e-14)
     third = [z, 0.0, -np.inf if z > 0 else -2000.0]
     rows = predictions(np.nan_to_num([third, third], neginf=-2000.0), [1, 0])
-    three = curves.losses(_with_predictions(rows))
+    three = rows.losses
     np.testing.assert_allclose(three, expected, rtol=1e-14)
-
-
-def _with_predictions(rows):
-    from dataclasses import replace
-
-    return replace(_multiclass(), predictions=rows)
 
 
 def test_losses_are_those_of_scikit_learn(binary, multiclass):
     y, z = binary.predictions.y, binary.predictions.logits
     expected = log_loss(y, 1 / (1 + np.exp(-z)))
-    assert curves.losses(binary).mean() == pytest.approx(expected, rel=1e-9)
+    assert binary.predictions.losses.mean() == pytest.approx(expected, rel=1e-9)
     expected = log_loss(multiclass.predictions.y, _probabilities(multiclass, 1.0))
-    assert curves.losses(multiclass).mean() == pytest.approx(expected, rel=1e-12)
+    assert multiclass.predictions.losses.mean() == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_histogram_counts_every_sample_once_in_its_class(binary, multiclass):
     for diagnosis in (binary, multiclass):
         result = curves.loss_histogram(diagnosis, bins=9)
         assert result.edges[0] == 0
-        assert result.edges[-1] == curves.losses(diagnosis).max()
+        assert result.edges[-1] == diagnosis.predictions.losses.max()
         counts = np.bincount(diagnosis.predictions.y)
         assert result.counts.sum(axis=1).tolist() == counts.tolist()
-        sample_loss = curves.losses(diagnosis)
+        sample_loss = diagnosis.predictions.losses
         inside = (sample_loss >= result.edges[2]) & (sample_loss < result.edges[3])
         assert result.counts[:, 2].sum() == inside.sum()
 
@@ -195,7 +189,7 @@ def test_the_lorenz_curve_holds_the_shares_of_the_least_losses(n, weighted):
     for ends in (result.samples, result.loss):
         assert ends[[0, -1]].tolist() == [0, 1]
         assert (np.diff(ends) >= 0).all()
-    sample_loss = curves.losses(diagnosis)
+    sample_loss = diagnosis.predictions.losses
     weight = diagnosis.predictions.weight
     weight = np.ones(n) if weight is None else weight
     for share, loss in zip(result.samples, result.loss, strict=True):

@@ -9,7 +9,6 @@ from sweep.diagnosis.findings.evidence import (
     expected_number,
     unexpected_losses,
 )
-from sweep.diagnosis.scores import losses
 from tests.support.predicted import calibrated, predictions
 
 
@@ -28,7 +27,7 @@ def test_expected_numbers_are_those_of_labels_drawn_from_the_probabilities():
                 y = (rng.random(400) < 1 / (1 + np.exp(-z))).astype(int)
             else:
                 y = np.argmax(z + rng.gumbel(size=z.shape), axis=1)
-            draws[i] = [(losses(predictions(z, y)) >= level).sum() for level in levels]
+            draws[i] = [(predictions(z, y).losses >= level).sum() for level in levels]
         expected = expected_number(predictions(z, y), levels)
         error = draws.std(axis=0) / np.sqrt(500)
         assert np.all(np.abs(draws.mean(axis=0) - expected) < 4 * error)

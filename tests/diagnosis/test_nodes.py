@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sweep.diagnosis.bootstrap.nodes import batches, compress, draw
-from sweep.diagnosis.scores import losses, scores, shares
+from sweep.diagnosis.scores import scores, shares
 from tests.support.predicted import calibrated, overconfident, predictions
 
 
@@ -55,7 +55,7 @@ def test_the_worst_rows_and_the_ends_stay_single():
     data = _data(100_000)
     nodes = compress(data)
     single = nodes.z[np.isclose(nodes.count, 1)]
-    worst = data.logits[np.argsort(-losses(data))[:2000]]
+    worst = data.logits[np.argsort(-data.losses)[:2000]]
     assert np.isin(worst, single).all()
     for label in (0, 1):
         ordered = np.sort(data.logits[data.y == label])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from sweep.diagnosis.bootstrap.nodes import batches, compress, draw
-from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refitter, Start
+from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refitter
 from sweep.diagnosis.decomposition import decompose
 from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
 from sweep.measure.measure import Measure
@@ -26,9 +26,7 @@ def _drawn(data, replicates, seed):
 
 def _refitted(data, weight):
     """Recalibrations of samples, by the weight of each node."""
-    loss = decompose(data)
-    start = Start(loss.a, loss.b, loss.slope_alone, loss.intercept_alone)
-    return Refitter(compress(data), start)(BootstrapWeights.of(weight, len(weight)))
+    return Refitter(compress(data), decompose(data))(BootstrapWeights(weight, len(weight)))
 
 
 @pytest.mark.parametrize("weighted", [False, True])

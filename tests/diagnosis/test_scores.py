@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from sweep.diagnosis import scores as module
-from sweep.diagnosis.scores import losses, scores, shares, squared_errors
+from sweep.diagnosis.scores import scores, shares, squared_errors
 from tests.support.predicted import calibrated, predictions
 
 
@@ -62,17 +62,19 @@ def test_losses_keep_their_digits(z):
     two_classes = predictions([z, -z], [1, 0])
     three_classes = predictions([[0, z, -2000.0], [0, -2000.0, z]], [1, 2])
     for data in (two_classes, three_classes):
-        np.testing.assert_allclose(losses(data), float(loss), rtol=4e-16)
+        np.testing.assert_allclose(data.losses, float(loss), rtol=4e-16)
     with np.errstate(under="ignore"):
         for data, pairs in ((two_classes, 1), (three_classes, 2)):
             np.testing.assert_allclose(squared_errors(data), pairs * float(error), rtol=3e-13)
 
 
 def test_several_classes_are_the_same_in_parts(monkeypatch):
-    data = _multiclass()
-    at_once = losses(data), squared_errors(data)
+    at_once, in_parts = _multiclass(), _multiclass()
+    expected = np.stack([at_once.losses, squared_errors(at_once)])
     monkeypatch.setattr(module, "CHUNK_LOGITS", 64)
-    np.testing.assert_array_equal(np.stack([losses(data), squared_errors(data)]), np.stack(at_once))
+    monkeypatch.setattr("sweep.data.predictions.LOGITS_AT_ONCE", 64)
+    actual = np.stack([in_parts.losses, squared_errors(in_parts)])
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_ties_go_to_class_0_or_the_first_of_the_largest():

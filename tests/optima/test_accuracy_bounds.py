@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweep.optima import optimum
-from sweep.optima.accuracy_bounds import AccuracyBounds
+from sweep.optima.of_sketch import AccuracyBounds
 from tests.support.sketched_samples import SAMPLES, sketch_of
 
 

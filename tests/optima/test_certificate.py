@@ -35,8 +35,8 @@ def test_a_certificate_holds_anywhere():
     sample = drawn(3, 500, a=1.0)
     sketch, true = sketch_of(sample), optimum(sample).cross_entropy
     for off in (1e-6, 1e-3, 0.05):
-        sure = certify(sketch, true.a + off, true.b - off)
-        assert off <= sure.a_error <= 20 * off
-        assert off <= sure.b_error <= 20 * off
-        assert 0 <= sure.value - true.value <= sure.value_error <= 20 * off**2
-    assert certify(sketch, -50.0, 0.0).a_error == np.inf  # from where Newton's model says nothing
+        value, errors = certify(sketch, true.a + off, true.b - off)
+        assert off <= errors.a <= 20 * off
+        assert off <= errors.b <= 20 * off
+        assert 0 <= value - true.value <= errors.value <= 20 * off**2
+    assert certify(sketch, -50.0, 0.0)[1].a == np.inf  # from where Newton's model says nothing

@@ -11,18 +11,27 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap.nodes import LogitNodes, batch_size, batches, compress, draw
-from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refitter, Row, Start
+from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refits, Refitter, Row
 from sweep.diagnosis.decomposition import LossDecomposition
 from sweep.diagnosis.scores import entropy, worst_masses
 from sweep.metrics.logistic import softplus
 
 THREADS = 2  # batches that are worked on at a time
+
+
+class LossShares(NamedTuple):
+    """How few samples account for the loss."""
+
+    worst_1_percent: Row  # share of the loss in the worst 1%
+    worst_10_percent: Row  # share of the loss in the worst 10%
+    gini: Row  # Gini coefficient of the losses
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +42,8 @@ class Replicates:
     accuracy: Row  # a fraction
     brier: Row  # mean squared error; summed over the classes if there are several
     base_rate_entropy: Row  # cross-entropy of predicting the class shares, in nats
-    # share of the class that is the most frequent in the data. The largest share of each sample
-    # would be biased upwards where classes are nearly equal
+    # Share of the class that is the most frequent in the data. The largest share of each sample
+    # would be biased upwards where classes are nearly equal.
     majority_accuracy: Row
     slope: Row  # slope of the best recalibration; infinite where classes are separated
     intercept: Row  # intercept of the best recalibration
@@ -42,11 +51,36 @@ class Replicates:
     by_slope: Row  # nats that a slope alone saves
     by_intercept: Row  # nats that an intercept alone saves
     by_both: Row  # nats that both save
-    worst_1_percent: Row  # share of the loss in the worst 1%
-    worst_10_percent: Row  # share of the loss in the worst 10%
-    gini: Row  # Gini coefficient of the losses
+    worst_1_percent: Row  # as in `LossShares`
+    worst_10_percent: Row
+    gini: Row
     class_cross_entropy: Float[np.ndarray, "r k"]  # mean loss of each class, in nats
     class_accuracy: Float[np.ndarray, "r k"]  # recall of each class, a fraction
+
+    @classmethod
+    def of(
+        cls, sums: Float[np.ndarray, "r m"], majority: int, refits: Refits, shares: LossShares
+    ) -> Replicates:
+        """From sums by class of weight, loss and correctness, and the sum of squared errors."""
+        by_class, class_loss, class_right = np.split(sums[:, :-1], 3, axis=1)
+        total = np.sum(by_class, axis=1)
+        share, loss = by_class / total[:, None], np.sum(class_loss, axis=1) / total
+        return cls(
+            cross_entropy=loss,
+            accuracy=np.sum(class_right, axis=1) / total,
+            brier=sums[:, -1] / total,
+            base_rate_entropy=entropy(share),
+            majority_accuracy=share[:, majority],
+            slope=refits.a,
+            intercept=refits.b,
+            recalibrated=refits.both,
+            by_slope=loss - refits.slope,
+            by_intercept=loss - refits.intercept,
+            by_both=loss - refits.both,
+            class_cross_entropy=class_loss / by_class,
+            class_accuracy=class_right / by_class,
+            **shares._asdict(),
+        )
 
 
 def bootstrap(
@@ -54,10 +88,9 @@ def bootstrap(
 ) -> Replicates:
     """The scores of bootstrap samples of the predictions of two classes."""
     nodes = compress(predictions)
-    loss = decomposition
-    start = Start(loss.a, loss.b, loss.slope_alone, loss.intercept_alone)
     counted = predictions.weight is None
-    sampler = _Sampler(nodes, Refitter(nodes, start), counted, batch_size(nodes, replicates))
+    refitter = Refitter(nodes, decomposition)
+    sampler = _Sampler(nodes, refitter, counted, batch_size(nodes, replicates))
     return by_batches(sampler, batches(nodes, replicates, seed))
 
 
@@ -65,7 +98,7 @@ def by_batches(
     score: Callable[[np.random.Generator, int], Replicates],
     batches: Iterable[tuple[np.random.Generator, int]],
 ) -> Replicates:
-    """The scores of all samples, batch by batch."""
+    """The scores of all samples; `score` is called with each generator and number of samples."""
     with ThreadPoolExecutor(THREADS) as pool:
         parts = list(pool.map(lambda batch: score(*batch), batches))
     return Replicates(
@@ -80,8 +113,8 @@ def by_batches(
 class _Sampler:
     """Draws bootstrap samples and scores them."""
 
-    nodes: LogitNodes  # the nodes they are drawn from
-    refitter: Refitter  # recalibrates them
+    nodes: LogitNodes  # that samples are drawn from
+    refitter: Refitter
     counted: bool  # whether each row counts once
     batch_size: int  # maximum number of samples in a call
 
@@ -89,35 +122,15 @@ class _Sampler:
         weight = draw(self.nodes, generator, samples)
         if not self.counted:
             weight *= self.nodes.weight
+        falling, loss = self._falling
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self.scores(weight)
-
-    def scores(self, weight: Float[np.ndarray, "r M"]) -> Replicates:
-        """The scores of samples, by the weight of each node in each sample."""
-        samples = BootstrapWeights.of(weight, self.batch_size)
-        total, total1, loss, loss1, right, right1, squares = samples.sums(self._columns).T
-        by_class = np.stack([total - total1, total1], axis=1)
-        share = by_class / total[:, None]
-        refits = self.refitter(samples)
-        worst_1_percent, worst_10_percent, gini = self._loss_shares(weight)
-        return Replicates(
-            cross_entropy=loss / total,
-            accuracy=right / total,
-            brier=squares / total,
-            base_rate_entropy=entropy(share),
-            majority_accuracy=share[:, self._majority],
-            slope=refits.a,
-            intercept=refits.b,
-            recalibrated=refits.both,
-            by_slope=loss / total - refits.slope,
-            by_intercept=loss / total - refits.intercept,
-            by_both=loss / total - refits.both,
-            worst_1_percent=worst_1_percent,
-            worst_10_percent=worst_10_percent,
-            gini=gini,
-            class_cross_entropy=np.stack([loss - loss1, loss1], axis=1) / by_class,
-            class_accuracy=np.stack([right - right1, right1], axis=1) / by_class,
-        )
+            weights = BootstrapWeights(weight, self.batch_size)
+            return Replicates.of(
+                weights.sums(self._columns),
+                self._majority,
+                self.refitter(weights),
+                loss_shares((sample[falling] for sample in weight), loss, counted=self.counted),
+            )
 
     @cached_property
     def _majority(self) -> int:
@@ -127,17 +140,12 @@ class _Sampler:
 
     @cached_property
     def _columns(self) -> Float[np.ndarray, "M 7"]:
-        """Summands: 1, loss and correctness, each also for class 1 alone, and squared error."""
-        y, margin = self.nodes.y.astype(np.float64), self.nodes.margin
-        right = ((self.nodes.z > 0) == self.nodes.y).astype(np.float64)
-        squares = np.exp(-2 * softplus(margin))
-        loss = softplus(-margin)
-        return np.stack([np.ones(len(y)), y, loss, loss * y, right, right * y, squares], axis=1)
-
-    def _loss_shares(self, weight: Float[np.ndarray, "r M"]) -> tuple[Row, Row, Row]:
-        """Share of the worst 1%, of the worst 10%, and Gini coefficient."""
-        falling, loss = self._falling
-        return loss_shares((sample[falling] for sample in weight), loss, counted=self.counted)
+        """The summands of `Replicates.of` at each node."""
+        y, margin = self.nodes.y, self.nodes.margin
+        right = (self.nodes.z > 0) == y
+        summands = np.ones(len(y)), softplus(-margin), right
+        by_class = [np.where(of_class, v, 0.0) for v in summands for of_class in (~y, y)]
+        return np.stack([*by_class, np.exp(-2 * softplus(margin))], axis=1)
 
     @cached_property
     def _falling(self) -> tuple[Int[np.ndarray, " M"], Float[np.ndarray, " M"]]:
@@ -149,10 +157,14 @@ class _Sampler:
 
 def loss_shares(
     weights: Iterable[Float[np.ndarray, " M"]], loss: Float[np.ndarray, " M"], *, counted: bool
-) -> tuple[Row, Row, Row]:
-    """Share of the worst 1%, of the worst 10%, and Gini coefficient of bootstrap samples."""
+) -> LossShares:
+    """The shares of bootstrap samples, by the weights of their nodes in order of falling loss.
+
+    Weights come sample by sample, so that one sample fits in a cache; `counted` says whether each
+    row counts once.
+    """
     rows = np.array([_loss_shares(weight, loss, counted=counted) for weight in weights])
-    return rows[:, 0], rows[:, 1], rows[:, 2]
+    return LossShares(*rows.T)
 
 
 def _loss_shares(

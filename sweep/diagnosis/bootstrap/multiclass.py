@@ -22,12 +22,12 @@ from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev as series
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.bootstrap.binary import Replicates, by_batches, loss_shares
+from sweep.diagnosis.bootstrap.binary import LossShares, Replicates, by_batches, loss_shares
 from sweep.diagnosis.bootstrap.nodes import batches, draw_rows
-from sweep.diagnosis.bootstrap.refits import Row
+from sweep.diagnosis.bootstrap.refits import Refits, Row
 from sweep.diagnosis.one_parameter import WeightedRows
 from sweep.diagnosis.report import TemperatureOptimum
-from sweep.diagnosis.scores import class_shares, correct, entropy, losses, squared_errors
+from sweep.diagnosis.scores import class_shares, correct, squared_errors
 from sweep.metrics.chebyshev import points
 from sweep.optima.records import OptimumStatus
 
@@ -98,30 +98,13 @@ class ResamplingUnits:
 
     def scores(self, count: Float[np.ndarray, "r U"]) -> Replicates:
         """The scores of samples, by how often each sample contains each unit."""
-        total, loss, right, squares = (count @ self._means).T
-        by_class, class_loss, class_right = np.split(count @ self._by_class, 3, axis=1)
-        share = by_class / total[:, None]
+        sums = count @ self._columns
+        by_class, class_loss, _ = np.split(sums[:, :-1], 3, axis=1)
+        total, loss = np.sum(by_class, axis=1), np.sum(class_loss, axis=1)
         slope, least_loss = self._optima(count, total)
-        worst_1_percent, worst_10_percent, gini = self._loss_shares(count, loss)
-        saved = loss / total - least_loss
-        return Replicates(
-            cross_entropy=loss / total,
-            accuracy=right / total,
-            brier=squares / total,
-            base_rate_entropy=entropy(share),
-            majority_accuracy=share[:, self._majority],
-            slope=slope,
-            intercept=np.full(len(count), np.nan),
-            recalibrated=least_loss,
-            by_slope=saved,
-            by_intercept=np.zeros(len(count)),
-            by_both=saved,
-            worst_1_percent=worst_1_percent,
-            worst_10_percent=worst_10_percent,
-            gini=gini,
-            class_cross_entropy=class_loss / by_class,
-            class_accuracy=class_right / by_class,
-        )
+        undefined = np.full(len(count), np.nan)
+        refits = Refits(slope, undefined, least_loss, least_loss, loss / total)
+        return Replicates.of(sums, self._majority, refits, self._loss_shares(count, loss))
 
     # --- sums over units --------------------------------------------------------------------
 
@@ -135,25 +118,13 @@ class ResamplingUnits:
         return self.predictions.mass / np.max(self.predictions.mass)
 
     @cached_property
-    def _loss(self) -> Float[np.ndarray, " n"]:
-        return losses(self.predictions)
-
-    @cached_property
-    def _means(self) -> Float[np.ndarray, "U 4"]:
-        """Weight, loss, correctness and squared error of each unit."""
-        right = correct(self.predictions).astype(np.float64)
-        columns = (np.ones(len(right)), self._loss, right, squared_errors(self.predictions))
-        return np.stack([self._sums(column) for column in columns], axis=1)
-
-    @cached_property
-    def _by_class(self) -> Float[np.ndarray, "U m"]:
-        """Weight of each class in each unit, then loss, then correctness: m = 3 k."""
-        k, y = len(self.predictions.classes), self.predictions.y
-        cell, cells = self.unit * k + y, self.count * k
-        right = correct(self.predictions).astype(np.float64)
-        columns = (self._weight, self._weight * self._loss, self._weight * right)
-        sums = [np.bincount(cell, column, cells).reshape(-1, k) for column in columns]
-        return np.concatenate(sums, axis=1)
+    def _columns(self) -> Float[np.ndarray, "U m"]:
+        """The summands of `Replicates.of`, summed over each unit."""
+        data, k = self.predictions, len(self.predictions.classes)
+        cell, cells = self.unit * k + data.y, self.count * k
+        summands = self._weight, self._weight * data.losses, self._weight * correct(data)
+        by_class = [np.bincount(cell, v, cells).reshape(-1, k) for v in summands]
+        return np.concatenate([*by_class, self._sums(squared_errors(data))[:, None]], axis=1)
 
     @cached_property
     def _majority(self) -> int:
@@ -165,8 +136,8 @@ class ResamplingUnits:
     def _optima(self, count: Float[np.ndarray, "r U"], total: Row) -> tuple[Row, Row]:
         """Best slopes, and cross-entropies there."""
         if self.optimum.status is not OptimumStatus.finite:
-            infinite = self._rows.direction * np.inf if self._rows.direction else np.nan
-            return np.full(len(count), infinite), count @ self._sums(self._rows.tie_losses) / total
+            slope = np.full(len(count), self._rows.slope_of(self.optimum))
+            return slope, count @ self._sums(self._rows.tie_losses) / total
         slope, value = np.full((2, len(count)), np.nan)
         inside = np.zeros(len(count), bool)
         if self._curves is not None:
@@ -178,7 +149,8 @@ class ResamplingUnits:
         if self.grouped:
             return slope, value
         for i in np.flatnonzero(~inside):
-            slope[i], value[i] = self._exact_optimum(count[i])
+            rows = self._rows.resampled(count[i])
+            slope[i], value[i] = rows.slope_of(rows.optimum), rows.optimum.value
         return slope, value
 
     @cached_property
@@ -194,31 +166,23 @@ class ResamplingUnits:
             return None
         return interval, np.stack([self._sums(column) for column in by_row.T], axis=1)
 
-    def _exact_optimum(self, count: Float[np.ndarray, " U"]) -> tuple[float, float]:
-        """Slope and loss of a sample of rows whose optimum is outside the interval."""
-        rows = self._rows.resampled(count)
-        best = rows.optimum
-        if best.status is OptimumStatus.finite:
-            return best.a, best.value
-        return (rows.direction * np.inf if rows.direction else np.nan), best.value
-
     # --- shares of the loss -----------------------------------------------------------------
 
-    def _loss_shares(self, count: Float[np.ndarray, "r U"], loss: Row) -> tuple[Row, Row, Row]:
-        """Share of the worst 1%, of the worst 10%, and Gini coefficient."""
+    def _loss_shares(self, count: Float[np.ndarray, "r U"], loss: Row) -> LossShares:
+        """The shares of the loss of samples, given their sums of it."""
         if self.grouped:
-            worst_1_percent, worst_10_percent, gini = (count @ self._influences).T / loss
-            return worst_1_percent, worst_10_percent, gini
-        falling = np.argsort(-self._loss, kind="stable")
+            return LossShares(*(count @ self._influences).T / loss)
+        row_loss = self.predictions.losses
+        falling = np.argsort(-row_loss, kind="stable")
         counted = self.predictions.weight is None
         weight = count[:, falling] * self._weight[falling]
-        return loss_shares(weight, self._loss[falling], counted=counted)
+        return loss_shares(weight, row_loss[falling], counted=counted)
 
     @cached_property
     def _influences(self) -> Float[np.ndarray, "U 3"]:
         """Influence of each unit on the loss of the worst, and on the loss times Gini."""
-        order = np.argsort(self._loss)
-        loss, weight = self._loss[order], self._weight[order]
+        order = np.argsort(self.predictions.losses)
+        loss, weight = self.predictions.losses[order], self._weight[order]
         columns = np.empty((3, len(loss)))
         influences = [*_worst_influence(loss, weight), _pair_influence(loss, weight)]
         columns[:, order] = np.stack(influences)

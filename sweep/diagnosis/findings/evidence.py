@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.decomposition import LossDecomposition, decompose
 from sweep.diagnosis.report import Diagnosis
-from sweep.diagnosis.scores import effective_n, log_probabilities, losses, worst_rows
+from sweep.diagnosis.scores import effective_n, log_probabilities, worst_rows
 from sweep.metrics.logistic import sigmoid, softplus
 
 FEW_SHARE = 0.03  # of the samples: still "a few"
@@ -76,7 +76,7 @@ class UnexpectedLosses:
 
 def unexpected_losses(predictions: Predictions, recalibrated: Predictions) -> UnexpectedLosses:
     """Compares the largest losses with those that the probabilities lead to expect."""
-    loss = losses(predictions)
+    loss = predictions.losses
     weighted = loss * predictions.mass
     n, total = len(loss), float(np.sum(weighted))
     few = max(FEW_AT_LEAST, math.ceil(FEW_SHARE * n))
@@ -100,7 +100,7 @@ def unexpected_losses(predictions: Predictions, recalibrated: Predictions) -> Un
 
 def _confirmed(recalibrated: Predictions, most: int) -> int:
     """Number of unexpected losses of the recalibrated classifier."""
-    worst = -np.sort(-losses(recalibrated))[:most]
+    worst = -np.sort(-recalibrated.losses)[:most]
     return _largest_unexpected(worst, expected_number(recalibrated, worst))
 
 

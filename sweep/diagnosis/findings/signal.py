@@ -17,7 +17,6 @@ from sweep.diagnosis.scores import (
     correct,
     entropy,
     log_probabilities,
-    losses,
     predicted,
 )
 
@@ -146,7 +145,7 @@ def is_at_chance(evidence: Evidence) -> bool:
         return False
     if _keeps_its_promise(evidence):
         return False
-    sample_loss = losses(evidence.typical)
+    sample_loss = evidence.typical.losses
     error = float(np.sqrt(np.mean((sample_loss - loss.entropy) ** 2) / evidence.effective_n))
     return loss.as_is > loss.entropy - max(NO_GAIN * loss.entropy, error)
 
@@ -206,7 +205,7 @@ def _is_limited(evidence: Evidence) -> bool:
 def _explained_error(evidence: Evidence) -> float:
     """Standard error of the share of the entropy that the logits explain."""
     typical = evidence.typical
-    gains = -np.log(class_shares(typical)[typical.y]) - losses(typical)
+    gains = -np.log(class_shares(typical)[typical.y]) - typical.losses
     error = float(np.std(gains)) / math.sqrt(evidence.effective_n)
     return error / evidence.typical_decomposition.entropy
 

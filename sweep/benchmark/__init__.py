@@ -1,4 +1,4 @@
-"""`sweep bench`: this library and others side by side on this machine, outputs checked first."""
+"""`sweep bench`: this library, from a checkout others too, with outputs checked first."""
 
 import lazy_loader
 

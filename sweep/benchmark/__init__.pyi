@@ -1,6 +1,6 @@
 from .measurement import Peak as Peak
 from .measurement import machine as machine
-from .peers import PEERS as PEERS
+from .problem import other_peers as other_peers
 from .run import PLANS as PLANS
 from .run import bench as bench
 from .run import memory as memory

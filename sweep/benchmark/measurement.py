@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 
 import sweep
 from sweep.base import devices
-from sweep.benchmark.peers import LandscapeProblem, Peer, Size, Values
+from sweep.benchmark.problem import TOLERANCE, LandscapeProblem, Peer, Size, Values
 
 T = TypeVar("T")
 
@@ -39,9 +39,6 @@ CLOCK = 1e-7  # seconds below which a clock cannot tell a time from 0
 CHECKED = 500_000  # evaluations of one check, about: this decides how many cells are checked
 LEAST_CELLS, MOST_CELLS = 3, 64  # cells that a check looks at
 BLOCK = 2**16  # points that a check takes at once, so that temporaries stay in a cache
-
-TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
-"""Largest error of cross-entropy, as a multiple of max(1, value): what `landscape` promises."""
 
 PACKAGES = (
     "jax", "jaxlib", "numpy", "xarray", "matplotlib", "scikit-learn", "numba", "torch",
@@ -58,56 +55,33 @@ class Mismatch(Exception):  # noqa: N818  # a fact about a peer, not an error of
 
 @dataclass(frozen=True)
 class Timing:
-    """The time of a computation.
+    """The time of a computation."""
 
-    Attributes:
-        peer: name of the peer that computed.
-        size: size of the problem that the seconds are for.
-        dtype: precision.
-        first_s: seconds of the first run of this shape, compilation included, on `measured`.
-        seconds: least of the warm runs, in proportion to evaluations if `extrapolated`.
-        median_s: median of the warm runs, in proportion to evaluations if `extrapolated`.
-        repeats: number of warm runs.
-        extrapolated: whether a part of the problem was timed instead of the whole.
-        rate: evaluations a second that were measured.
-        measured: size of the problem that was timed.
-        error: largest error of cross-entropy at the checked cells, as a multiple of max(1, value).
-        attrs: what the peer reported on its last run.
-        first_attrs: what the peer reported on its first run.
-    """
-
-    peer: str
-    size: Size
+    peer: str  # that computed
+    size: Size  # of the problem that the seconds are for
     dtype: str
-    first_s: float
-    seconds: float
-    median_s: float
-    repeats: int
-    extrapolated: bool
-    rate: float
-    measured: Size
-    error: float
-    attrs: dict[str, Any] = field(default_factory=dict)
-    first_attrs: dict[str, Any] = field(default_factory=dict)
+    first_s: float  # seconds of the first run of this shape, compilation included, on `measured`
+    seconds: float  # least of the warm runs, in proportion to evaluations if `extrapolated`
+    median_s: float  # median of the warm runs, in the same proportion
+    repeats: int  # number of warm runs
+    extrapolated: bool  # whether a part of the problem was timed instead of the whole
+    rate: float  # evaluations a second that were measured
+    measured: Size  # of the problem that was timed
+    error: float  # largest error of cross-entropy at the checked cells / max(1, value)
+    attrs: dict[str, Any] = field(default_factory=dict)  # what the peer reported on its last run
+    first_attrs: dict[str, Any] = field(default_factory=dict)  # on its first run
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The definition in float64 NumPy at some cells.
+    """The definition in float64 NumPy at some cells."""
 
-    Attributes:
-        rows: indices of slopes, shape (k,).
-        columns: indices of intercepts, shape (k,).
-        cross_entropy: in nats, shape (k,).
-        accuracy: as a fraction, shape (k,).
-        doubt: fraction of the points whose logit is 0 within rounding, so that one rounding
-            instead of two may change their prediction, shape (k,).
-    """
-
-    rows: Int[np.ndarray, " k"]
-    columns: Int[np.ndarray, " k"]
-    cross_entropy: Float[np.ndarray, " k"]
-    accuracy: Float[np.ndarray, " k"]
+    rows: Int[np.ndarray, " k"]  # indices of slopes
+    columns: Int[np.ndarray, " k"]  # indices of intercepts
+    cross_entropy: Float[np.ndarray, " k"]  # nats
+    accuracy: Float[np.ndarray, " k"]  # fraction
+    # Fraction of the points whose logit is 0 within rounding, so that one rounding instead of two
+    # may change their prediction.
     doubt: Float[np.ndarray, " k"]
 
     def error(self, cross_entropy: Float[np.ndarray, "P Q"]) -> float:
@@ -117,13 +91,7 @@ class Truth:
 
 
 def truth(problem: LandscapeProblem, evaluations: int = CHECKED, seed: int = 0) -> Truth:
-    """The definition at two opposite corners and at random cells, few if there are many points.
-
-    Args:
-        problem: the landscape.
-        evaluations: pairs of a cell and a point that may be evaluated, about.
-        seed: of the random cells.
-    """
+    """The definition at two opposite corners and at random cells, few if there are many points."""
     P, Q = problem.cells
     count = min(MOST_CELLS, max(LEAST_CELLS, evaluations // len(problem.x)))
     cells = np.random.default_rng(seed).integers(0, P * Q, count)
@@ -157,19 +125,9 @@ def _cell(
 
 
 def require_equal(values: Values, problem: LandscapeProblem, expected: Truth, name: str) -> float:
-    """Refuses metrics that differ from the definition.
+    """The largest error of cross-entropy, as a multiple of max(1, value), of the peer `name`.
 
-    Args:
-        values: of a peer.
-        problem: that it computed.
-        expected: the definition at some cells.
-        name: of the peer.
-
-    Returns:
-        The largest error of cross-entropy, as a multiple of max(1, value).
-
-    Raises:
-        Mismatch: a metric differs or is nan.
+    Raises Mismatch where a metric differs from the definition or is nan.
     """
     size, dtype = problem.size, problem.dtype
     where = f"at n = {size.n}, {size.cells[0]} x {size.cells[1]} cells, {dtype}"
@@ -195,35 +153,30 @@ def race(
 ) -> Timing:
     """Times a peer on a problem, or, if it uses brute force, on as much as `budget` seconds allow.
 
-    Args:
-        peer: computes.
-        problem: is computed.
-        budget: seconds for one run; all warm runs of brute force may take WARM_BUDGETS of them.
-        rate: evaluations a second, a first guess.
-        checked: evaluations that the check may take.
-
-    Raises:
-        Mismatch: an output is wrong.
+    Seconds are those of one run; `rate` is a first guess of evaluations a second, and `checked` is
+    the number of evaluations that the check may take. Raises Mismatch where the output is wrong.
     """
     part = problem.part(int(rate * budget)) if peer.brute else problem
     while True:
         timing, values = _timed(peer, part, budget)
         larger = problem.part(int(timing.rate * budget))
-        if larger.evaluations < GROWTH * part.evaluations:
+        if larger.size.evaluations < GROWTH * part.size.evaluations:
             break
         part = larger
     error = require_equal(values, part, truth(part, checked), peer.name)
-    timing = replace(timing, error=error)
-    return timing if part is problem else _extrapolated(timing, problem)
+    factor = problem.size.evaluations / part.size.evaluations
+    return replace(
+        timing,
+        size=problem.size,
+        seconds=factor * timing.seconds,
+        median_s=factor * timing.median_s,
+        extrapolated=part is not problem,
+        error=error,
+    )
 
 
 def stopwatch(call: Callable[[], T], budget: float) -> tuple[tuple[float, ...], T]:
-    """Seconds of each run, and the last result.
-
-    Args:
-        call: is run once, then as often as the budget allows, up to REPEATS times.
-        budget: seconds for all runs.
-    """
+    """Seconds of each of up to REPEATS runs that fit into the budget, and the last result."""
     seconds: list[float] = []
     while True:
         start = time.perf_counter()
@@ -261,25 +214,8 @@ def _timed(peer: Peer, problem: LandscapeProblem, budget: float) -> tuple[Timing
     return timing, values
 
 
-def _extrapolated(timing: Timing, problem: LandscapeProblem) -> Timing:
-    """The timing in proportion to the evaluations of a larger problem."""
-    factor = problem.size.evaluations / timing.size.evaluations
-    return replace(
-        timing,
-        size=problem.size,
-        seconds=factor * timing.seconds,
-        median_s=factor * timing.median_s,
-        extrapolated=True,
-    )
-
-
 class Peak:
-    """The highest resident memory of this process while the block runs.
-
-    Attributes:
-        before: bytes at the start of the block.
-        highest: most bytes since then.
-    """
+    """The highest resident memory of this process while the block runs, and that `before` it."""
 
     def __enter__(self) -> Peak:
         import psutil  # in an extra: only measurements of memory need it

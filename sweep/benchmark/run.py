@@ -1,8 +1,9 @@
 """`bench()`: this library and its peers side by side in one run, and the ratios between them.
 
 It measures three curves (time against n, time against cells, error against tolerance) and the
-headline numbers, on `contest.problem` or, where a name says so, on a published illustration. Every
-output is checked before its time counts; see `sweep.benchmark.measurement`.
+headline numbers, on `problem` or, where a name says so, on a published illustration. Every output
+is checked before its time counts. A peer that is not installed is listed and skipped; one that
+fails or returns a wrong output is removed, with every time that was taken of it.
 """
 
 from __future__ import annotations
@@ -11,20 +12,19 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from sweep.base.records import plain
-from sweep.benchmark.contest import COMPRESSED, Contest, Report, problem, published, solve
 from sweep.benchmark.measurement import (
     CHECKED,
-    TOLERANCE,
+    FIRST_GUESS,
     Mismatch,
     Peak,
     Timing,
@@ -35,159 +35,191 @@ from sweep.benchmark.measurement import (
     stopwatch,
     truth,
 )
-from sweep.benchmark.peers import PEERS, LandscapeProblem, Size, Values
-from sweep.benchmark.scoreboard import (
-    HeadlineNumber,
-    against_sort,
-    fastest_peer,
-    milliseconds,
-    per_point,
-    size_text,
+from sweep.benchmark.problem import (
+    COMPRESSED,
+    OURS,
+    TOLERANCE,
+    LandscapeProblem,
+    Peer,
+    Size,
+    Values,
+    problem,
+    published,
+    solve,
 )
+from sweep.benchmark.scoreboard import HeadlineNumber, headline_numbers
 from sweep.data.sample import Sample
 from sweep.landscapes.landscape import landscape
 from sweep.measure.measure import Measure
 
+SMALL = (1000, 6)  # (points, cells along an axis) of the very first run, which imports and compiles
 TARGET_BUDGETS = 4  # a headline number may take so many times the budget of a point on a curve
 LARGE_SECONDS = 8.0  # for the repeats of the large problem, or of a yardstick
 TILED_EDGE = 1000  # edge of the warm-up grid before a landscape is written tile by tile
 
+Square = tuple[int, int]  # a problem of n points on edge x edge cells: (n, edge)
 
-class Square(NamedTuple):
-    """The size of a problem: n points, edge x edge cells."""
-
-    n: int
-    edge: int
-
-    @property
-    def size(self) -> Size:
-        """As a size."""
-        return Size(self.n, (self.edge, self.edge))
+Report = Callable[[str], None]  # is called with a line of text that says what is measured next
 
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """The sizes that a benchmark measures.
-
-    Attributes:
-        name: of the plan.
-        sizes: n of the first curve, time against n.
-        edge: its grid has edge x edge cells.
-        brute: n on the first curve at which the fastest peer is compared.
-        edges: grids of the second curve, time against cells.
-        points: n of the second curve.
-        tolerances: of the third curve, error against tolerance.
-        exact: problem of the third curve.
-        large: problem of the memory and of the numbers relative to numpy.sort.
-        direct: problem on which the direct method is compared.
-        budget: seconds that one run of a brute-force peer may take at a point of a curve.
-    """
+    """The sizes that a benchmark measures."""
 
     name: str
-    sizes: tuple[int, ...]
-    edge: int
-    brute: int
-    edges: tuple[int, ...]
-    points: int
-    tolerances: tuple[float, ...]
-    exact: Square
-    large: Square
-    direct: Square
-    budget: float
+    sizes: tuple[int, ...]  # n of the first curve, time against n
+    edge: int  # its grid has edge x edge cells
+    brute: int  # n on the first curve at which the fastest peer is compared
+    edges: tuple[int, ...]  # grids of the second curve, time against cells
+    points: int  # n of the second curve
+    tolerances: tuple[float, ...]  # of the third curve, error against tolerance
+    exact: Square  # problem of the third curve
+    large: Square  # problem of the memory and of the numbers relative to numpy.sort
+    direct: Square  # problem on which the direct method is compared
+    budget: float  # seconds that one run of a brute-force peer may take at a point of a curve
 
 
-TOLERANCES = tuple(float(f"1e-{k}") for k in range(3, 11))
+_DEFAULT = BenchmarkPlan(
+    name="default",
+    sizes=(10_000, 100_000, 1_000_000, 10_000_000),
+    edge=200,
+    brute=1_000_000,
+    edges=(10, 30, 100, 300, 1000),
+    points=100_000,
+    tolerances=tuple(float(f"1e-{k}") for k in range(3, 11)),
+    exact=(100_000, 50),
+    large=(10_000_000, 1000),
+    direct=(100_000, 64),
+    budget=0.3,
+)
 
 PLANS = {
-    plan.name: plan
-    for plan in (
-        BenchmarkPlan(
-            name="quick",
-            sizes=(10_000, 1_000_000),
-            edge=100,
-            brute=1_000_000,
-            edges=(10, 100),
-            points=10_000,
-            tolerances=TOLERANCES[::2],
-            exact=Square(10_000, 20),
-            large=Square(1_000_000, 1000),
-            direct=Square(10_000, 32),
-            budget=0.08,
-        ),
-        BenchmarkPlan(
-            name="default",
-            sizes=(10_000, 100_000, 1_000_000, 10_000_000),
-            edge=200,
-            brute=1_000_000,
-            edges=(10, 30, 100, 300, 1000),
-            points=100_000,
-            tolerances=TOLERANCES,
-            exact=Square(100_000, 50),
-            large=Square(10_000_000, 1000),
-            direct=Square(100_000, 64),
-            budget=0.3,
-        ),
-        BenchmarkPlan(
-            name="full",
-            sizes=(10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
-            edge=200,
-            brute=1_000_000,
-            edges=(10, 30, 100, 300, 1000, 3000),
-            points=100_000,
-            tolerances=TOLERANCES,
-            exact=Square(1_000_000, 100),
-            large=Square(10_000_000, 1000),
-            direct=Square(100_000, 64),
-            budget=5.0,
-        ),
-    )
+    "quick": replace(
+        _DEFAULT,
+        name="quick",
+        sizes=(10_000, 1_000_000),
+        edge=100,
+        edges=(10, 100),
+        points=10_000,
+        tolerances=_DEFAULT.tolerances[::2],
+        exact=(10_000, 20),
+        large=(1_000_000, 1000),
+        direct=(10_000, 32),
+        budget=0.08,
+    ),
+    "default": _DEFAULT,
+    "full": replace(
+        _DEFAULT,
+        name="full",
+        sizes=(*_DEFAULT.sizes, 100_000_000),
+        edges=(*_DEFAULT.edges, 3000),
+        exact=(1_000_000, 100),
+        budget=5.0,
+    ),
 }
-"""The plans by name."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """The result of a benchmark.
-
-    Attributes:
-        plan: the sizes that were measured.
-        machine: the machine; see `sweep.benchmark.measurement.machine`.
-        seconds: duration of the benchmark.
-        peers: for each peer its approach and its very first runs, or why it was skipped.
-        mismatches: sentences on wrong outputs; times of such peers are left out.
-        against_n: timings of every peer at every n.
-        against_cells: timings of every peer on every grid.
-        against_tolerance: error, bound and time at every tolerance.
-        targets: the headline numbers.
-        timings: all other timings, by purpose.
-    """
+    """The result of a benchmark."""
 
     plan: BenchmarkPlan
     machine: dict[str, Any]
-    seconds: float
-    peers: tuple[dict[str, Any], ...]
-    mismatches: tuple[str, ...]
-    against_n: tuple[Timing, ...]
-    against_cells: tuple[Timing, ...]
-    against_tolerance: tuple[dict[str, Any], ...]
+    seconds: float  # duration of the benchmark
+    peers: tuple[dict[str, Any], ...]  # of each its approach and first runs, or why it is out
+    mismatches: tuple[str, ...]  # sentences on wrong outputs; times of such peers are left out
+    against_n: tuple[Timing, ...]  # of every peer at every n
+    against_cells: tuple[Timing, ...]  # of every peer on every grid
+    against_tolerance: tuple[dict[str, Any], ...]  # error, bound and time at every tolerance
     targets: tuple[HeadlineNumber, ...]
-    timings: dict[str, Any]
+    timings: dict[str, Any]  # what the headline numbers were computed from
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain Python values, for JSON and for the figure."""
-        return plain(self)
+        """Everything as plain Python values."""
+        return plain(vars(self))
+
+
+class Contest:
+    """The contestants, their rates so far, and why some are out.
+
+    The very first run of each, which imports and compiles, is made at once.
+    """
+
+    def __init__(self, peers: Iterable[Peer], report: Report) -> None:
+        self.mismatches: dict[str, str] = {}  # sentences on wrong outputs, by the peer's name
+        self._peers = (*OURS, *peers)
+        self._out = {peer.name: "not installed" for peer in self._peers if not peer.installed()}
+        self._rates: dict[tuple[str, str], float] = {}
+        self._starts: dict[str, dict[str, float]] = {}
+        self._report = report
+        for peer in self._in():
+            report(f"first run: {peer.name}")
+            self._starts[peer.name] = self.guarded(peer.name, partial(_start, peer), {})
+
+    def run(self, problem: LandscapeProblem, budget: float, but: str = "") -> list[Timing]:
+        """A timing of every contestant but one that computes in the problem's dtype."""
+        P, Q = problem.cells
+        self._report(f"n = {len(problem.x):g}, {P} x {Q} cells, {problem.dtype}")
+        timings: list[Timing] = []
+        for peer in self._in():
+            if problem.dtype in peer.dtypes and peer.name != but:
+                timings += self.guarded(peer.name, partial(self._timing, peer, problem, budget), [])
+        return timings
+
+    def _timing(self, peer: Peer, problem: LandscapeProblem, budget: float) -> list[Timing]:
+        key = peer.name, problem.dtype
+        timing = race(peer, problem, budget, rate=self._rates.get(key, FIRST_GUESS))
+        self._rates[key] = timing.rate
+        return [timing]
+
+    def guarded(self, name: str, call: Callable[[], Any], otherwise: Any) -> Any:
+        """The result of a call for a peer that is in; if the call fails, the peer is out.
+
+        An error of this library itself is no reason to go on, and is raised.
+        """
+        if name in self._out:
+            return otherwise
+        try:
+            return call()
+        except Mismatch as mismatch:
+            self.mismatches[name] = self._out[name] = str(mismatch)
+        except Exception as error:
+            if name in (peer.name for peer in OURS):
+                raise
+            # The fault is the peer's, and the others go on.
+            self._out[name] = f"failed: {type(error).__name__}: {error}"
+        return otherwise
+
+    def kept(self, timings: Iterable[Timing]) -> tuple[Timing, ...]:
+        """The timings of contestants that are still in."""
+        return tuple(timing for timing in timings if timing.peer not in self._out)
+
+    def described(self) -> tuple[dict[str, Any], ...]:
+        """A record of every contestant: its approach and its first runs, or why it is out."""
+        return tuple(
+            {"peer": peer.name, "how": peer.how}
+            | (
+                {"skipped": self._out[peer.name]}
+                if peer.name in self._out
+                else self._starts[peer.name]
+            )
+            for peer in self._peers
+        )
+
+    def _in(self) -> list[Peer]:
+        return [peer for peer in self._peers if peer.name not in self._out]
+
+
+def _start(peer: Peer) -> dict[str, float]:
+    """Seconds of a peer's very first run, which imports and compiles, and of the next one."""
+    first, second = (stopwatch(lambda: peer.solve(problem(*SMALL)), 0)[0][0] for _ in range(2))
+    return {"first_run_s": first, "second_run_s": second}
 
 
 def bench(
-    plan: BenchmarkPlan, peers: Iterable[str] = tuple(PEERS), report: Report = lambda line: None
+    plan: BenchmarkPlan, peers: Iterable[Peer] = (), report: Report = lambda line: None
 ) -> Bench:
-    """Measures this library and its peers.
-
-    Args:
-        plan: the sizes, such as `PLANS["quick"]`.
-        peers: names from `sweep.benchmark.peers.PEERS`.
-        report: called with a line of text that says what is measured next.
-    """
+    """Measures this library and its peers, such as those of `benchmarks/peers`."""
     start = time.perf_counter()
     contest = Contest(peers, report)
     against_n = [t for n in plan.sizes for t in contest.run(problem(n, plan.edge), plan.budget)]
@@ -200,45 +232,24 @@ def bench(
         others[f"direct_{dtype}"] = contest.run(data, TARGET_BUDGETS * plan.budget, but="sweep")
     report("error against tolerance")
     errors = contest.guarded("sweep", partial(_against_tolerance, plan), ())
-    report(f"n = {plan.large.n:g}, {plan.large.edge} x {plan.large.edge} cells, beside numpy.sort")
+    n, edge = plan.large
+    report(f"n = {n:g}, {edge} x {edge} cells, beside numpy.sort")
     large = contest.guarded("sweep", partial(_large, plan.large), {})
     kept = {name: contest.kept(timings) for name, timings in others.items()}
-    against_n = contest.kept(against_n)
+    kept_against_n = contest.kept(against_n)
+    brute, direct = Size(plan.brute, (plan.edge, plan.edge)), problem(*plan.direct).size
     return Bench(
         plan=plan,
         machine=machine(),
         seconds=time.perf_counter() - start,
         peers=contest.described(),
         mismatches=tuple(contest.mismatches.values()),
-        against_n=against_n,
+        against_n=kept_against_n,
         against_cells=contest.kept(against_cells),
         against_tolerance=() if "sweep" in contest.mismatches else errors,
-        targets=tuple(_targets(plan, large, against_n, kept)),
+        targets=headline_numbers(large, kept_against_n, kept, brute, direct),
         timings={"large": large, **kept},
     )
-
-
-def _targets(
-    plan: BenchmarkPlan,
-    large: dict[str, Any],
-    against_n: tuple[Timing, ...],
-    others: dict[str, tuple[Timing, ...]],
-) -> list[HeadlineNumber]:
-    brute = [t for t in against_n if t.size.n == plan.brute]
-    third, name = others["illustration_3"], "illustration 3, 101 x 101 cells"
-    square = size_text(plan.direct.size)
-    return [
-        *against_sort(large),
-        fastest_peer("fastest_peer", size_text(Square(plan.brute, plan.edge).size), brute),
-        fastest_peer("illustration_3", name, third),
-        milliseconds("illustration_3_ms", name, third),
-        *(
-            fastest_peer(key, f"{square}, {dtype}", others[key], "sweep-direct")
-            for dtype in TOLERANCE
-            for key in (f"direct_{dtype}",)
-        ),
-        *per_point(against_n),
-    ]
 
 
 def _against_tolerance(plan: BenchmarkPlan) -> tuple[dict[str, Any], ...]:
@@ -340,7 +351,7 @@ def _memory_of_child(square: Square) -> dict[str, Any]:
     """`memory` in a new process, where no memory was freed before that could be used again."""
     code = (
         "import json, sys; from sweep.benchmark.run import memory;"
-        f"sys.stdout.write(json.dumps(memory({square.n}, {square.edge})))"
+        f"sys.stdout.write(json.dumps(memory{square}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,7 +1,6 @@
 """The numbers that the library is judged by, and a benchmark as text.
 
-Each headline number is a ratio of two times of one benchmark, or a time of it. `scoreboard` renders
-the record of a benchmark in lines of at most 80 characters.
+Each headline number is a ratio of two times of one benchmark, or a time of it.
 """
 
 from __future__ import annotations
@@ -13,124 +12,108 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.benchmark.measurement import Timing
-from sweep.benchmark.peers import PEERS, Size
+from sweep.benchmark.problem import OURS, Size
 
-WIDTH = 80
+WIDTH = 80  # columns of the text
 
 
 @dataclass(frozen=True)
 class HeadlineNumber:
-    """A number that the library is judged by.
+    """A number that the library is judged by."""
 
-    Attributes:
-        name: for scripts.
-        text: what was measured, in a few words.
-        value: the number; nan where a measurement for it is missing.
-        unit: of the number; for a ratio, the name of its denominator.
-        extrapolated: whether one of its times is extrapolated.
-    """
-
-    name: str
-    text: str
-    value: float
-    unit: str
-    extrapolated: bool = False
+    name: str  # for scripts
+    text: str  # what was measured, in a few words
+    value: float  # nan where a measurement for it is missing
+    unit: str  # for a ratio, the name of its denominator
+    extrapolated: bool = False  # whether one of its times is extrapolated
 
 
-def against_sort(large: Mapping[str, Any]) -> list[HeadlineNumber]:
-    """The times of the large problem as multiples of `numpy.sort` and `sum`.
-
-    Args:
-        large: measurements of the large problem; empty if it was not measured.
-    """
-    if not large:
-        return []
-    both, loss, sort = large["both"], large["cross_entropy"], large["sort_s"]
-    beyond = large["memory"].get("beyond", math.nan) / (8 * both.size.n)
-    size = size_text(both.size)
-    return [
-        HeadlineNumber("both_per_sort", f"both metrics, {size}", both.seconds / sort, "x sort(x)"),
-        HeadlineNumber("loss_per_sort", f"loss alone, {size}", loss.seconds / sort, "x sort(x)"),
-        HeadlineNumber(
-            "both_per_sum", f"both metrics, {size}", both.seconds / large["sum_s"], "x x.sum()"
+def headline_numbers(
+    large: Mapping[str, Any],
+    against_n: Sequence[Timing],
+    others: Mapping[str, Sequence[Timing]],
+    brute: Size,
+    direct: Size,
+) -> tuple[HeadlineNumber, ...]:
+    """All of them: of the large problem, of the first curve, at `brute` on it, and of others."""
+    third, name = others["illustration_3"], "illustration 3, 101 x 101 cells"
+    ours = next((t.seconds for t in third if t.peer == "sweep"), math.nan)
+    at_brute = [t for t in against_n if t.size == brute]
+    by_dtype = {key: key.removeprefix("direct_") for key in others if key != "illustration_3"}
+    return (
+        *_against_sort(large),
+        _fastest_peer("fastest_peer", str(brute), at_brute),
+        _fastest_peer("illustration_3", name, third),
+        HeadlineNumber("illustration_3_ms", f"sweep, {name}", 1e3 * ours, "ms"),
+        *(
+            _fastest_peer(key, f"{direct}, {dtype}", others[key], "sweep-direct")
+            for key, dtype in by_dtype.items()
         ),
-        HeadlineNumber(
-            "loss_per_sum", f"loss alone, {size}", loss.seconds / large["sum_s"], "x x.sum()"
+        *(
+            HeadlineNumber(
+                f"per_point_{t.size.n}", f"time / n, {t.size}", 1e9 * t.seconds / t.size.n, "ns"
+            )
+            for t in against_n
+            if t.peer == "sweep"
         ),
-        HeadlineNumber("sum", f"x.sum(), {size}", large["sum_s"], "s"),
-        HeadlineNumber("error", f"error / max(1, loss), {size}", both.error, ""),
-        HeadlineNumber("second_grid", f"loss, a second grid, {size}", large["second_grid_s"], "s"),
-        HeadlineNumber("memory", f"extra memory, {size}", beyond, "x 8n bytes"),
-    ]
-
-
-def fastest_peer(
-    name: str, what: str, timings: Sequence[Timing], ours: str = "sweep"
-) -> HeadlineNumber:
-    """How many times as long as this library the fastest peer takes.
-
-    Args:
-        name: of the number.
-        what: the problem, in words.
-        timings: of one problem.
-        ours: name under which this library computed.
-    """
-    our = next((t for t in timings if t.peer == ours), None)
-    best = min((t for t in timings if t.peer in PEERS), key=lambda t: t.seconds, default=None)
-    if our is None or best is None:
-        return HeadlineNumber(name, f"fastest peer / {ours}, {what}", math.nan, "times")
-    return HeadlineNumber(
-        name=name,
-        text=f"{best.peer} / {ours}, {what}",
-        value=best.seconds / our.seconds,
-        unit="times",
-        extrapolated=best.extrapolated or our.extrapolated,
     )
 
 
-def milliseconds(name: str, what: str, timings: Sequence[Timing]) -> HeadlineNumber:
-    """The time of this library on one problem; `what` names the problem."""
-    seconds = next((t.seconds for t in timings if t.peer == "sweep"), math.nan)
-    return HeadlineNumber(name, f"sweep, {what}", 1e3 * seconds, "ms")
+def _against_sort(large: Mapping[str, Any]) -> list[HeadlineNumber]:
+    """The times of the large problem as multiples of `numpy.sort` and `sum`; none without it."""
+    if not large:
+        return []
+    both, loss, sort, total = (large[k] for k in ("both", "cross_entropy", "sort_s", "sum_s"))
+    beyond = large["memory"].get("beyond", math.nan) / (8 * both.size.n)
+    rows = (
+        ("both_per_sort", "both metrics", both.seconds / sort, "x sort(x)"),
+        ("loss_per_sort", "loss alone", loss.seconds / sort, "x sort(x)"),
+        ("both_per_sum", "both metrics", both.seconds / total, "x x.sum()"),
+        ("loss_per_sum", "loss alone", loss.seconds / total, "x x.sum()"),
+        ("sum", "x.sum()", total, "s"),
+        ("error", "error / max(1, loss)", both.error, ""),
+        ("second_grid", "loss, a second grid", large["second_grid_s"], "s"),
+        ("memory", "extra memory", beyond, "x 8n bytes"),
+    )
+    return [HeadlineNumber(n, f"{what}, {both.size}", value, unit) for n, what, value, unit in rows]
 
 
-def per_point(timings: Sequence[Timing]) -> list[HeadlineNumber]:
-    """The time of this library for each point, at every n."""
-    return [
-        HeadlineNumber(
-            f"per_point_{t.size.n}",
-            f"time / n, {size_text(t.size)}",
-            1e9 * t.seconds / t.size.n,
-            "ns",
-        )
-        for t in timings
-        if t.peer == "sweep"
-    ]
-
-
-def size_text(size: Size) -> str:
-    """A size as in 64 x 64 cells, n = 1e5."""
-    n = f"{size.n:.0e}".replace("e+0", "e").replace("e+", "e")
-    return f"{size.cells[0]} x {size.cells[1]} cells, n = {n}"
+def _fastest_peer(
+    name: str, what: str, timings: Sequence[Timing], ours: str = "sweep"
+) -> HeadlineNumber:
+    """How many times as long as this library, under the name `ours`, the fastest peer takes."""
+    our = next((t for t in timings if t.peer == ours), None)
+    peers = [t for t in timings if t.peer not in {peer.name for peer in OURS}]
+    if our is None or not peers:
+        return HeadlineNumber(name, f"fastest peer / {ours}, {what}", math.nan, "times")
+    best = min(peers, key=lambda t: t.seconds)
+    return HeadlineNumber(
+        name,
+        f"{best.peer} / {ours}, {what}",
+        best.seconds / our.seconds,
+        "times",
+        best.extrapolated or our.extrapolated,
+    )
 
 
 def scoreboard(document: Mapping[str, Any]) -> str:
-    """A benchmark as text.
+    """A benchmark as text of at most 80 columns.
 
     Args:
         document: the result of `Bench.to_dict()`, or the same read from JSON.
     """
-    return "\n".join(
-        [
-            *_machine(document["machine"]),
-            "",
-            *_times(document),
-            "",
-            *(_target(target) for target in document["targets"]),
-            *_errors(document["against_tolerance"]),
-            *_marks(document),
-        ]
-    )
+    marked = [*document["against_n"], *document["targets"]]
+    extrapolated = any(entry["extrapolated"] for entry in marked)
+    lines = [
+        *_machine(document["machine"]),
+        "",
+        *_times(document),
+        "",
+        *(_target(target) for target in document["targets"]),
+        *_errors(document["against_tolerance"]),
+        *(["* extrapolated from the rate on a part of the problem"] if extrapolated else []),
+    ]
+    return "\n".join(lines)
 
 
 def _machine(machine: Mapping[str, Any]) -> list[str]:
@@ -176,19 +159,11 @@ def _errors(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return []
     worst = max(row["error"] / row["tolerance"] for row in rows)
-    ends = [f"{row['tolerance']:g}" for row in (rows[0], rows[-1])]
     return textwrap.wrap(
-        f"At tolerances from {ends[0]} to {ends[1]} the true error stays below the stated bound "
-        f"and is at most {worst:.1g} of the tolerance.",
+        f"At tolerances from {rows[0]['tolerance']:g} to {rows[-1]['tolerance']:g} the true error "
+        f"stays below the stated bound and is at most {worst:.1g} of the tolerance.",
         WIDTH,
     )
-
-
-def _marks(document: Mapping[str, Any]) -> list[str]:
-    times = [*document["against_n"], *document["targets"]]
-    if not any(entry["extrapolated"] for entry in times):
-        return []
-    return ["* extrapolated from the rate on a part of the problem"]
 
 
 def _seconds(value: float) -> str:

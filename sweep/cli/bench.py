@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from sweep import figures
 from sweep.base.errors import InputError
-from sweep.benchmark.peers import PEERS
+from sweep.benchmark.problem import Peer, other_peers
 from sweep.benchmark.run import PLANS
 from sweep.benchmark.run import bench as measure
 from sweep.benchmark.scoreboard import scoreboard
@@ -34,10 +34,10 @@ def bench(
     """Times this library and others side by side."""
     if quick and full:
         raise UsageError("--quick and --full exclude each other")
-    names = _peers(peers)
+    others = _peers(peers)
     require_outputs(None, out, figure, force)
     plan = PLANS["quick" if quick else "full" if full else "default"]
-    result = measure(plan, names, _progress if sys.stderr.isatty() else lambda line: None)
+    result = measure(plan, others, _progress if sys.stderr.isatty() else lambda line: None)
     document = result.to_dict()
     if not as_json:
         print(scoreboard(document), flush=True)  # before files: it is not lost if a disk is full
@@ -58,14 +58,21 @@ def bench(
         )
 
 
-def _peers(names: str | None) -> tuple[str, ...]:
+def _peers(names: str | None) -> tuple[Peer, ...]:
+    """The named tools; without names all that a checkout has, none in an installed package."""
+    known = other_peers()
     if names is None:
-        return tuple(PEERS)
-    chosen = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
+        return tuple(known.values())
+    if not known:
+        raise UsageError(
+            "--peers: only a checkout has the comparison with other tools (benchmarks/peers); "
+            "install it with pip install -e, or leave out --peers to time sweep alone"
+        )
+    chosen = dict.fromkeys(name.strip() for name in names.split(","))
     for name in chosen:
-        if name not in PEERS:
-            raise UsageError(f"--peers: there is no {name!r}; there are {', '.join(PEERS)}")
-    return chosen
+        if name not in known:
+            raise UsageError(f"--peers: there is no {name!r}; there are {', '.join(known)}")
+    return tuple(known[name] for name in chosen)
 
 
 def _progress(line: str) -> None:

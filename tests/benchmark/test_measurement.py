@@ -4,15 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+from peers import PEERS, numpy_loop
 
 import sweep
-from sweep.benchmark import contest, measurement, peers
+from sweep.benchmark import measurement
+from sweep.benchmark import problem as module
 from sweep.benchmark.measurement import Mismatch
-from sweep.benchmark.peers import PEERS, LandscapeProblem, Peer
+from sweep.benchmark.problem import COMPRESSED, OURS, LandscapeProblem, Peer, Size
 from tests.support import oracle
 
 ALWAYS = ("numpy", "sklearn", "jax")  # peers whose libraries the tests need anyway
-CONTESTANTS = {peer.name: peer for peer in (*PEERS.values(), *contest.OURS)}
+CONTESTANTS = {peer.name: peer for peer in (*PEERS.values(), *OURS)}
 
 WRONG = {
     "cross-entropy": lambda values: {"cross_entropy": values.cross_entropy + 1e-6},
@@ -65,39 +67,39 @@ def test_the_slow_truth_is_the_definition(ragged):
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_output_has_no_time(name, ragged):
     def solve(problem):
-        values = peers.numpy_loop(problem)
+        values = numpy_loop(problem)
         return dataclasses.replace(values, **WRONG[name](values))
 
     with pytest.raises(Mismatch, match=r"^p: (cross-entropy|accuracy) is off by .* at n = 200"):
-        measurement.race(Peer("p", "", solve, lambda: True), ragged, 1.0)
+        measurement.race(Peer("p", "", solve), ragged, 1.0)
 
 
 def test_a_part_thins_the_grid_then_the_points(monkeypatch):
-    monkeypatch.setattr(peers, "LEAST_POINTS", 10)
-    whole = contest.problem(1000, 20)
+    monkeypatch.setattr(module, "LEAST_POINTS", 10)
+    whole = module.problem(1000, 20)
     assert whole.part(10**6) is whole
     assert whole.part(300_000) is whole
     for evaluations in (200_000, 10_000, 3000, 100):
         part = whole.part(evaluations)
-        assert part.evaluations == pytest.approx(evaluations, rel=0.2)
+        assert part.size.evaluations == pytest.approx(evaluations, rel=0.2)
         assert set(part.a) <= set(whole.a)
         assert (part.a[0], part.a[-1]) == (-10, 10)
         assert (len(part.x) == 1000) == (evaluations > 4 * 1000)
-    assert whole.part(1).size == peers.Size(10, (2, 2))
+    assert whole.part(1).size == Size(10, (2, 2))
 
 
 def test_what_takes_too_long_is_extrapolated_and_marked(monkeypatch):
-    monkeypatch.setattr(peers, "LEAST_POINTS", 10)
-    problem = contest.problem(400, 10)
+    monkeypatch.setattr(module, "LEAST_POINTS", 10)
+    problem = module.problem(400, 10)
     whole = measurement.race(PEERS["numpy"], problem, 60.0, rate=1e9)
     assert not whole.extrapolated
     assert whole.size == whole.measured == problem.size
     part = measurement.race(PEERS["numpy"], problem, 1e-9)
     assert part.extrapolated
     assert part.size == problem.size
-    assert part.measured == peers.Size(10, (2, 2))
-    assert part.seconds == pytest.approx(problem.evaluations / part.rate)
-    ours = measurement.race(contest.COMPRESSED, problem, 1e-9)
+    assert part.measured == Size(10, (2, 2))
+    assert part.seconds == pytest.approx(problem.size.evaluations / part.rate)
+    ours = measurement.race(COMPRESSED, problem, 1e-9)
     assert not ours.extrapolated
 
 
@@ -106,26 +108,22 @@ def test_warm_times_do_not_hold_the_first_run():
 
     def slow_at_first(problem):
         measurement.time.sleep(next(seconds))
-        return peers.numpy_loop(problem)
+        return numpy_loop(problem)
 
-    timing = measurement.race(
-        Peer("p", "", slow_at_first, lambda: True), contest.problem(50, 3), 9.0, 1e9
-    )
+    timing = measurement.race(Peer("p", "", slow_at_first), module.problem(50, 3), 9.0, 1e9)
     assert timing.first_s > 0.2 > timing.median_s >= timing.seconds > 0
     assert timing.repeats == measurement.REPEATS
 
 
 def test_a_peers_own_clock_counts_where_it_has_one():
     def solve(problem):
-        return dataclasses.replace(peers.numpy_loop(problem), seconds=(9.0, 3.0, 2.0, 4.0))
+        return dataclasses.replace(numpy_loop(problem), seconds=(9.0, 3.0, 2.0, 4.0))
 
-    timing = measurement.race(
-        Peer("p", "", solve, lambda: True), contest.problem(50, 3), 100.0, 1e9
-    )
+    timing = measurement.race(Peer("p", "", solve), module.problem(50, 3), 100.0, 1e9)
     assert (timing.first_s, timing.seconds, timing.median_s, timing.repeats) == (9, 2, 3, 3)
 
 
 def test_the_published_illustration_is_raced_on_its_own_grid():
-    problem = contest.published(3, 101)
-    assert problem.size == peers.Size(10_000, (101, 101))
+    problem = module.published(3, 101)
+    assert problem.size == Size(10_000, (101, 101))
     assert measurement.truth(problem).cross_entropy.min() > 0

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from peers import PEERS, numpy_loop
 
 from sweep import cli, figures
-from sweep.benchmark import contest, peers
+from sweep.benchmark import problem
 from sweep.benchmark import run as module
 from sweep.benchmark.measurement import Mismatch
-from sweep.benchmark.peers import PEERS, Peer
-from sweep.benchmark.run import PLANS, BenchmarkPlan, Square, bench
+from sweep.benchmark.problem import OURS, Peer
+from sweep.benchmark.run import PLANS, BenchmarkPlan, bench
 from sweep.benchmark.scoreboard import scoreboard
 from sweep.cli import bench as command
 from sweep.figures import timings
@@ -27,9 +28,9 @@ TINY = BenchmarkPlan(  # on one grid but for one, for every other shape would be
     edges=(2, 4),
     points=200,
     tolerances=(1e-3, 1e-9),
-    exact=Square(200, 4),
-    large=Square(200, 4),
-    direct=Square(200, 4),
+    exact=(200, 4),
+    large=(200, 4),
+    direct=(200, 4),
     budget=0.002,
 )
 ALWAYS = ("numpy", "sklearn", "jax")
@@ -40,10 +41,9 @@ def measured():
     """A whole benchmark, with a peer that is not there and one that breaks, and its progress."""
     lines = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(peers, "LEAST_POINTS", 20)
-        _entered(patch, "absent", _broken, installed=False)
-        _entered(patch, "broken", _broken)
-        found = bench(TINY, [*ALWAYS, "absent", "broken"], lines.append)
+        patch.setattr(problem, "LEAST_POINTS", 20)
+        others = [_peer("absent", _broken, installed=False), _peer("broken", _broken)]
+        found = bench(TINY, [*(PEERS[name] for name in ALWAYS), *others], lines.append)
     return found, lines
 
 
@@ -53,7 +53,7 @@ def document(measured):
 
 
 def _wrong(problem):
-    values = peers.numpy_loop(problem)
+    values = numpy_loop(problem)
     return dataclasses.replace(values, cross_entropy=values.cross_entropy + 1e-6)
 
 
@@ -61,10 +61,8 @@ def _broken(problem):
     raise RuntimeError("no such kernel")
 
 
-def _entered(monkeypatch, name, solve, installed=True):
-    peer = Peer(name, "a peer of the tests", solve, lambda: installed)
-    monkeypatch.setitem(PEERS, name, peer)
-    return peer
+def _peer(name, solve, installed=True):
+    return Peer(name, "a peer of the tests", solve, lambda: installed)
 
 
 def test_a_bench_holds_curves_targets_and_all_that_is_needed_to_judge_them(measured, document):
@@ -92,12 +90,11 @@ def test_a_bench_holds_curves_targets_and_all_that_is_needed_to_judge_them(measu
 
 def test_a_peer_whose_output_is_wrong_is_out_with_all_its_times(monkeypatch):
     def wrong_on_large_problems(problem):
-        return (_wrong if len(problem.x) > 150 else peers.numpy_loop)(problem)
+        return (_wrong if len(problem.x) > 150 else numpy_loop)(problem)
 
     monkeypatch.setattr(module, "_large", lambda square: {})
-    monkeypatch.setattr(contest, "SMALL", (100, 4))
-    _entered(monkeypatch, "liar", wrong_on_large_problems)
-    found = bench(TINY, ["numpy", "liar"])
+    monkeypatch.setattr(module, "SMALL", (100, 4))
+    found = bench(TINY, [PEERS["numpy"], _peer("liar", wrong_on_large_problems)])
     assert len(found.mismatches) == 1
     assert "liar: cross-entropy is off by" in found.mismatches[0]
     assert all(t.peer != "liar" for t in (*found.against_n, *found.against_cells))
@@ -105,7 +102,7 @@ def test_a_peer_whose_output_is_wrong_is_out_with_all_its_times(monkeypatch):
 
 
 def test_a_bound_below_the_error_is_a_mismatch(monkeypatch):
-    honest = contest.solve
+    honest = module.solve
 
     def boasting(problem, **options):
         values = honest(problem, **options)
@@ -179,7 +176,24 @@ def test_the_command_measures_the_plan_with_the_peers_that_it_is_told(
     calls = []
     monkeypatch.setattr(command, "measure", lambda *args: calls.append(args) or measured[0])
     run(*options, "--peers", "numba,r")
-    assert calls[0][:2] == (PLANS[plan], ("numba", "r"))
+    assert calls[0][0] == PLANS[plan]
+    assert [peer.name for peer in calls[0][1]] == ["numba", "r"]
+
+
+def test_without_names_the_command_measures_all_tools_of_a_checkout_and_none_elsewhere(
+    run, monkeypatch, measured, tmp_path
+):
+    calls = []
+    monkeypatch.setattr(command, "measure", lambda *args: calls.append(args) or measured[0])
+    run()
+    assert [peer.name for peer in calls[0][1]] == list(PEERS)
+    monkeypatch.setattr(problem, "PEERS_OF_CHECKOUT", tmp_path / "missing.py")
+    assert run()[0] == 0
+    assert calls[1][1] == ()
+    code, out, err = run("--peers", "numpy")
+    assert (code, out) == (2, "")
+    assert "only a checkout has the comparison with other tools" in err
+    assert err.count("\n") == 1
 
 
 def test_different_outputs_are_an_error_after_the_table(run, monkeypatch, measured):
@@ -228,4 +242,4 @@ def test_ctrl_c_leaves_no_file(run, tmp_path, monkeypatch):
 
 
 def test_every_contestant_has_its_look_in_the_figure():
-    assert set(timings._PEER) == set(PEERS) | {peer.name for peer in contest.OURS}
+    assert set(timings._PEER) == set(PEERS) | {peer.name for peer in OURS}

@@ -2,7 +2,8 @@
 
 A peer is a function from a `LandscapeProblem` to its `Values`, which are NumPy arrays, so that a
 device has finished when the function returns. All peers sum over every point in every cell. Each
-imports its library itself, and `Peer.installed` tells whether the library is there.
+imports its library itself, and `Peer.installed` tells whether the library is there. From a checkout
+`sweep bench` races them against this library.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,130 +23,13 @@ from typing import Any, no_type_check
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from sweep.base import devices
+from sweep.benchmark.problem import LandscapeProblem, Peer, Values
 
 BLOCK = 2**17  # elements of a PyTorch temporary: a cell or more, within the cache if they fit
 BATCH = 64  # cells that jax-grid-search evaluates together: its own default on a CPU
 R_REPEATS = 3  # runs of one R process; the first of them compiles to byte code
-
-LEAST_EDGE, LEAST_POINTS = 2, 100_000
-"""The smallest part of a problem that may be timed for the whole: lines along an axis, points."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """The size of a computation.
-
-    Attributes:
-        n: points.
-        cells: (P, Q).
-    """
-
-    n: int
-    cells: tuple[int, int]
-
-    @property
-    def evaluations(self) -> int:
-        """Pairs of a cell and a point."""
-        return self.n * self.cells[0] * self.cells[1]
-
-
-@dataclass(frozen=True, eq=False)
-class LandscapeProblem:
-    """A landscape to compute, in the dtype of its arrays.
-
-    Attributes:
-        x: inputs, shape (n,).
-        y: labels 0 or 1, shape (n,).
-        a: slopes, ascending, shape (P,).
-        b: intercepts, ascending, shape (Q,).
-    """
-
-    x: Float[np.ndarray, " n"]
-    y: Float[np.ndarray, " n"]
-    a: Float[np.ndarray, " P"]
-    b: Float[np.ndarray, " Q"]
-
-    @property
-    def size(self) -> Size:
-        """The number of points and of cells."""
-        return Size(len(self.x), self.cells)
-
-    @property
-    def cells(self) -> tuple[int, int]:
-        """(P, Q)."""
-        return len(self.a), len(self.b)
-
-    @property
-    def evaluations(self) -> int:
-        """Pairs of a cell and a point; the time of brute force is proportional to them."""
-        return self.size.evaluations
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of all arrays."""
-        return str(self.x.dtype)
-
-    def astype(self, dtype: str) -> LandscapeProblem:
-        """The same problem in another precision."""
-        columns = (self.x, self.y, self.a, self.b)
-        return LandscapeProblem(*(column.astype(dtype, copy=False) for column in columns))
-
-    def part(self, evaluations: int) -> LandscapeProblem:
-        """A part of the problem with about so many evaluations, or all of it if that is most.
-
-        First the grid gets coarser, down to LEAST_EDGE lines. Then points are left out, down to
-        LEAST_POINTS, which is enough for the work on the points to outweigh that on the cell.
-        """
-        if evaluations > 0.7 * self.evaluations:
-            return self
-        total = len(self.a) * len(self.b)
-        cells = min(total, max(LEAST_EDGE**2, evaluations // len(self.x)))
-        share = math.sqrt(cells / total)
-        n = min(len(self.x), max(LEAST_POINTS, evaluations // cells))
-        return LandscapeProblem(
-            self.x[:n], self.y[:n], _thinned(self.a, share), _thinned(self.b, share)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Values:
-    """The output of a peer.
-
-    Attributes:
-        cross_entropy: in nats, shape (P, Q).
-        accuracy: as a fraction, shape (P, Q); None if it was not computed.
-        seconds: of each run, by the peer's own clock; empty if the caller's clock is right.
-        attrs: what else the peer reports.
-    """
-
-    cross_entropy: Float[np.ndarray, "P Q"]
-    accuracy: Float[np.ndarray, "P Q"] | None
-    seconds: tuple[float, ...] = ()
-    attrs: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Peer:
-    """One way to compute a landscape.
-
-    Attributes:
-        name: in tables and for --peers.
-        how: its approach, in a few words.
-        solve: the computation.
-        installed: whether its library is there.
-        dtypes: precisions that it supports.
-        brute: whether its time is proportional to cells times points.
-    """
-
-    name: str
-    how: str
-    solve: Callable[[LandscapeProblem], Values]
-    installed: Callable[[], bool]
-    dtypes: tuple[str, ...] = ("float64", "float32")
-    brute: bool = True
 
 
 def numpy_loop(problem: LandscapeProblem) -> Values:
@@ -325,11 +208,6 @@ def _has_module(name: str) -> bool:
 
 def _has_program(name: str) -> bool:
     return shutil.which(name) is not None
-
-
-def _thinned(axis: Float[np.ndarray, " n"], share: float) -> Float[np.ndarray, " m"]:
-    count = min(len(axis), max(LEAST_EDGE, round(share * len(axis))))
-    return axis[np.linspace(0, len(axis) - 1, count).astype(int)]
 
 
 PEERS: dict[str, Peer] = {

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sweep.report.text import paragraph
-from sweep.training.paths.summary import OPTIMIZER_NAMES
+from sweep.training.paths.targets import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
     from sweep.training.paths.run import Paths
-    from sweep.training.paths.summary import Path, PathTarget
+    from sweep.training.paths.targets import Path, PathTarget
 
 NEGLIGIBLE = 1e-6  # loss of accuracy that counts as none: the accuracy of a law has rounding errors
 

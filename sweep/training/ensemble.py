@@ -22,7 +22,7 @@ from jaxtyping import Float, Int, Shaped
 
 from sweep.base import devices
 from sweep.base.errors import InputError
-from sweep.training.hyperparameters import NAMES, NUMBERS, Hyperparameters
+from sweep.training.hyperparameters import NUMBERS, Hyperparameters
 from sweep.training.loop import PointsOnDevice, Program, Recorded, train_one
 from sweep.training.problems import Problem
 from sweep.training.results import PREFIXES
@@ -53,19 +53,7 @@ def train_in_blocks(
     budget: int,
     step: Callable[[int], None],
 ) -> dict[str, Shaped[np.ndarray, "s k ..."]]:
-    """Trains as `train_networks` does, within a budget of working memory.
-
-    Args:
-        problem: what networks learn.
-        combinations: combinations of hyperparameters.
-        seeds: seeds of the networks.
-        epochs: number of epochs.
-        kept: epochs whose logits are recorded.
-        dtype: "float32" or "float64".
-        weights: initial weights, or None to draw them.
-        budget: working memory in bytes.
-        step: is called with the number of networks that were trained.
-    """
+    """Trains as `train_networks` does, within a budget of working memory."""
     first = problem.draw(seeds[0])
     block = room = seeds_within_budget(first, combinations, epochs, len(kept), budget)
     threads = 1
@@ -91,13 +79,7 @@ def train_in_blocks(
 
 
 def equal_blocks(n: int, most: int, total: int | None = None) -> Iterator[Shaped[np.ndarray, " s"]]:
-    """Indices of n seeds in blocks of one size, which share a compiled program.
-
-    Args:
-        n: number of seeds; where they do not fill the last block, the last seed fills it.
-        most: largest number of seeds in a block.
-        total: number of seeds whose blocks have the same size, if n may be fewer; None is n.
-    """
+    """Indices of n seeds in blocks of one size, which share a compiled program."""
     total = total or n
     size = -(-total // -(-total // most))
     for start in range(0, n, size):
@@ -107,15 +89,7 @@ def equal_blocks(n: int, most: int, total: int | None = None) -> Iterator[Shaped
 def seeds_within_budget(
     split: Split, combinations: Sequence[Hyperparameters], epochs: int, kept: int, budget: int
 ) -> int:
-    """Number of seeds whose networks a budget of working memory can hold side by side, at least 1.
-
-    Args:
-        split: a split; those of all seeds have its shape.
-        combinations: combinations of hyperparameters, with all of which each seed is trained.
-        epochs: number of epochs.
-        kept: number of epochs whose logits are recorded.
-        budget: working memory in bytes.
-    """
+    """Number of seeds whose networks fit side by side into a budget in bytes, at least 1."""
     n, m = len(split.training), len(split.validation)
     largest = max((len(points) for points in split.sets.values()), default=n)
     units = max(split.inputs + 2 * sum(c.widths) + 2 for c in combinations)
@@ -138,39 +112,19 @@ def train_networks(
     weights: Any = None,
     deterministic: bool = False,
 ) -> dict[str, Shaped[np.ndarray, "s k ..."]]:
-    """Trains one network for every seed and combination of hyperparameters.
-
-    Args:
-        problem: what networks learn.
-        combinations: combinations of hyperparameters.
-        seeds: seeds of the initial weights, of what is random in training, and of drawn problems.
-        epochs: number of epochs.
-        kept: epochs after which the logits of the validation set are recorded, counted from 1;
-            0 is before training.
-        dtype: "float32" or "float64".
-        weights: initial weights (W, b) of each layer, each with a first axis of seeds; None draws
-            them.
-        deterministic: whether bits must not depend on the number of threads, which makes networks
-            with many points or units slower.
-
-    Returns:
-        Arrays by the names of `sweep.training.results.VARIABLES`, with the axes (seeds,
-        combinations) and then epochs, or kept epochs and points, or points.
-
-    Raises:
-        InputError: a batch is larger than the training set, or resampling lacks a class.
-    """
+    """Trains one network for every seed and combination of hyperparameters."""
     sets = stacked_sets(problem, seeds)
     inputs = sets[0][0].shape[-1]
     require_fitting(combinations, sets)
     arrays: dict[str, Any] = {}
-    groups: dict[Any, list[int]] = {}  # combinations that share a program
+    groups: dict[Hyperparameters, list[int]] = {}  # combinations that share a program
     for k, combination in enumerate(combinations):
-        structure = tuple(getattr(combination, name) for name in NAMES if name not in NUMBERS)
-        groups.setdefault(structure, []).append(k)
-    for members in groups.values():
+        groups.setdefault(combination.structure, []).append(k)
+    for structure, members in groups.items():
         group = [combinations[k] for k in members]
-        program = Program.of(group, inputs, epochs, dtype, deterministic)
+        used = frozenset(name for name in NUMBERS[1:] if any(getattr(c, name) for c in group))
+        sizes = (inputs, *structure.widths, 1)
+        program = Program(structure, sizes, used, epochs, dtype, deterministic)
         numbers = np.array([[getattr(one, name) for name in NUMBERS] for one in group])
         recorded = _train(program, sets, numbers, np.array(seeds), np.array(kept, int), weights)
         for name, values in _by_name(recorded).items():
@@ -195,11 +149,7 @@ def stacked_sets(
 def require_fitting(
     combinations: Sequence[Hyperparameters], sets: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> None:
-    """Rejects hyperparameters that the training set is too small for.
-
-    Raises:
-        InputError: a batch is larger than the training set, or resampling lacks a class.
-    """
+    """Rejects hyperparameters that the training set is too small for."""
     y = sets[0][1]
     n = y.shape[-1]
     for combination in combinations:

@@ -1,7 +1,10 @@
 """Hyperparameters: what training depends on besides the data, the seeds and the epochs.
 
-Numbers such as the learning rate may differ between networks that are trained side by side; a value
-that changes the program, such as the widths, is compiled separately (`ensemble`).
+Activations, optimisers and schedules are chosen by name: "relu", "leaky_relu(slope=0.1)". This
+module knows which names and values are valid, so that a spec is checked without JAX; what a choice
+computes stands where it runs: activations in `networks`, the rest in `loop`. Numbers such as the
+learning rate may differ between networks that are trained side by side; a value that changes the
+program, such as the widths, is compiled separately.
 """
 
 from __future__ import annotations
@@ -9,17 +12,15 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from numbers import Real
 from typing import Any
 
 from sweep.base.errors import InputError
-from sweep.base.families import Family, short
+from sweep.base.families import Family, Parameter, parse_call, short
 from sweep.base.ranges import whole_number
 from sweep.metrics.metrics import METRICS, Smooth, metric
-from sweep.training.choices import activation, optimizer, schedule
 
 Setting = tuple[int, ...] | int | float | str | bool | None
 """The value of one hyperparameter."""
@@ -33,16 +34,79 @@ LARGEST = 1e38  # of numbers: float32 ends at 3.4e38
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A valid choice."""
+
+    name: str  # canonical name, with all parameters: "leaky_relu(slope=0.1)"
+    family: str  # name without parameters: "leaky_relu"
+    values: tuple[float, ...]  # parameters in their order
+
+
+def _family(name: str, *parameters: Parameter) -> Family[Choice]:
+    def make(full_name: str, *values: float) -> Choice:
+        return Choice(full_name if values else name, name, values)
+
+    return Family(name, parameters, make)
+
+
+def _by_name(*families: Family[Choice]) -> dict[str, Family[Choice]]:
+    return {family.name: family for family in families}
+
+
+_EPSILON = Parameter("eps", 1e-7, 1e-30, 1.0)  # Keras's default; optax's is 1e-8
+_FINAL = Parameter("final", 0.01, 1e-30, 1.0)  # share of the learning rate that is left at the end
+
+ACTIVATIONS = _by_name(
+    _family("relu"),
+    _family("leaky_relu", Parameter("slope", 0.01, 0.0, 1.0)),
+    _family("sigmoid"),
+    _family("tanh"),
+)
+
+OPTIMIZERS = _by_name(
+    _family(
+        "adam", Parameter("b1", 0.9, 0.0, 0.999999), Parameter("b2", 0.999, 0.0, 0.999999), _EPSILON
+    ),
+    _family("sgd", Parameter("momentum", 0.0, 0.0, 0.999999)),
+    _family("rmsprop", Parameter("decay", 0.9, 0.0, 0.999999), _EPSILON),
+)
+
+SCHEDULES = _by_name(
+    _family("constant"),
+    _family("cosine", _FINAL),
+    _family("exponential", _FINAL),
+    _family("linear", _FINAL),
+    _family("warmup_cosine", Parameter("share", 0.1, 0.0, 0.9), _FINAL),
+)
+
+
+CHOICES = {"activation": ACTIVATIONS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+
+
+def choice(kind: str, text: str) -> Choice:
+    """The activation, optimiser or schedule that a text names; InputError lists the valid ones."""
+    choices = CHOICES[kind]
+    name, values, named = parse_call(text, kind, next(iter(choices)))
+    if name not in choices:
+        valid = ", ".join(f.signature if f.parameters else name for name, f in choices.items())
+        raise InputError(f"there is no {kind} {text!r}; the known ones are {valid}")
+    family = choices[name]
+    if (values or named) and not family.parameters:
+        raise InputError(f"{name} has no parameters; write {name} in place of {text!r}")
+    return family(*values, **named)
+
+
+@dataclass(frozen=True)
 class Hyperparameters:
     """How one network is trained; every value in its canonical form.
 
     Attributes:
         widths: units of each hidden layer; () is the logistic model.
-        activation: activation of the hidden units, of `sweep.training.choices.ACTIVATIONS`.
+        activation: activation of the hidden units, of `ACTIVATIONS`.
         loss: what training minimises, a smooth metric of `sweep.metrics` without a penalty.
-        optimizer: optimiser, of `sweep.training.choices.OPTIMIZERS`.
+        optimizer: optimiser, of `OPTIMIZERS`.
         learning_rate: learning rate at the start.
-        schedule: course of the learning rate, of `sweep.training.choices.SCHEDULES`.
+        schedule: course of the learning rate, of `SCHEDULES`.
         batch: points per batch; None is the full set. The last batch of an epoch may have fewer.
         resample: whether points are drawn with replacement, both classes equally often.
         l1: penalty l1 * sum |w| of the weights; biases are not penalised.
@@ -67,22 +131,20 @@ class Hyperparameters:
     initial_bias: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, canonical in _CANONICAL.items():
-            object.__setattr__(self, name, canonical(getattr(self, name)))
+        for name in NAMES:
+            object.__setattr__(self, name, canonical(name, getattr(self, name)))
+
+    @property
+    def structure(self) -> Hyperparameters:
+        """The same with the numbers of `NUMBERS` left out: what a program is compiled for."""
+        return Hyperparameters(**{n: getattr(self, n) for n in NAMES if n not in NUMBERS})
 
 
 NAMES = tuple(field.name for field in fields(Hyperparameters))
 
-NUMBERS: tuple[str, ...] = ("learning_rate", "l1", "l2", "dropout", "noise", "initial_bias")
-"""Hyperparameters that may differ between networks trained side by side."""
-
 
 def smooth_loss(loss: str) -> Smooth:
-    """The metric that training minimises.
-
-    Raises:
-        InputError: no loss has this name, or it has no gradient, or has a penalty of its own.
-    """
+    """The metric that training minimises."""
     if loss.partition("(")[0].strip() not in METRICS:
         raise InputError(f"there is no loss {loss!r}; the known ones are {_losses()}")
     minimised = metric(loss)
@@ -102,18 +164,9 @@ def _losses() -> str:
 def combinations(
     values: Mapping[str, Any],
 ) -> tuple[dict[str, tuple[Setting, ...]], list[Hyperparameters]]:
-    """All combinations of hyperparameters, some of which have several values.
+    """The values of the hyperparameters given as lists, and every combination, the last fastest.
 
-    Args:
-        values: by name a value or a list of values. For widths, a list of lists is several networks
-            and a list of numbers is one.
-
-    Returns:
-        The values of the hyperparameters given as lists, in the order of `NAMES`; and every
-        combination, the last list changing fastest.
-
-    Raises:
-        InputError: a name is unknown, or a value is invalid or occurs twice.
+    For widths, a list of lists is several networks and a list of numbers is one.
     """
     _require_names(values)
     axes: dict[str, tuple[Setting, ...]] = {}
@@ -121,10 +174,10 @@ def combinations(
     for name in (name for name in NAMES if name in values):
         value = values[name]
         if not _is_list(name, value):
-            fixed[name] = _CANONICAL[name](value)
+            fixed[name] = canonical(name, value)
             continue
-        axes[name] = tuple(_CANONICAL[name](item) for item in value)
-        _require_distinct(name, axes[name])
+        axes[name] = tuple(canonical(name, item) for item in value)
+        require_distinct(name, axes[name])
     rows: list[dict[str, Any]] = [
         dict(zip(axes, items, strict=True)) for items in itertools.product(*axes.values())
     ]
@@ -132,11 +185,7 @@ def combinations(
 
 
 def single_combination(values: Mapping[str, Any]) -> Hyperparameters:
-    """The only combination of hyperparameters.
-
-    Raises:
-        InputError: a hyperparameter has several values.
-    """
+    """The only combination of hyperparameters; raises InputError if one has several values."""
     axes, (hyperparameters, *_) = combinations(values)
     for name in axes:
         raise InputError(f"{name} holds several values; give one here, or use sweep.train")
@@ -172,7 +221,8 @@ def _is_list(name: str, value: Any) -> bool:
     return any(not isinstance(item, Real) for item in value)
 
 
-def _require_distinct(name: str, values: Sequence[Setting]) -> None:
+def require_distinct(name: str, values: Sequence[Setting]) -> None:
+    """Rejects a list of values that is empty or holds one twice."""
     if not values:
         raise InputError(f"{name} is empty; give at least one value")
     for k, value in enumerate(values):
@@ -209,7 +259,24 @@ def _boolean(name: str, value: Any) -> bool:
     return value
 
 
-def _number(name: str, needed: str, valid: Callable[[float], bool], value: Any) -> float:
+_NOT_NEGATIVE = "a number that is not negative", lambda value: value >= 0
+
+_NUMBERS: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "learning_rate": ("a number above 0", lambda value: value > 0),
+    "l1": _NOT_NEGATIVE,
+    "l2": _NOT_NEGATIVE,
+    "dropout": ("a number from 0 to below 1", lambda value: 0 <= value < 1),
+    "noise": _NOT_NEGATIVE,
+    "initial_bias": ("a finite number", lambda value: True),
+}
+"""Of each number what is needed, in words and as a condition."""
+
+NUMBERS = tuple(_NUMBERS)
+"""Hyperparameters that may differ between networks trained side by side."""
+
+
+def _number(name: str, value: Any) -> float:
+    needed, valid = _NUMBERS[name]
     try:
         number = math.nan if isinstance(value, bool) else float(value) + 0.0  # no -0.0
     except (TypeError, ValueError, OverflowError):
@@ -222,37 +289,16 @@ def _number(name: str, needed: str, valid: Callable[[float], bool], value: Any) 
     return number
 
 
-def _not_negative(name: str) -> Callable[[Any], float]:
-    return partial(_number, name, "a number that is not negative", lambda value: value >= 0)
-
-
-def _text(name: str, value: Any) -> str:
+def canonical(name: str, value: Any) -> Setting:
+    """The canonical form of a hyperparameter's value; raises InputError if it is invalid."""
+    if name in _NUMBERS:
+        return _number(name, value)
+    if name == "widths":
+        return _widths(value)
+    if name == "batch":
+        return _batch(value)
+    if name == "resample":
+        return _boolean(name, value)
     if not isinstance(value, str):
         raise InputError(f"{name} is {value!r}; a name is needed")
-    return value
-
-
-def _canonical() -> Iterator[tuple[str, Callable[[Any], Setting]]]:
-    """(name, function from a value to its canonical form); the functions raise InputError."""
-    yield "widths", _widths
-    yield "activation", lambda text: activation(_text("activation", text)).name
-    yield "loss", lambda text: smooth_loss(_text("loss", text)).name
-    yield "optimizer", lambda text: optimizer(_text("optimizer", text)).name
-    yield (
-        "learning_rate",
-        partial(_number, "learning_rate", "a number above 0", lambda value: value > 0),
-    )
-    yield "schedule", lambda text: schedule(_text("schedule", text)).name
-    yield "batch", _batch
-    yield "resample", partial(_boolean, "resample")
-    yield "l1", _not_negative("l1")
-    yield "l2", _not_negative("l2")
-    yield (
-        "dropout",
-        partial(_number, "dropout", "a number from 0 to below 1", lambda value: 0 <= value < 1),
-    )
-    yield "noise", _not_negative("noise")
-    yield "initial_bias", partial(_number, "initial_bias", "a finite number", lambda value: True)
-
-
-_CANONICAL: dict[str, Callable[[Any], Setting]] = dict(_canonical())
+    return smooth_loss(value).name if name == "loss" else choice(name, value).name

@@ -1,14 +1,15 @@
 """The training loop of one network, as a function that JAX transforms and compiles.
 
 A `Program` is everything that the code is compiled for; numbers such as the learning rate are
-arguments. `ensemble` maps the loop over seeds and numbers.
+arguments. Optimisers and learning-rate schedules are those of optax. `ensemble` maps the loop over
+seeds and numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
-from sweep.training.hyperparameters import NUMBERS, Hyperparameters, smooth_loss
+from sweep.training.hyperparameters import NUMBERS, Hyperparameters, choice, smooth_loss
 from sweep.training.networks import (
     Weights,
     accuracy,
@@ -28,63 +29,57 @@ from sweep.training.networks import (
     mean_loss,
     penalty,
 )
-from sweep.training.optimizers import schedule_function, transformation
 
 
 @dataclass(frozen=True)
 class Program:
-    """What the loop is compiled for, besides the shapes of its arguments.
+    """What the loop is compiled for, besides the shapes of its arguments."""
 
-    Attributes:
-        sizes: units of every layer, from the inputs to the one output.
-        activation: name of the activation.
-        loss: name of the loss that training minimises.
-        optimizer: name of the optimiser.
-        schedule: name of the learning-rate schedule.
-        batch: points per batch; None is the full set.
-        resample: whether batches are drawn, both classes equally often.
-        used: numbers that are not 0 in every network, except the learning rate.
-        epochs: number of epochs.
-        dtype: dtype of all numbers, "float32" or "float64".
-        deterministic: whether bits must not depend on the number of threads.
-    """
-
-    sizes: tuple[int, ...]
-    activation: str
-    loss: str
-    optimizer: str
-    schedule: str
-    batch: int | None
-    resample: bool
-    used: frozenset[str]
+    structure: Hyperparameters  # of all networks, see `Hyperparameters.structure`
+    sizes: tuple[int, ...]  # units of every layer, from the inputs to the one output
+    used: frozenset[str]  # numbers that are not 0 in every network, except the learning rate
     epochs: int
-    dtype: str
-    deterministic: bool = False
+    dtype: str  # of all numbers, "float32" or "float64"
+    deterministic: bool = False  # whether bits must not depend on the number of threads
 
-    @classmethod
-    def of(
-        cls,
-        combinations: Sequence[Hyperparameters],
-        inputs: int,
-        epochs: int,
-        dtype: str,
-        deterministic: bool = False,
-    ) -> Program:
-        """The program of combinations that differ in numbers only."""
-        first = combinations[0]
-        return cls(
-            (inputs, *first.widths, 1),
-            first.activation,
-            first.loss,
-            first.optimizer,
-            first.schedule,
-            first.batch,
-            first.resample,
-            frozenset(name for name in NUMBERS[1:] if any(getattr(c, name) for c in combinations)),
-            epochs,
-            dtype,
-            deterministic,
-        )
+
+Schedule = Callable[[Any], Any]  # step, counted from 0 -> factor of the learning rate
+
+
+def transformation(name: str) -> optax.GradientTransformation:
+    """The optimiser of this name, without its learning rate."""
+    optimizer = choice("optimizer", name)
+    return _TRANSFORMATIONS[optimizer.family](*optimizer.values)
+
+
+def schedule_function(name: str, steps: int) -> Schedule:
+    """The schedule of this name over so many steps."""
+    schedule = choice("schedule", name)
+    return _SCHEDULES[schedule.family](*schedule.values, steps)
+
+
+def _sgd(momentum: float) -> optax.GradientTransformation:
+    return optax.trace(momentum) if momentum else optax.identity()
+
+
+def _warmup_cosine(share: float, final: float, steps: int) -> Schedule:
+    warmup = max(1, round(share * steps))
+    return optax.warmup_cosine_decay_schedule(0.0, 1.0, warmup, max(steps, warmup + 1), final)
+
+
+_TRANSFORMATIONS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "adam": optax.scale_by_adam,
+    "sgd": _sgd,
+    "rmsprop": partial(optax.scale_by_rms, eps_in_sqrt=False),
+}
+
+_SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "constant": lambda steps: optax.constant_schedule(1.0),
+    "cosine": lambda final, steps: optax.cosine_decay_schedule(1.0, steps, final),
+    "exponential": lambda final, steps: optax.exponential_decay(1.0, steps, final),
+    "linear": lambda final, steps: optax.linear_schedule(1.0, final, steps),
+    "warmup_cosine": _warmup_cosine,
+}
 
 
 class PointsOnDevice(NamedTuple):
@@ -95,21 +90,13 @@ class PointsOnDevice(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """What is recorded of one network; of several with more axes in front.
+    """What is recorded of one network; of several with more axes in front."""
 
-    Attributes:
-        objective: what training minimises, penalties included, after each epoch.
-        losses: cross-entropy of each set in nats after each epoch, shape (sets, epochs).
-        accuracies: accuracy of each set after each epoch, shape (sets, epochs).
-        logits: of the validation set after the kept epochs, shape (kept, m).
-        best: logits of the validation set after the epoch of its least cross-entropy, shape (m,).
-    """
-
-    objective: Any
-    losses: Any
-    accuracies: Any
-    logits: Any
-    best: Any
+    objective: Any  # what training minimises, penalties included, after each epoch
+    losses: Any  # cross-entropy of each set in nats after each epoch, shape (sets, epochs)
+    accuracies: Any  # accuracy of each set after each epoch, shape (sets, epochs)
+    logits: Any  # of the validation set after the kept epochs, shape (kept, m)
+    best: Any  # logits of the validation set after the epoch of its least cross-entropy, shape (m,)
 
 
 class _State(NamedTuple):
@@ -141,26 +128,18 @@ def train_one(
 
 @dataclass(frozen=True, eq=False)
 class _Loop:
-    """The loop over the epochs of one network.
+    """The loop over the epochs of one network."""
 
-    Attributes:
-        program: what it is compiled for.
-        sets: points of every set, the training set first.
-        numbers: numeric hyperparameters by name.
-        key: key of all that is random in training.
-        kept: epochs after which logits are recorded.
-    """
-
-    program: Program
-    sets: tuple[PointsOnDevice, ...]
-    numbers: dict[str, Any]
-    key: PRNGKeyArray
-    kept: Int[Array, " c"]
+    program: Program  # what it is compiled for
+    sets: tuple[PointsOnDevice, ...]  # points of every set, the training set first
+    numbers: dict[str, Any]  # numeric hyperparameters by name
+    key: PRNGKeyArray  # key of all that is random in training
+    kept: Int[Array, " c"]  # epochs after which logits are recorded
 
     @property
     def batch(self) -> int:
         """Points per batch."""
-        return self.program.batch or len(self.sets[0].y)
+        return self.program.structure.batch or len(self.sets[0].y)
 
     @property
     def batches(self) -> int:
@@ -170,13 +149,15 @@ class _Loop:
     @cached_property
     def transformation(self) -> optax.GradientTransformation:
         """The optimiser under its schedule, without the learning rate."""
-        factor = schedule_function(self.program.schedule, self.batches * self.program.epochs)
+        factor = schedule_function(
+            self.program.structure.schedule, self.batches * self.program.epochs
+        )
 
         def factor_in_dtype(step: Any) -> Any:
             # JAX turns an integer step into float32, whatever the precision of the weights.
             return factor(step.astype(self.program.dtype))
 
-        optimizer = transformation(self.program.optimizer)
+        optimizer = transformation(self.program.structure.optimizer)
         return optax.chain(optimizer, optax.scale_by_schedule(factor_in_dtype))
 
     def start(self, weights: Weights) -> _State:
@@ -209,10 +190,12 @@ class _Loop:
     def train_epoch(self, trained: tuple[Any, Any], key: PRNGKeyArray) -> tuple[Any, Any]:
         """(weights, moments) after all batches of an epoch."""
         program, training = self.program, self.sets[0]
-        if program.batch is None and not program.resample:
+        if program.structure.batch is None and not program.structure.resample:
             return self.step(trained, key, training, None)
         order_key, steps_key = jax.random.split(key)
-        rows, present = _rows(program.resample, training.y, self.batches, self.batch, order_key)
+        rows, present = _rows(
+            program.structure.resample, training.y, self.batches, self.batch, order_key
+        )
 
         def step(k: Any, trained: tuple[Any, Any]) -> tuple[Any, Any]:
             points = PointsOnDevice(training.x[rows[k]], training.y[rows[k]])
@@ -249,12 +232,12 @@ class _Loop:
 
     def logits(self, weights: Weights, x: Any, masks: Sequence[Any] = ()) -> Float[Array, " n"]:
         """Logits of class 1."""
-        function = activation_function(self.program.activation)
+        function = activation_function(self.program.structure.activation)
         return logits(weights, x, function, masks, self.program.deterministic)
 
     def objective(self, weights: Weights, z: Any, y: Any, present: Any = None) -> Any:
         """What training minimises, from the logits of training points."""
-        loss = mean_loss(smooth_loss(self.program.loss), z, y, present)
+        loss = mean_loss(smooth_loss(self.program.structure.loss), z, y, present)
         return loss + penalty(self.program.used, weights, self.numbers)
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from sweep.metrics.logistic import softplus
 from sweep.metrics.metrics import Smooth, metric
-from sweep.training.choices import activation
+from sweep.training.hyperparameters import choice
 
 Weights = Sequence[tuple[Any, Any]]
 """(W, b) of each layer, shapes (units in, units out) and (units out,), the output layer last."""
@@ -34,13 +34,7 @@ PIECE = 64  # terms of a sum that XLA does not share: 1, 2, 16 and 64 threads ga
 def initial_weights(
     key: PRNGKeyArray, sizes: tuple[int, ...], bias: Float[Array, ""]
 ) -> tuple[tuple[Array, Array], ...]:
-    """Weights uniform within sqrt(6 / (in + out)) (Glorot & Bengio 2010, equation 16).
-
-    Args:
-        key: of the random numbers.
-        sizes: units of each layer, from the inputs to the one output.
-        bias: initial bias of hidden units, in the precision of the weights; the output's is 0.
-    """
+    """Weights uniform within sqrt(6 / (in + out)) (Glorot & Bengio 2010, equation 16)."""
     keys = jax.random.split(key, len(sizes) - 1)
     layers = []
     for k, (units_in, units_out) in enumerate(pairwise(sizes)):
@@ -58,15 +52,7 @@ def logits(
     masks: Sequence[Float[Array, "n _"]] = (),
     deterministic: bool = False,
 ) -> Float[Array, " n"]:
-    """Logits of class 1.
-
-    Args:
-        weights: of every layer.
-        x: inputs.
-        function: activation of the hidden units.
-        masks: factors of the outputs of each hidden layer, for dropout; or none.
-        deterministic: whether bits must not depend on the number of threads.
-    """
+    """Logits of class 1."""
     affine = deterministic_affine if deterministic else _affine
     *hidden, (w, b) = weights
     outputs = x
@@ -79,8 +65,8 @@ def logits(
 
 def activation_function(name: str) -> Activation:
     """The activation of this name, elementwise on a JAX array."""
-    choice = activation(name)
-    return _ACTIVATIONS[choice.family](*choice.values)
+    activation = choice("activation", name)
+    return _ACTIVATIONS[activation.family](*activation.values)
 
 
 def _leaky_relu(slope: float) -> Activation:
@@ -165,14 +151,7 @@ def mean_loss(
     y: Float[Array, " n"],
     present: Bool[Array, " n"] | None = None,
 ) -> Float[Array, ""]:
-    """The loss without a penalty: a mean that the class weights of the metric weight.
-
-    Args:
-        loss: the metric.
-        z: logits.
-        y: classes, 0 and 1.
-        present: which points count; None counts all.
-    """
+    """The loss without a penalty: a mean that the class weights of the metric weight."""
     if loss is CROSS_ENTROPY:
         return cross_entropy(z, y, present)
     terms = [p.loss(z) * (p.on_class0 * (1 - y) + p.on_class1 * y) for p in loss.parts]

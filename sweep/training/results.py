@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,6 +53,11 @@ VARIABLES = _variables()
 """Of each variable the dimensions after the seed and the hyperparameters, and the attributes."""
 
 
+def dimensions(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of dimensions: `loss` is a variable, so its dimension has another name."""
+    return tuple("loss_function" if name == "loss" else name for name in names)
+
+
 def attributes(name: str) -> dict[str, str]:
     """Units and long name of a variable."""
     return VARIABLES[name][1]
@@ -67,17 +72,7 @@ def dataset(
     validation_y: Shaped[np.ndarray, "*s m"],
     attrs: Mapping[str, Any],
 ) -> xr.Dataset:
-    """The dataset of all networks.
-
-    Args:
-        arrays: recorded arrays by name, with the axes (seeds, combinations) in front.
-        axes: hyperparameters with several values; the last one changes fastest.
-        seeds: seeds of the networks.
-        epochs: number of epochs, counted from 1.
-        kept: epochs whose logits were recorded.
-        validation_y: classes of the validation set, for each seed or for all of them.
-        attrs: attributes of the dataset.
-    """
+    """The dataset of all networks."""
     import xarray as xr  # slow, and runs use only the names of the variables
 
     shape = tuple(map(len, axes.values()))
@@ -85,7 +80,7 @@ def dataset(
     for name, values in arrays.items():
         dims, attrs_of_name = VARIABLES[name]
         split_axes = values.reshape(len(seeds), *shape, *values.shape[2:])
-        variables[name] = (("seed", *axes, *dims), split_axes, attrs_of_name)
+        variables[name] = (("seed", *dimensions(axes), *dims), split_axes, attrs_of_name)
     class_dims = ("seed", "point") if validation_y.ndim == 2 else ("point",)
     variables["validation_y"] = (
         class_dims,
@@ -104,9 +99,9 @@ def coordinates(
         return name, np.asarray(values), {"units": units, "long_name": words}
 
     entries = {"seed": entry("seed", seeds, "seed of weights, batches and drawn data")}
-    for name, values in axes.items():
+    for (name, values), dim in zip(axes.items(), dimensions(axes), strict=True):
         texts = [coordinate_value(name, value) for value in values]
-        entries[name] = entry(name, texts, name.replace("_", " "), UNITS.get(name, "1"))
+        entries[dim] = entry(dim, texts, dim.replace("_", " "), UNITS.get(name, "1"))
     entries["epoch"] = entry("epoch", np.arange(1, epochs + 1), "epochs done", "epoch")
     entries["kept_epoch"] = entry("kept_epoch", kept, "epochs whose logits are kept", "epoch")
     return entries
@@ -114,20 +109,12 @@ def coordinates(
 
 @dataclass(frozen=True)
 class Share:
-    """The share of networks of which a statement is true.
+    """The share of networks of which a statement is true."""
 
-    Attributes:
-        count: networks of which it is true.
-        of: all networks.
-        value: count / of; nan without networks.
-        low: lower end of the 95% interval by Wilson; nan without networks.
-        high: upper end.
-    """
-
-    count: int
-    of: int
-    value: float
-    low: float
+    count: int  # networks of which it is true
+    of: int  # all networks
+    value: float  # count / of; nan without networks
+    low: float  # ends of the 95% interval by Wilson; nan without networks
     high: float
 
     @classmethod
@@ -141,32 +128,18 @@ class Share:
 
 
 class Difference(NamedTuple):
-    """A paired difference over networks.
+    """A paired difference over networks."""
 
-    Attributes:
-        before: mean before.
-        after: mean after.
-        mean: mean of after - before.
-        low: lower end of its 95% interval by Student's t; nan with fewer than two pairs.
-        high: upper end.
-        pairs: number of pairs.
-    """
-
-    before: float
-    after: float
-    mean: float
-    low: float
+    before: float  # mean
+    after: float  # mean
+    difference: float  # mean of after - before
+    low: float  # ends of its 95% interval by Student's t; nan with fewer than two pairs
     high: float
     pairs: int
 
 
 def difference(before: Float[np.ndarray, " n"], after: Float[np.ndarray, " n"]) -> Difference:
-    """The paired difference over the pairs in which both numbers are finite.
-
-    Args:
-        before: one number for each network.
-        after: the number of its pair, or its own number later.
-    """
+    """The paired difference over the pairs in which both numbers are finite."""
     finite = np.isfinite(before) & np.isfinite(after)
     first, last, n = before[finite], after[finite], int(finite.sum())
     change = last - first
@@ -185,12 +158,7 @@ def mean(values: Float[np.ndarray, " n"]) -> float:
 def quantiles(
     values: Float[np.ndarray, "n ..."], levels: Sequence[float] = LEVELS
 ) -> Float[np.ndarray, "levels ..."]:
-    """Quantiles of the finite values along the first axis; nan where none is finite.
-
-    Args:
-        values: one row for each network.
-        levels: levels of the quantiles, which are linear between order statistics.
-    """
+    """Quantiles of the finite values along the first axis; nan where none is finite."""
     values = np.asarray(values, np.float64)
     finite = np.isfinite(values)
     if finite.all():  # many times as fast
@@ -203,13 +171,7 @@ def quantiles(
 def quantile_bands(
     table: xr.Dataset, names: Sequence[str] = CURVES, levels: Sequence[float] = LEVELS
 ) -> xr.Dataset:
-    """Quantiles of variables over the seeds, with the dimension level in front.
-
-    Args:
-        table: a dataset with the dimension seed.
-        names: names of the variables.
-        levels: levels of the quantiles, ascending.
-    """
+    """Quantiles of variables over the seeds, with the dimension level in front."""
     import xarray as xr  # slow, and the CLI needs only the records
 
     bands = {}

@@ -36,16 +36,7 @@ class SplitPoints:
 
     @classmethod
     def of(cls, name: str, x: ArrayLike, y: ArrayLike) -> SplitPoints:
-        """Checks the arrays of one set.
-
-        Args:
-            name: name of the set, for error messages.
-            x: inputs, shape (n,) or (n, d).
-            y: classes 0 and 1, shape (n,).
-
-        Raises:
-            InputError: the shapes do not fit, the set is empty, or a value is invalid.
-        """
+        """Checks the arrays of one set."""
         x_array = array(f"{name} x", x, "shape (n,) or (n, d)")
         require_kind(f"{name} x", x_array)
         inputs = x_array.astype(np.float64)
@@ -136,17 +127,11 @@ def split(
 
 
 class Sizes(NamedTuple):
-    """Points of each set of a drawn split.
+    """Points of each set of a drawn split."""
 
-    Attributes:
-        training: points of the training set.
-        validation: points of the validation set.
-        test: points of the test set.
-    """
-
-    training: int
-    validation: int
-    test: int
+    training: int  # points of the training set
+    validation: int  # points of the validation set
+    test: int  # points of the test set
 
 
 def two_clouds(
@@ -158,20 +143,7 @@ def two_clouds(
     flipped: float = 0.0,
     strays: float = 0.0,
 ) -> Callable[[int], Split]:
-    """Draws two normal classes of unit variance.
-
-    Args:
-        sizes: points of each set.
-        inputs: columns of x; all separate the classes equally well.
-        distance: distance of the two means, in standard deviations.
-        ones: share of class 1 in each set, rounded to whole points.
-        flipped: probability that a label is wrong, in every set.
-        strays: share of points with the wrong label in the validation and test sets, rounded to
-            whole points.
-
-    Returns:
-        A function seed -> split.
-    """
+    """Draws two normal classes of unit variance."""
 
     def draw_set(rng: np.random.Generator, n: int, stray_share: float) -> SplitPoints:
         y = (np.arange(n) < round(ones * n)).astype(np.float64)
@@ -193,14 +165,6 @@ def interaction(sizes: Sizes, product: float, slope: float) -> Callable[[int], S
 
     y is 1 with probability sigmoid(product * x_1 x_2 + slope * x_1); a linear model can learn only
     the second term.
-
-    Args:
-        sizes: points of each set.
-        product: coefficient of the product.
-        slope: coefficient of the first input.
-
-    Returns:
-        A function seed -> split.
     """
 
     def draw_set(rng: np.random.Generator, n: int) -> SplitPoints:

@@ -45,8 +45,9 @@ def train(
     """Trains one network for every seed and every combination of hyperparameters.
 
     A hyperparameter given as a list becomes a dimension of the result:
-    `train("outlier", learning_rate=[0.01, 0.05])`; for `widths`, a list of lists does. Networks of
-    one seed start with the same weights and see the same batches, so they are pairs.
+    `train("outlier", learning_rate=[0.01, 0.05])`; for `widths`, a list of lists does, and the
+    dimension of `loss` is called `loss_function`. Networks of one seed start with the same weights
+    and see the same batches, so they are pairs.
 
     Args:
         data: name of a problem, of `sweep.training.problems.PROBLEMS`; a problem; or a split, see

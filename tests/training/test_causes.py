@@ -13,9 +13,9 @@ from sklearn.metrics import balanced_accuracy_score
 import sweep
 from sweep.cli import main
 from sweep.diagnosis.findings.rules import CODES
-from sweep.training.experiments.catalogue import CAUSES
 from sweep.training.experiments.causes import causes
 from sweep.training.experiments.effects import (
+    CAUSES,
     MARGIN,
     Evaluation,
     balanced_accuracy,

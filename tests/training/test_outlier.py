@@ -15,7 +15,7 @@ from matplotlib.image import imread
 import sweep
 from sweep.cli.commands import TRAIN_COMMANDS
 from sweep.report.experiments import outlier_lines
-from sweep.training.experiments.catalogue import CAUSES
+from sweep.training.experiments.effects import CAUSES
 from sweep.training.experiments.outlier import (
     CLAIMS,
     KERAS,

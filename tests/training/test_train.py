@@ -1,5 +1,6 @@
 """train(): what it rejects, each in one sentence."""
 
+import numpy as np
 import pytest
 
 import sweep
@@ -50,6 +51,17 @@ def test_what_cannot_be_is_refused_in_one_sentence(settings, sentence):
         sweep.train(SPLIT, **{"seeds": 1, "epochs": 3} | settings)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_losses_in_a_list_are_a_dimension_beside_the_variable_loss():
+    losses = ["cross_entropy", "focal(gamma=2)"]
+    runs = sweep.train(SPLIT, seeds=2, epochs=3, loss=losses, learning_rate=[0.01, 0.1])
+    assert runs.loss.dims == ("seed", "loss_function", "learning_rate", "epoch")
+    assert list(runs.loss_function.values) == losses
+    alone = sweep.train(SPLIT, seeds=2, epochs=3, loss=losses[1], learning_rate=0.1)
+    chosen = runs.sel(loss_function=losses[1], learning_rate=0.1)
+    np.testing.assert_allclose(chosen.loss, alone.loss, rtol=1e-5)
+    assert "loss_function" not in alone.dims
 
 
 def test_resampling_needs_both_classes():

@@ -6,25 +6,30 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, bar
-from sweep.base.records import plain
-from sweep.training.experiments.catalogue import CAUSES, Cause
 from sweep.training.experiments.effects import (
+    BAND_LEVELS,
+    CAUSES,
+    RECORDED,
+    Cause,
     Evaluation,
     RemedyOutcome,
-    causes_bands,
     causes_dataset,
     compare,
     evaluate,
 )
-from sweep.training.experiments.protocol import finding_shares, require_epochs, require_seeds
-from sweep.training.results import Share
+from sweep.training.experiments.protocol import (
+    Experiment,
+    finding_shares,
+    require_epochs,
+    require_seeds,
+)
+from sweep.training.results import Share, quantile_bands
 
 SEEDS = 100
 EPOCHS = 200
@@ -41,60 +46,33 @@ THREADS = 2  # causes under way at a time: while one is compiled, another is dia
 
 @dataclass(frozen=True)
 class CauseOutcome:
-    """A cause without a remedy, and whether its networks are recognised.
-
-    Attributes:
-        name: name of the cause.
-        title: short description.
-        code: code of the finding that must recognise it.
-        recognised: share of the networks with that finding of `sweep.diagnose`.
-        loss: mean cross-entropy of the validation set at the end, in nats.
-        accuracy: mean accuracy of the validation set at the end, a fraction.
-        base_rate_entropy: mean cross-entropy of predicting the shares of its classes, in nats.
-        findings: share of the networks with each finding, by code, the most frequent first.
-        diverged: number of networks whose loss was not finite.
-    """
+    """A cause without a remedy, and whether its networks are recognised."""
 
     name: str
     title: str
-    code: str
-    recognised: Share
-    loss: float
-    accuracy: float
-    base_rate_entropy: float
-    findings: Mapping[str, Share]
-    diverged: int
+    code: str  # of the finding that must recognise it
+    recognised: Share  # of the networks with that finding of `sweep.diagnose`
+    loss: float  # mean cross-entropy of the validation set at the end, in nats
+    accuracy: float  # mean accuracy of the validation set at the end, a fraction
+    base_rate_entropy: float  # mean cross-entropy of predicting the shares of its classes, in nats
+    findings: Mapping[str, Share]  # of the networks, by code, the most frequent first
+    diverged: int  # number of networks whose loss was not finite
 
 
 @dataclass(frozen=True)
-class Causes:
-    """The results of all causes and remedies.
+class Causes(Experiment):
+    """The results of all causes and remedies."""
 
-    Attributes:
-        seeds: networks of each cause and remedy.
-        epochs: epochs of each network.
-        causes: each cause without a remedy.
-        remedies: remedies of all causes, in their order.
-        table: everything recorded, dims (run, seed, epoch), and the effects of the remedies, dims
-            (run, metric): see `sweep.training.experiments.effects.causes_dataset`.
-        bands: quantiles over the networks of every curve, dims (level, run, epoch).
-    """
-
-    seeds: int
-    epochs: int
-    causes: tuple[CauseOutcome, ...]
-    remedies: tuple[RemedyOutcome, ...]
-    table: xr.Dataset
-    bands: xr.Dataset
+    seeds: int  # networks of each cause and remedy
+    epochs: int  # of each network
+    causes: tuple[CauseOutcome, ...]  # each cause without a remedy
+    remedies: tuple[RemedyOutcome, ...]  # of all causes, in their order
+    table: xr.Dataset  # see `sweep.training.experiments.effects.causes_dataset`
+    bands: xr.Dataset  # dims (level, run, epoch)
 
     def of(self, cause: str) -> tuple[RemedyOutcome, ...]:
         """The remedies of a cause."""
         return tuple(outcome for outcome in self.remedies if outcome.cause == cause)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the table and the bands, as plain Python values."""
-        left_out = ("table", "bands")
-        return plain({name: value for name, value in vars(self).items() if name not in left_out})
 
 
 def causes(
@@ -110,7 +88,7 @@ def causes(
     with the same weights where their shapes are the same.
 
     Args:
-        names: names of causes, of `sweep.training.experiments.catalogue.CAUSES`; none is all.
+        names: names of causes, of `sweep.training.experiments.effects.CAUSES`; none is all.
         seeds: number of seeds, from `FIRST_SEED`.
         epochs: number of epochs.
         progress: whether to show a bar on stderr; None shows it on a terminal only.
@@ -125,17 +103,15 @@ def causes(
     total = seeds * sum(1 + len(cause.remedies) for cause in chosen)
     with bar("train and diagnose", total, "networks", progress) as step:
         evaluations = _evaluate_all(chosen, seed_range, epochs, step)
-    remedies = tuple(
-        compare(cause, remedy, runs[0], after)
-        for cause, runs in zip(chosen, evaluations, strict=True)
-        for remedy, after in zip(cause.remedies, runs[1:], strict=True)
-    )
-    outcomes = tuple(
-        _outcome(cause, runs[0], seed_range)
-        for cause, runs in zip(chosen, evaluations, strict=True)
-    )
+    outcomes: list[CauseOutcome] = []
+    remedies: list[RemedyOutcome] = []
+    for cause, (before, *others) in zip(chosen, evaluations, strict=True):
+        outcomes.append(_outcome(cause, before, seed_range))
+        for remedy, after in zip(cause.remedies, others, strict=True):
+            remedies.append(compare(cause, remedy, before, after))
     table = causes_dataset(chosen, evaluations, remedies, seed_range)
-    return Causes(seeds, epochs, outcomes, remedies, table, causes_bands(table))
+    bands = quantile_bands(table, RECORDED, BAND_LEVELS)
+    return Causes(seeds, epochs, tuple(outcomes), tuple(remedies), table, bands)
 
 
 def _choose(names: Sequence[str]) -> list[Cause]:

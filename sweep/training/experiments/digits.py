@@ -20,14 +20,13 @@ import xarray as xr
 from jaxtyping import Float
 
 from sweep.base.memory import MEMORY_BUDGET
-from sweep.base.records import plain
 from sweep.training.experiments.protocol import (
-    finding_codes,
-    finding_shares,
+    Experiment,
+    common_fields,
     require_epochs,
     require_seeds,
 )
-from sweep.training.hyperparameters import coordinate_value, single_combination
+from sweep.training.hyperparameters import single_combination
 from sweep.training.problems import PROBLEMS
 from sweep.training.results import CURVES, Share, difference, mean, quantile_bands, quantiles
 from sweep.training.train import train
@@ -48,82 +47,44 @@ NETWORK: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Change:
-    """The change of a quantity from one epoch to another, over the networks.
+    """The change of a quantity from one epoch to another, over the networks."""
 
-    Attributes:
-        name: name of the quantity, as in the dataset of `sweep.train`.
-        words: its description.
-        units: "nats", or "1" for accuracies.
-        first: mean at `FIRST`.
-        last: mean at the last epoch.
-        difference: mean of last - first.
-        low: lower end of its 95% interval, by Student's t over the networks.
-        high: upper end.
-    """
-
-    name: str
+    name: str  # as in the dataset of `sweep.train`
     words: str
-    units: str
-    first: float
-    last: float
-    difference: float
-    low: float
+    units: str  # "nats", or "1" for accuracies
+    first: float  # mean at `FIRST`
+    last: float  # mean at the last epoch
+    difference: float  # mean of last - first
+    low: float  # ends of its 95% interval, by Student's t over the networks
     high: float
 
 
 @dataclass(frozen=True)
-class Digits:
-    """The result of training on images of digits.
+class Digits(Experiment):
+    """The result of training on images of digits; a network that diverged never rises."""
 
-    Attributes:
-        seeds: number of networks, each with its own split and weights.
-        first: epoch from which changes are measured.
-        epochs: number of epochs; changes are measured up to the last one.
-        hyperparameters: by name, as in `sweep.train`.
-        training: number of training images.
-        validation: number of validation images.
-        changes: changes of loss and accuracy of both sets, over the networks that did not diverge.
-        loss_rises: networks whose validation loss is higher at the last epoch than at the first.
-        accuracy_rises: networks whose validation accuracy is higher.
-        both_rise: networks in which both are higher; one that diverged counts in none of these.
-        least_loss: median of the least validation loss, in nats.
-        least_epoch: median of its epoch.
-        least_accuracy: mean validation accuracy at that epoch, where one would stop early.
-        diverged: networks with a loss that is not finite.
-        diverged_epoch: the first epoch with such a loss in any network; nan without one.
-        findings: share of the other networks in which `sweep.diagnose` makes each finding, by code,
-            the most frequent first.
-        table: everything recorded of each network, the dataset of `sweep.train`.
-        bands: quantiles over the networks of loss and accuracy, dims (level, epoch), levels
-            `sweep.training.results.LEVELS`.
-    """
-
-    seeds: int
-    first: int
+    seeds: int  # number of networks, each with its own split and weights
+    first: int  # epoch from which changes are measured, up to the last one
     epochs: int
-    hyperparameters: dict[str, Any]
-    training: int
-    validation: int
-    changes: tuple[Change, ...]
-    loss_rises: Share
-    accuracy_rises: Share
-    both_rise: Share
-    least_loss: float
-    least_epoch: float
-    least_accuracy: float
-    diverged: Share
-    diverged_epoch: float
-    findings: dict[str, Share]
-    table: xr.Dataset
-    bands: xr.Dataset
+    hyperparameters: dict[str, Any]  # as in `sweep.train`
+    training: int  # number of training images
+    validation: int  # number of validation images
+    changes: tuple[Change, ...]  # of loss and accuracy of both sets, of networks not diverged
+    loss_rises: Share  # networks whose validation loss is higher at the last epoch than at `first`
+    accuracy_rises: Share  # networks whose validation accuracy is higher
+    both_rise: Share  # networks in which both are higher
+    least_loss: float  # median of the least validation loss, in nats
+    least_epoch: float  # median of its epoch
+    least_accuracy: float  # mean validation accuracy at that epoch, where one would stop early
+    diverged: Share  # networks with a loss that is not finite
+    diverged_epoch: float  # the first epoch with such a loss in any network; nan without one
+    findings: dict[str, Share]  # of `sweep.diagnose` about the others, the most frequent first
+    table: xr.Dataset  # that of `sweep.train`
+    bands: xr.Dataset  # of loss and accuracy, dims (level, epoch)
 
     def change(self, name: str) -> Change:
         """The change of a quantity, such as validation_loss."""
         return next(change for change in self.changes if change.name == name)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the table and the bands, as plain Python values."""
-        return plain({k: v for k, v in vars(self).items() if k not in ("table", "bands")})
 
 
 def digits(
@@ -174,10 +135,8 @@ def digits(
     finite = table.isel(seed=np.flatnonzero(alive))
     split = PROBLEMS["digits"].draw(int(table.seed[0]))
     return Digits(
-        seeds=len(table.seed),
+        **common_fields(table, combination, values),
         first=FIRST,
-        epochs=epochs,
-        hyperparameters={n: coordinate_value(n, getattr(combination, n)) for n in values},
         training=len(split.training),
         validation=len(split.validation),
         changes=tuple(_change(finite, name, epochs) for name in CURVES),
@@ -185,10 +144,6 @@ def digits(
         accuracy_rises=Share.among(accuracy_rises),
         both_rise=Share.among(loss_rises & accuracy_rises),
         **_least(finite),
-        diverged=Share.among(~alive),
-        diverged_epoch=min(table.diverged_epoch.values[~alive].tolist(), default=math.nan),
-        findings=finding_shares(finding_codes(finite)),
-        table=table,
         bands=quantile_bands(table),
     )
 
@@ -200,19 +155,12 @@ def _at_epoch(table: xr.Dataset, name: str, epoch: int) -> Float[np.ndarray, " s
 def _change(table: xr.Dataset, name: str, epochs: int) -> Change:
     """The change of one quantity from FIRST to the last epoch."""
     change = difference(*(_at_epoch(table, name, epoch) for epoch in (FIRST, epochs)))
-    return Change(
-        name=name,
-        words=table[name].attrs["long_name"],
-        units=table[name].attrs["units"],
-        first=change.before,
-        last=change.after,
-        difference=change.mean,
-        low=change.low,
-        high=change.high,
-    )
+    words, units = (table[name].attrs[key] for key in ("long_name", "units"))
+    before, after, *ends, _ = change
+    return Change(name, words, units, before, after, *ends)
 
 
-def _least(table: xr.Dataset) -> dict[str, float]:
+def _least(table: xr.Dataset) -> dict[str, Any]:
     """The least validation loss, its epoch, and the validation accuracy there."""
     least = table.best_epoch.values.astype(int) - 1
     accuracy = np.take_along_axis(table.validation_accuracy.values, least[:, None], axis=1)[:, 0]

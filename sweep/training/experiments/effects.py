@@ -1,15 +1,18 @@
-"""Networks with and without a remedy: how they are judged, what changes, and all of it as a table.
+"""Causes for which loss and accuracy disagree, their remedies, and what each remedy changes.
 
-A network is judged as it is after the last epoch or, if it stops early, as it was after the epoch
-of its least validation loss; the test set chooses nothing. The effect of a remedy is the mean
-paired difference over seeds, compared with what is said of the remedy.
+Causes and remedies are listed in `catalogue.toml`. A network is judged as it is after the last
+epoch or, if it stops early, as it was after the epoch of its least validation loss; the test set
+chooses nothing. The effect of a remedy is the mean paired difference over seeds, compared with what
+is said of the remedy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -18,9 +21,10 @@ from jaxtyping import Bool, Float, Shaped
 from sweep.diagnosis.findings.rules import CODES
 from sweep.metrics.metrics import Counting, metric
 from sweep.training.ensemble import stacked_sets, train_networks
-from sweep.training.experiments.catalogue import Cause, Direction, Remedy
 from sweep.training.experiments.protocol import finding_shares, network_findings
-from sweep.training.results import CURVES, Share, attributes, difference, quantile_bands
+from sweep.training.hyperparameters import Hyperparameters, single_combination
+from sweep.training.problems import PROBLEMS, Problem
+from sweep.training.results import CURVES, Share, attributes, difference
 
 SHORTEST = 5  # epochs in the history of a network that stops early: fewer show nothing
 
@@ -40,26 +44,79 @@ NO_REMEDY = "none"  # coordinate of networks without a remedy
 BAND_LEVELS = (0.05, 0.5, 0.95)  # quantiles of the bands
 
 
+# --- causes and remedies ------------------------------------------------------------------------
+
+Direction = Literal["up", "down", "none"]  # in which a remedy is said to change a metric
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Something that people do about a cause."""
+
+    name: str
+    # How it is said to change loss and accuracy of the test set, and perhaps balanced_accuracy of
+    # the validation set.
+    said: Mapping[str, Direction]
+    source: str  # who says so
+    change: Mapping[str, Any] = field(default_factory=dict)  # hyperparameters that it changes
+    stops_early: bool = False  # whether networks are judged at the least validation loss
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A reason why loss and accuracy disagree, as an experiment."""
+
+    name: str
+    title: str
+    code: str  # of the finding with which `sweep.diagnose` must recognise it
+    problem: str  # what networks learn, a name of `sweep.training.problems.PROBLEMS`
+    hyperparameters: Mapping[str, Any]  # without a remedy
+    remedies: tuple[Remedy, ...]  # the first one changes the course of training most
+    blind: bool = False  # whether accuracy does not show it, so balanced accuracy is measured too
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that networks are judged by."""
+        return ("loss", "accuracy", *(("balanced_accuracy",) if self.blind else ()))
+
+    @property
+    def drawn(self) -> Problem:
+        """The problem itself."""
+        return PROBLEMS[self.problem]
+
+    @property
+    def combinations(self) -> list[Hyperparameters]:
+        """What is trained: without a remedy, and with each that does more than stop early."""
+        changes = [{}, *(remedy.change for remedy in self.remedies if not remedy.stops_early)]
+        return [single_combination({**self.hyperparameters, **change}) for change in changes]
+
+
+def _catalogue() -> Iterator[Cause]:
+    file = resources.files("sweep.training.experiments") / "catalogue.toml"
+    for name, cause in tomllib.loads(file.read_text("utf-8")).items():
+        remedies = tuple(Remedy(**remedy) for remedy in cause.pop("remedies"))
+        yield Cause(name, remedies=remedies, **cause)
+
+
+CAUSES = {cause.name: cause for cause in _catalogue()}
+
+
+# --- networks with and without a remedy ---------------------------------------------------------
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Networks of many seeds, all trained and stopped in one way.
 
-    Attributes:
-        curves: curves of `RECORDED`, by name, shape (seeds, epochs).
-        judged_epoch: epoch after which each network is judged, from 1, shape (seeds,).
-        diverged: whether a loss was not finite, shape (seeds,).
-        metrics: metrics of the cause, by name, shape (seeds,). Loss and accuracy are those of the
-            test set; balanced accuracy is that of the validation set, whose logits are recorded.
-            They are nan where training diverged.
-        findings: codes of the findings of `sweep.diagnose` about each network, on its validation
-            set.
+    Loss and accuracy among the metrics are those of the test set; balanced accuracy is that of the
+    validation set, whose logits are recorded. They are nan where training diverged.
     """
 
-    curves: Mapping[str, Float[np.ndarray, "s epochs"]]
-    judged_epoch: Float[np.ndarray, " s"]
-    diverged: Bool[np.ndarray, " s"]
-    metrics: Mapping[str, Float[np.ndarray, " s"]]
-    findings: tuple[frozenset[str], ...]
+    curves: Mapping[str, Float[np.ndarray, "s epochs"]]  # those of `RECORDED`
+    judged_epoch: Float[np.ndarray, " s"]  # after which each network is judged, from 1
+    diverged: Bool[np.ndarray, " s"]  # whether a loss was not finite
+    metrics: Mapping[str, Float[np.ndarray, " s"]]  # those of the cause
+    findings: tuple[frozenset[str], ...]  # codes of `sweep.diagnose` on each validation set
 
     @classmethod
     def concatenate(cls, blocks: Sequence[Evaluation]) -> Evaluation:
@@ -78,13 +135,7 @@ class Evaluation:
 
 
 def evaluate(cause: Cause, seeds: Sequence[int], epochs: int) -> list[Evaluation]:
-    """Trains networks without a remedy and with each; those of one seed see the same data.
-
-    Args:
-        cause: the cause and its remedies.
-        seeds: seeds of the networks and of their data.
-        epochs: number of epochs.
-    """
+    """Trains networks without a remedy and with each; those of one seed see the same data."""
     recorded = train_networks(cause.drawn, cause.combinations, seeds, epochs, [epochs])
     y = stacked_sets(cause.drawn, seeds)[1][1]
     combination = iter(range(1, len(cause.combinations)))
@@ -145,52 +196,32 @@ def balanced_accuracy(
 class Effect:
     """The effect of a remedy on one metric.
 
-    Attributes:
-        metric: loss (nats), accuracy or balanced_accuracy (fractions).
-        before: mean over the seeds without the remedy.
-        after: mean with it.
-        difference: mean of after - before over the seeds.
-        low: lower end of its 95% interval, by Student's t over the seeds; nan without one.
-        high: upper end.
-        said: direction in which the remedy is said to change the metric.
-        verdict: one of `VERDICTS`. Up or down is shown if the interval excludes 0 on that side, and
-            the opposite if on the other side; none is shown if the interval is within `MARGIN`, and
-            the opposite if it is outside. Each verdict stands alone: without any effect, one
-            interval in twenty excludes 0 by chance.
-        pairs: number of seeds whose training did not diverge, with or without the remedy.
+    Up or down is shown if the interval excludes 0 on that side, and the opposite if on the other
+    side; none is shown if the interval is within `MARGIN`, and the opposite if it is outside. Each
+    verdict stands alone: without any effect, one interval in twenty excludes 0 by chance.
     """
 
-    metric: str
-    before: float
-    after: float
-    difference: float
-    low: float
+    metric: str  # loss (nats), accuracy or balanced_accuracy (fractions)
+    before: float  # mean over the seeds without the remedy
+    after: float  # mean with it
+    difference: float  # mean of after - before over the seeds
+    low: float  # ends of its 95% interval, by Student's t over the seeds; nan without one
     high: float
-    said: Direction
-    verdict: str
-    pairs: int
+    said: Direction  # direction in which the remedy is said to change the metric
+    verdict: str  # one of `VERDICTS`
+    pairs: int  # number of seeds whose training did not diverge, with or without the remedy
 
 
 @dataclass(frozen=True)
 class RemedyOutcome:
-    """The result of trying a remedy.
-
-    Attributes:
-        cause: name of the cause.
-        remedy: name of the remedy.
-        source: who recommends it.
-        effects: effect on every metric of the cause.
-        findings: share of the networks with the remedy in which `sweep.diagnose` makes each
-            finding, by code.
-        diverged: networks with the remedy whose loss was not finite.
-    """
+    """The result of trying a remedy."""
 
     cause: str
     remedy: str
-    source: str
-    effects: tuple[Effect, ...]
-    findings: Mapping[str, Share]
-    diverged: int
+    source: str  # who recommends it
+    effects: tuple[Effect, ...]  # on every metric of the cause
+    findings: Mapping[str, Share]  # of the networks with the remedy, by code
+    diverged: int  # networks with the remedy whose loss was not finite
 
     def effect(self, metric: str) -> Effect:
         """The effect on a metric."""
@@ -212,17 +243,8 @@ def effect(
 ) -> Effect:
     """The mean paired difference with its interval and verdict; nan where training diverged."""
     change = difference(before, after)
-    return Effect(
-        metric=metric,
-        before=change.before,
-        after=change.after,
-        difference=change.mean,
-        low=change.low,
-        high=change.high,
-        said=said,
-        verdict=verdict(said, change.low, change.high, MARGIN[metric]),
-        pairs=change.pairs,
-    )
+    shown = verdict(said, change.low, change.high, MARGIN[metric])
+    return Effect(metric=metric, said=said, verdict=shown, **change._asdict())
 
 
 def verdict(said: Direction, low: float, high: float, margin: float) -> str:
@@ -242,22 +264,11 @@ def causes_dataset(
     outcomes: Sequence[RemedyOutcome],
     seeds: Sequence[int],
 ) -> xr.Dataset:
-    """Everything recorded, as one dataset.
+    """Everything recorded; a run is a cause without a remedy or with one, as coordinates name it.
 
-    A run is a cause without a remedy or with one; the coordinates `cause` and `remedy` name them.
-
-    Args:
-        causes: the causes.
-        evaluations: networks of each cause, first without a remedy.
-        outcomes: outcomes of all remedies, in the same order.
-        seeds: seeds of the networks.
-
-    Returns:
-        The curves of `RECORDED` with dims (run, seed, epoch); `judged`, the metrics of networks,
-        with dims (run, seed, metric), at `judged_epoch`; whether each finding was made, `found`,
-        with dims (run, seed, code); and for each remedy the `difference` it makes, the ends `low`
-        and `high` of its 95% interval, what is `said` of it and the `verdict`, with dims (run,
-        metric).
+    The curves of `RECORDED` have the dims (run, seed, epoch); `judged`, the metrics of networks,
+    (run, seed, metric); whether each finding was `found`, (run, seed, code); the `difference` that
+    a remedy makes, its interval, what is `said` and the `verdict`, (run, metric).
     """
     runs = [run for cause_runs in evaluations for run in cause_runs]
     names = [
@@ -265,7 +276,6 @@ def causes_dataset(
         for cause in causes
         for name in (NO_REMEDY, *(remedy.name for remedy in cause.remedies))
     ]
-    variables = _network_variables(runs) | _effect_variables(names, outcomes)
     epochs = runs[0].curves["loss"].shape[1]
     coordinates = {
         "cause": ("run", [cause for cause, _ in names], {"long_name": "cause"}),
@@ -275,51 +285,36 @@ def causes_dataset(
         "metric": ("metric", [*METRICS], {"long_name": "judged by"}),
         "code": ("code", [*CODES], {"long_name": "code of a finding"}),
     }
+    variables = _network_variables(runs) | _effect_variables(names, outcomes)
     return xr.Dataset(variables, coordinates)
-
-
-def causes_bands(table: xr.Dataset) -> xr.Dataset:
-    """Quantiles over the networks of every curve of `causes_dataset`, dims (level, run, epoch)."""
-    return quantile_bands(table, RECORDED, BAND_LEVELS)
 
 
 def _network_variables(runs: Sequence[Evaluation]) -> dict[str, Any]:
     """Variables with a value for each network."""
-
-    def stack(arrays: Sequence[Any], dims: Sequence[str], words: str, units: str) -> Any:
-        return ("run", "seed", *dims), np.stack(arrays), {"units": units, "long_name": words}
-
-    variables: dict[str, Any] = {
-        name: (("run", "seed", "epoch"), np.stack([r.curves[name] for r in runs]), attributes(name))
-        for name in RECORDED
-    }
     missing = np.full(len(runs[0].diverged), np.nan)
     judged = [np.stack([r.metrics.get(n, missing) for n in METRICS], axis=1) for r in runs]
-    variables["judged"] = stack(judged, ("metric",), "by what it is judged", "nats or fraction")
-    epochs = [run.judged_epoch for run in runs]
-    variables["judged_epoch"] = stack(epochs, (), "epoch it is judged after", "epoch")
-    diverged = [run.diverged.astype(np.int8) for run in runs]
-    variables["diverged"] = stack(diverged, (), "1 where a loss was not finite", "1")
     flags = [np.array([[c in codes for c in CODES] for codes in r.findings], np.int8) for r in runs]
-    variables["found"] = stack(flags, ("code",), "1 where the finding was made", "1")
-    return variables
+    rows: dict[str, tuple[tuple[str, ...], Sequence[Any], str, str]] = {
+        "judged": (("metric",), judged, "nats or fraction", "by what it is judged"),
+        "judged_epoch": ((), [r.judged_epoch for r in runs], "epoch", "epoch it is judged after"),
+        "diverged": (
+            (), [r.diverged.astype(np.int8) for r in runs], "1", "1 where a loss was not finite"
+        ),
+        "found": (("code",), flags, "1", "1 where the finding was made"),
+    }  # fmt: skip
+    for name in RECORDED:
+        about = attributes(name)
+        rows[name] = ("epoch",), [r.curves[name] for r in runs], about["units"], about["long_name"]
+    return {
+        name: (("run", "seed", *dims), np.stack(values), {"units": units, "long_name": words})
+        for name, (dims, values, units, words) in rows.items()
+    }
 
 
 def _effect_variables(
     names: Sequence[tuple[str, str]], outcomes: Sequence[RemedyOutcome]
 ) -> dict[str, Any]:
     """What each remedy changes; nan for networks without one."""
-    shape = len(names), len(METRICS)
-    values = {
-        name: np.full(shape, np.nan) for name in ("difference", "low", "high", "said", "verdict")
-    }
-    for outcome in outcomes:
-        for effect in outcome.effects:
-            cell = names.index((outcome.cause, outcome.remedy)), [*METRICS].index(effect.metric)
-            values["difference"][cell] = effect.difference
-            values["low"][cell], values["high"][cell] = effect.low, effect.high
-            values["said"][cell] = DIRECTIONS.index(effect.said) - 1
-            values["verdict"][cell] = 1 - VERDICTS.index(effect.verdict)
     words = {
         "difference": "mean paired difference that the remedy makes",
         "low": "lower end of its 95% interval",
@@ -327,7 +322,16 @@ def _effect_variables(
         "said": "direction it is said to have: 1 up, 0 none, -1 down",
         "verdict": "1 if that is shown, 0 if it is not shown, -1 if the opposite is",
     }
+    values = np.full((len(words), len(names), len(METRICS)), np.nan)
+    for outcome in outcomes:
+        for effect in outcome.effects:
+            cell = (
+                names.index((outcome.cause, outcome.remedy)),
+                [*METRICS].index(effect.metric),
+            )
+            said, verdict = DIRECTIONS.index(effect.said) - 1, 1 - VERDICTS.index(effect.verdict)
+            values[:, *cell] = effect.difference, effect.low, effect.high, said, verdict
     return {
         name: (("run", "metric"), value, {"units": "1", "long_name": words[name]})
-        for name, value in values.items()
+        for name, value in zip(words, values, strict=True)
     }

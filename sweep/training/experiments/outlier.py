@@ -6,7 +6,6 @@ been claimed of one training run is counted here over networks of many initial w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,14 +16,14 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from sweep.base.memory import MEMORY_BUDGET
-from sweep.base.records import plain
+from sweep.metrics.logistic import softplus
 from sweep.training.experiments.protocol import (
-    finding_codes,
-    finding_shares,
+    Experiment,
+    common_fields,
     require_epochs,
     require_seeds,
 )
-from sweep.training.hyperparameters import Hyperparameters, coordinate_value, single_combination
+from sweep.training.hyperparameters import Hyperparameters, single_combination
 from sweep.training.problems import OUTLIER, PROBLEMS
 from sweep.training.results import CURVES, LEVELS, Share, quantile_bands, quantiles
 from sweep.training.split import Split
@@ -88,100 +87,61 @@ unless the claim says otherwise."""
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim about training, and the share of networks of which it is true.
+    """A claim about training, and the share of networks of which it is true."""
 
-    Attributes:
-        name: name of the claim, of `CLAIMS`.
-        sentence: the claim in words.
-        share: share of all networks; of one that diverged, no claim is true.
-    """
-
-    name: str
+    name: str  # of `CLAIMS`
     sentence: str
-    share: Share
+    share: Share  # of all networks; of one that diverged, no claim is true
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number of each network, over the networks that did not diverge.
+    """A number of each network, over the networks that did not diverge."""
 
-    Attributes:
-        name: name of the quantity, of `QUANTITIES`.
-        words: its description.
-        units: unit of the quantiles.
-        quantiles: quantiles at `sweep.training.results.LEVELS`.
-        keras: least and greatest value in six networks of Keras; None for other hyperparameters
-            than the published ones.
-    """
-
-    name: str
+    name: str  # of `QUANTITIES`
     words: str
     units: str
-    quantiles: tuple[float, ...]
-    keras: tuple[float, float] | None
+    quantiles: tuple[float, ...]  # at `sweep.training.results.LEVELS`
+    keras: tuple[float, float] | None  # see `KERAS`; None for other than published settings
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """How often one validation point is misclassified.
+    """How often one validation point is misclassified."""
 
-    Attributes:
-        row: row of the point in the validation set, from 0.
-        x: its input.
-        y: its class.
-        least: networks that misclassify it when their validation loss is least.
-        final: networks that misclassify it at the end.
-    """
-
-    row: int
+    row: int  # of the point in the validation set, from 0
     x: float
     y: int
-    least: Share
-    final: Share
+    least: Share  # networks that misclassify it when their validation loss is least
+    final: Share  # networks that misclassify it at the end
 
 
 @dataclass(frozen=True)
-class Outlier:
-    """The result of training on the data with an outlier.
+class Outlier(Experiment):
+    """The result of training on the data with an outlier."""
 
-    Attributes:
-        seeds: number of networks.
-        epochs: epochs of each network.
-        hyperparameters: by name, as in `sweep.train`.
-        published: whether hyperparameters and epochs are the published ones.
-        claims: each claim about training, and how often it is true.
-        quantities: numbers of each network, as quantiles.
-        wrong: every validation point, in the order of the rows.
-        constant_at_start: networks with equal logits at all validation points before training.
-        constant_at_end: the same after training: their hidden units are dead there.
-        falling: networks whose validation loss is least at the last epoch, so has not risen yet.
-        diverged: networks with a loss that is not finite.
-        diverged_epoch: the first epoch with such a loss in any network; nan without one.
-        findings: share of the first networks in which `sweep.diagnose` makes each finding, by code,
-            the most frequent first.
-        sets: the training and the validation set.
-        table: everything recorded of each network, the dataset of `sweep.train`, and `point_loss`,
-            the loss of each validation point at the end.
-        bands: quantiles over the networks, dims (level, epoch) and (level, kept_epoch), levels
-            `BANDS`.
-    """
+    left_out = ("sets", "table", "bands")
 
-    seeds: int
+    seeds: int  # number of networks
     epochs: int
-    hyperparameters: dict[str, Any]
-    published: bool
+    hyperparameters: dict[str, Any]  # as in `sweep.train`
+    published: bool  # whether hyperparameters and epochs are the published ones
     claims: tuple[Claim, ...]
     quantities: tuple[Quantity, ...]
-    wrong: tuple[Wrong, ...]
-    constant_at_start: Share
-    constant_at_end: Share
-    falling: Share
-    diverged: Share
-    diverged_epoch: float
-    findings: dict[str, Share]
+    wrong: tuple[Wrong, ...]  # every validation point, in the order of the rows
+    constant_at_start: Share  # networks with equal logits at all validation points before training
+    constant_at_end: Share  # the same after training: their hidden units are dead there
+    falling: (
+        Share  # networks whose validation loss is least at the last epoch: it has not risen yet
+    )
+    diverged: Share  # networks with a loss that is not finite
+    diverged_epoch: float  # the first epoch with such a loss in any network; nan without one
+    findings: dict[str, Share]  # of `sweep.diagnose` about the first networks, most frequent first
     sets: Split
-    table: xr.Dataset
-    bands: xr.Dataset
+    table: (
+        xr.Dataset
+    )  # that of `sweep.train`, with `point_loss` of each validation point at the end
+    bands: xr.Dataset  # dims (level, epoch) and (level, kept_epoch), levels `BANDS`
 
     def claim(self, name: str) -> Share:
         """How often a claim of `CLAIMS` is true."""
@@ -199,10 +159,8 @@ class Outlier:
         return float(low.max()), float(high.min())
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the sets, the table and the bands, as plain Python values."""
-        left_out = ("sets", "table", "bands")
-        values = {name: value for name, value in vars(self).items() if name not in left_out}
-        return plain(values | {"levels": LEVELS})
+        """Everything but the sets and the datasets, as plain Python values."""
+        return super().to_dict() | {"levels": [*LEVELS]}
 
 
 def outlier(
@@ -245,25 +203,18 @@ def outlier(
         **values,
     )
     statistics = Statistics.of(table)
-    alive, true, numbers = statistics.alive, statistics.claims(), statistics.quantities()
+    true, numbers = statistics.claims(), statistics.quantities()
     table["point_loss"] = (("seed", "point"), statistics.point_losses[:, -1], POINT_LOSS)
-    first_alive = table.isel(seed=np.flatnonzero(alive)[:DIAGNOSED])
     return Outlier(
-        seeds=len(table.seed),
-        epochs=epochs,
-        hyperparameters={n: coordinate_value(n, getattr(combination, n)) for n in values},
+        **common_fields(table, combination, values, DIAGNOSED),
         published=published,
         claims=tuple(Claim(name, CLAIMS[name], Share.among(true[name])) for name in CLAIMS),
         quantities=tuple(_quantity(name, numbers[name], published) for name in QUANTITIES),
         wrong=statistics.wrong(),
         constant_at_start=Share.among(statistics.constant(0)),
         constant_at_end=Share.among(statistics.constant(-1)),
-        falling=Share.among(alive & (statistics.least + 1 == epochs)),
-        diverged=Share.among(~alive),
-        diverged_epoch=min(table.diverged_epoch.values[~alive].tolist(), default=math.nan),
-        findings=finding_shares(finding_codes(first_alive)),
+        falling=Share.among(statistics.alive & (statistics.least + 1 == epochs)),
         sets=PROBLEMS["outlier"].draw(0),
-        table=table,
         bands=_bands(table, statistics),
     )
 
@@ -276,27 +227,17 @@ def _quantity(name: str, numbers: Float[np.ndarray, " s"], published: bool) -> Q
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """The arrays that claims and quantities of each network are computed from.
+    """The arrays that claims and quantities of each network are computed from."""
 
-    Attributes:
-        alive: whether the network did not diverge.
-        least: index of the epoch of the least validation loss; arbitrary if it diverged.
-        losses: validation loss after each epoch.
-        right: validation points classified correctly after each epoch.
-        training: training accuracy after each epoch.
-        logits: logits of the validation points at the kept epochs.
-        best: logits of the validation points at the least loss.
-        y: classes of the validation points.
-    """
-
-    alive: Bool[np.ndarray, " s"]
+    alive: Bool[np.ndarray, " s"]  # whether the network did not diverge
+    # index of the epoch of the least validation loss; arbitrary if it diverged
     least: Int[np.ndarray, " s"]
-    losses: Float[np.ndarray, "s epochs"]
-    right: Float[np.ndarray, "s epochs"]
-    training: Float[np.ndarray, "s epochs"]
-    logits: Float[np.ndarray, "s kept m"]
-    best: Float[np.ndarray, "s m"]
-    y: Float[np.ndarray, " m"]
+    losses: Float[np.ndarray, "s epochs"]  # validation loss after each epoch
+    right: Float[np.ndarray, "s epochs"]  # validation points classified correctly after each epoch
+    training: Float[np.ndarray, "s epochs"]  # training accuracy after each epoch
+    logits: Float[np.ndarray, "s kept m"]  # logits of the validation points at the kept epochs
+    best: Float[np.ndarray, "s m"]  # logits of the validation points at the least loss
+    y: Float[np.ndarray, " m"]  # classes of the validation points
 
     @classmethod
     def of(cls, table: xr.Dataset) -> Statistics:
@@ -376,8 +317,7 @@ class Statistics:
 
 def _losses(z: Float[np.ndarray, "*s m"], y: Float[np.ndarray, " m"]) -> Float[np.ndarray, "*s m"]:
     """Cross-entropy of each point in nats; nan where training diverged."""
-    with np.errstate(invalid="ignore"):
-        return np.logaddexp(0.0, z) - y * z
+    return np.where(np.isfinite(z), softplus(np.where(y > 0, -z, z)), np.nan)
 
 
 def _others(points: Float[np.ndarray, "*s m"]) -> Float[np.ndarray, "*s"]:

@@ -29,10 +29,15 @@ from sweep.metrics.metrics import METRICS, Counting, Smooth
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
 from sweep.populations import Population
-from sweep.training.paths.settings import Settings, check_settings
-from sweep.training.paths.summary import Path, PathTarget, summarize
-from sweep.training.paths.targets import Growth, growth, penalised
-from sweep.training.paths.trajectories import descend, steepest_slope
+from sweep.training.paths.targets import (
+    Growth,
+    Path,
+    PathTarget,
+    growth,
+    path_target,
+    summarize,
+)
+from sweep.training.paths.trajectories import Settings, check_settings, descend, steepest_slope
 
 Data = Sample | Population | Measure
 
@@ -52,36 +57,27 @@ for paths that diverge, CLOSE times."""
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """Paths on the plane of (a, b), and where they lead.
+    """Paths on the plane of (a, b), and where they lead."""
 
-    Attributes:
-        n: points of the data; inf for a law.
-        steps: steps of each path.
-        optimum: exact optimum of the data.
-        targets: for each penalty the exact optimum of what is descended.
-        growth: what gradient descent without a penalty gains in the limit as steps grow e-fold;
-            None where the optimum is finite, and for laws.
-        paths: each path in numbers: optimisers, then learning rates, penalties and starts, the last
-            changing fastest.
-        dataset: all that was recorded: a, b, objective, cross_entropy, accuracy, and for validation
-            data validation_cross_entropy and validation_accuracy, with the dimensions (optimizer,
-            learning_rate if it was given as a list, l2, start, step); and start_a and start_b.
-        planes: for each penalty the landscapes of cross-entropy (without the penalty) and accuracy,
-            on a grid that holds its paths.
-        validation: optimum of the validation data, if there are any.
-        validation_planes: landscapes of the validation data on such grids.
-    """
-
-    n: int | float
-    steps: int
-    optimum: Optimum
-    targets: tuple[PathTarget, ...]
+    n: int | float  # points of the data; inf for a law
+    steps: int  # steps of each path
+    optimum: Optimum  # exact optimum of the data
+    targets: tuple[PathTarget, ...]  # for each penalty the exact optimum of what is descended
+    # what gradient descent without a penalty gains in the limit as steps grow e-fold; None
+    # where the optimum is finite, and for laws
     growth: Growth | None
+    # each path in numbers: optimisers, then learning rates, penalties and starts, the last
+    # changing fastest
     paths: tuple[Path, ...]
+    # all that was recorded: a, b, objective, cross_entropy, accuracy, and for validation data
+    # validation_cross_entropy and validation_accuracy, with the dimensions (optimizer,
+    # learning_rate if it was given as a list, l2, start, step); and start_a and start_b
     dataset: xr.Dataset
+    # for each penalty the landscapes of cross-entropy (without the penalty) and accuracy, on
+    # a grid that holds its paths
     planes: tuple[xr.Dataset, ...]
-    validation: Optimum | None
-    validation_planes: tuple[xr.Dataset, ...]
+    validation: Optimum | None  # optimum of the validation data, if there are any
+    validation_planes: tuple[xr.Dataset, ...]  # landscapes of the validation data on such grids
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers, without the datasets, as plain Python values."""
@@ -109,11 +105,11 @@ def paths(
 
     Args:
         data: a sample, a law for n = infinity, or a measure of either.
-        starts: (a, b) of each start; None is `sweep.training.paths.settings.CORNERS` in units of
-            the data.
-        optimizers: names, of `sweep.training.choices.OPTIMIZERS`.
+        starts: (a, b) of each start; None is `sweep.training.paths.trajectories.CORNERS` in units
+            of the data.
+        optimizers: names, of `sweep.training.hyperparameters.OPTIMIZERS`.
         learning_rate: learning rate of all steps; several become a dimension; None is
-            `sweep.training.paths.settings.default_rate`.
+            `sweep.training.paths.trajectories.default_rate`.
         l2: penalties, in nats times the square of x's unit.
         steps: steps of each path; None is 100 000, or 10 000 for more than 1000 points.
         validation: data that are not descended on, and whose metrics are recorded too.
@@ -141,7 +137,7 @@ def paths(
         watched = _metrics(validation_measure, ab, memory_budget)
         values |= {f"validation_{name}": array for name, array in watched.items()}
     dataset = _dataset(settings, ab, rates, values, {"n": measure.n, "steps": settings.steps})
-    targets = tuple(_target(measure, best, strength) for strength in settings.l2)
+    targets = tuple(path_target(measure, best, strength) for strength in settings.l2)
     return Paths(
         n=measure.n,
         steps=settings.steps,
@@ -200,18 +196,6 @@ def _objective(
     l2 = np.array(settings.l2)[:, None, None]
     with np.errstate(over="ignore", invalid="ignore"):
         return ce + l2 / 2 * ab[..., 0] ** 2
-
-
-def _target(measure: Measure, best: Optimum, l2: float) -> PathTarget:
-    """The exact optimum with a penalty."""
-    if l2 == 0:
-        ce = best.cross_entropy
-        return PathTarget(0.0, ce.a, ce.b, ce.value)
-    optimum_with_penalty = penalised(measure, l2)
-    if optimum_with_penalty is None:
-        return PathTarget(l2, math.nan, math.nan, math.nan)
-    a, b, value = optimum_with_penalty.a, optimum_with_penalty.b, optimum_with_penalty.objective
-    return PathTarget(l2, a, b, value)
 
 
 def _dataset(

@@ -1,4 +1,4 @@
-"""Where paths of (a, b) lead: to the optimum with a penalty, or on and on at a known speed.
+"""Paths of (a, b) in numbers, and where they lead: to an optimum, or on and on at a known speed.
 
 **With an L2 penalty** of the slope, mean cross-entropy + l2 / 2 * a^2 has one minimum as soon as
 there are points of both classes, however well a cut separates them. Newton's method with halved
@@ -22,134 +22,61 @@ its epsilon; from then on it is gradient descent with another learning rate.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 import numpy as np
-from jaxtyping import Float
+import xarray as xr
+from jaxtyping import Float, Int
 
 from sweep.measure.measure import Measure
-from sweep.metrics.logistic import sigmoid, softplus
-from sweep.optima.records import OptimumStatus
+from sweep.optima.cross_entropy import minimise
+from sweep.optima.records import Optimum, OptimumStatus
 
-ITERATIONS = 200  # of Newton's method; the tests need fewer than 20
-HALVINGS = 60  # of one step: 2^-60 of it is below rounding
-SUFFICIENT = 1e-4  # share of the predicted fall that a step must reach (Armijo 1966)
+OPTIMIZER_NAMES = {"sgd": "gradient descent", "adam": "Adam", "rmsprop": "RMSProp"}
+"""Names of optimisers that see all points at each step; others keep the name the user gave."""
 
-CLOSE = 1e-12
-"""Predicted fall of the objective, in nats, below which rounding hides whether it falls."""
-
-PULLS = 1e-100, 1e100
-"""Smallest and largest penalty in units of x: beyond either, the optimum no longer changes."""
+ROUNDING = 1e-13  # relative rounding error of a cross-entropy, generously
 
 
 @dataclass(frozen=True)
-class Penalised:
-    """The optimum with a penalty.
+class PathTarget:
+    """The exact optimum of cross-entropy + l2 / 2 * a^2; a and b are nan where there is none."""
 
-    Attributes:
-        a: slope.
-        b: intercept.
-        objective: cross-entropy and penalty there, in nats.
-    """
-
+    l2: float
     a: float
     b: float
-    objective: float
+    objective: float  # cross-entropy and penalty there in nats, or their infimum
 
 
 @dataclass(frozen=True)
 class Growth:
-    """What is added to (a, b) while the number of steps grows e-fold.
-
-    Attributes:
-        a: growth of the slope, per unit of x.
-        b: growth of the intercept.
-    """
+    """What is added to (a, b) while the number of steps grows e-fold."""
 
     a: float
     b: float
 
 
-def penalised(measure: Measure, l2: float) -> Penalised | None:
-    """The minimum of cross-entropy + l2 / 2 * a^2.
+def path_target(measure: Measure, best: Optimum, l2: float) -> PathTarget:
+    """The exact optimum with a penalty, or without one where it is 0."""
+    if l2:
+        return penalised(measure, l2)
+    return PathTarget(0.0, best.cross_entropy.a, best.cross_entropy.b, best.cross_entropy.value)
 
-    Args:
-        measure: measure of the data.
-        l2: penalty above 0, in nats times the square of x's unit.
 
-    Returns:
-        The minimum; None where a class is missing, so that b grows without bound.
-    """
+def penalised(measure: Measure, l2: float) -> PathTarget:
+    """The optimum with a penalty above 0; nan where a class is missing: b grows without bound."""
     if len(measure.class0) == 0 or len(measure.class1) == 0:
-        return None
-    problem = _PenalisedProblem(measure, l2)
-    point = np.array([0.0, math.log(measure.class1.total) - math.log(measure.class0.total)])
-    for _ in range(ITERATIONS):
-        step, fall = problem.step(point)
-        following = problem.line_search(point, step, fall)
-        if following is None:
-            break
-        point = following
-        if fall < CLOSE**2:
-            break
-    a = float(point[0] / problem.scale)
-    return Penalised(a, float(point[1] - a * problem.center), problem.value(point))
-
-
-class _PenalisedProblem:
-    """The objective of (slope, level), logit slope * u + level, with u = (x - center) / scale."""
-
-    def __init__(self, measure: Measure, l2: float) -> None:
-        class0, class1 = measure.class0, measure.class1
-        x = np.concatenate([class0.x, class1.x])
-        self.mass = np.concatenate([class0.masses, class1.masses]) / float(measure.total)
-        self.sign = np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)])
-        self.center = float(self.mass @ x)
-        self.scale = float(np.max(np.abs(x - self.center))) or 1.0
-        self.u = (x - self.center) / self.scale
-        with np.errstate(over="ignore", under="ignore"):
-            pull = np.float64(l2) / self.scale / self.scale  # scale^2 may overflow
-        self.pull = float(np.clip(pull, *PULLS))
-
-    def value(self, point: Float[np.ndarray, " 2"]) -> float:
-        margin = self.sign * (point[0] * self.u + point[1])
-        return float(self.mass @ softplus(-margin) + self.pull / 2 * point[0] ** 2)
-
-    def step(self, point: Float[np.ndarray, " 2"]) -> tuple[Float[np.ndarray, " 2"], float]:
-        """Newton's step, and twice the fall that its quadratic model predicts."""
-        margin = self.sign * (point[0] * self.u + point[1])
-        wrong = sigmoid(-margin)
-        force, curve = -self.sign * self.mass * wrong, self.mass * wrong * sigmoid(margin)
-        gradient = np.array([force @ self.u + self.pull * point[0], np.sum(force)])
-        mixed = curve @ self.u
-        hessian = np.array([[curve @ self.u**2 + self.pull, mixed], [mixed, np.sum(curve)]])
-        step = -np.linalg.solve(hessian, gradient)
-        return step, float(-(gradient @ step))
-
-    def line_search(
-        self, point: Float[np.ndarray, " 2"], step: Float[np.ndarray, " 2"], fall: float
-    ) -> Float[np.ndarray, " 2"] | None:
-        """The end of the step, halved until the objective falls enough; None if it never does."""
-        if fall < CLOSE:
-            return point + step
-        before = self.value(point)
-        for halving in range(HALVINGS):
-            share = 0.5**halving
-            if self.value(point + share * step) <= before - SUFFICIENT * share * fall:
-                return point + share * step
-        return None
+        return PathTarget(l2, math.nan, math.nan, math.nan)
+    best = minimise(measure, l2)
+    return PathTarget(l2, best.a, best.b, best.value)
 
 
 def growth(measure: Measure, status: OptimumStatus) -> Growth | None:
     """The growth of (a, b) with log t under gradient descent without a penalty.
 
-    Args:
-        measure: measure of points.
-        status: status of its optimum of cross-entropy.
-
-    Returns:
-        The growth; None where there is a finite optimum, or where x is constant.
+    None where there is a finite optimum, by its status, or where x is constant.
     """
     if status in (OptimumStatus.separated, OptimumStatus.one_class):
         return _largest_margin(measure)
@@ -192,3 +119,109 @@ def _around_tie(measure: Measure) -> Growth:
     x = np.concatenate([measure.class0.x, measure.class1.x])
     a = (1 if upward else -1) / float(np.min(np.abs(x[x != tie] - tie)))
     return Growth(a, -a * tie)
+
+
+# --- paths in numbers ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A path on the validation data."""
+
+    least_step: int  # recorded step of the least cross-entropy
+    cross_entropy: tuple[float, float]  # in nats, at that step and at the end
+    accuracy: tuple[float, float]  # at that step and at the end
+
+
+@dataclass(frozen=True)
+class Path:
+    """One path in numbers; those of its end are nan where it has no finite one."""
+
+    optimizer: str  # name of the optimiser
+    learning_rate: float  # learning rate of all steps
+    l2: float  # penalty l2 / 2 * a^2 that is added to cross-entropy
+    start: tuple[float, float]  # (a, b) before the first step
+    end: tuple[float, float]  # (a, b) after the last step
+    cross_entropy: tuple[float, float]  # in nats, at the start and at the end
+    accuracy: tuple[float, float, float]  # at the start, the highest recorded one, and at the end
+    given_up: float  # the highest recorded accuracy minus that at the end
+    # whether the objective never rose from one record to the next by more than rounding
+    falling: bool
+    steady: float  # first recorded step from which on accuracy equals that at the end
+    # distance of the end from the target, the larger of |a| and |b|; nan without one
+    distance: float
+    growth: Growth  # growth of (a, b) as the steps grow e-fold, in the last decade of steps
+    # first recorded step at which a, b or the objective is not finite; nan without one
+    diverged: float
+    validation: Watched | None  # the path on the validation data, if there are any
+
+
+def summarize(dataset: xr.Dataset, targets: Sequence[PathTarget]) -> tuple[Path, ...]:
+    """Every path of a dataset in numbers."""
+    by_penalty = {target.l2: target for target in targets}
+    return tuple(_path(path, by_penalty[path.l2.item()]) for path in _single_paths(dataset))
+
+
+def _single_paths(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
+    """Every path of a dataset, with `step` as its only dimension; starts change fastest."""
+    dims = [name for name in ("optimizer", "learning_rate", "l2", "start") if name in dataset.dims]
+    for indices in product(*(range(dataset.sizes[name]) for name in dims)):
+        yield dataset.isel(dict(zip(dims, indices, strict=True)))
+
+
+def _path(path: xr.Dataset, target: PathTarget) -> Path:
+    steps, a, b = path.step.values, path.a.values, path.b.values
+    ce, accuracy = path.cross_entropy.values, path.accuracy.values
+    bad = ~np.isfinite(a + b + path.objective.values)
+    highest = float(np.max(accuracy, where=np.isfinite(accuracy), initial=-np.inf))
+    rate = path["learning_rate" if "learning_rate" in path.coords else "rate"]
+    return Path(
+        optimizer=str(path.optimizer.item()),
+        learning_rate=float(rate),
+        l2=target.l2,
+        start=(float(a[0]), float(b[0])),
+        end=(float(a[-1]), float(b[-1])),
+        cross_entropy=(float(ce[0]), float(ce[-1])),
+        accuracy=(float(accuracy[0]), highest, float(accuracy[-1])),
+        given_up=highest - float(accuracy[-1]),
+        falling=_falling(path.objective.values),
+        steady=_steady(steps, accuracy),
+        distance=max(abs(float(a[-1]) - target.a), abs(float(b[-1]) - target.b)),
+        growth=Growth(_growth_rate(steps, a), _growth_rate(steps, b)),
+        diverged=float(steps[np.argmax(bad)]) if bad.any() else math.nan,
+        validation=_watched(path) if "validation_accuracy" in path else None,
+    )
+
+
+def _watched(path: xr.Dataset) -> Watched:
+    ce, accuracy = path.validation_cross_entropy.values, path.validation_accuracy.values
+    least = int(np.argmin(np.where(np.isfinite(ce), ce, np.inf)))
+    return Watched(
+        int(path.step.values[least]),
+        (float(ce[least]), float(ce[-1])),
+        (float(accuracy[least]), float(accuracy[-1])),
+    )
+
+
+def _falling(objective: Float[np.ndarray, " t"]) -> bool:
+    """Whether the objective never rises by more than rounding; nan counts as a rise."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.all(np.diff(objective) <= ROUNDING * np.abs(objective[:-1])))
+
+
+def _steady(steps: Int[np.ndarray, " t"], accuracy: Float[np.ndarray, " t"]) -> float:
+    """The first step from which on accuracy equals that at the end."""
+    different = np.flatnonzero(accuracy != accuracy[-1])
+    if not np.isfinite(accuracy[-1]):
+        return math.nan
+    return float(steps[different[-1] + 1]) if different.size else float(steps[0])
+
+
+def _growth_rate(steps: Int[np.ndarray, " t"], values: Float[np.ndarray, " t"]) -> float:
+    """Slope of values against log t over the last decade of steps, by least squares."""
+    last = 10 * steps >= steps[-1]
+    t = np.log(steps[last])
+    if not np.isfinite(values[last]).all():
+        return math.nan
+    t -= np.mean(t)
+    return float(t @ values[last] / (t @ t))

@@ -1,13 +1,15 @@
-"""The steps of optimisers of (a, b), compiled once for all paths that run side by side.
+"""The paths that are followed, and the steps of their optimisers.
 
-A path is a loop of steps between records, under `vmap` over starts, learning rates and penalties.
-One call does few enough steps that a progress bar moves and Ctrl-C is heard; the number of steps is
-an argument, so nothing is compiled again.
+Paths side by side are compiled once: each is a loop of steps between records, under `vmap` over
+starts, learning rates and penalties. One call does few enough steps that a progress bar moves and
+Ctrl-C is heard; the number of steps is an argument, so nothing is compiled again.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -19,28 +21,165 @@ from jaxtyping import Array, Float, Int
 
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, ignore
+from sweep.base.ranges import whole_number
 from sweep.measure.measure import Measure
 from sweep.metrics.logistic import softplus
-from sweep.training.optimizers import transformation
-from sweep.training.paths.settings import Settings
+from sweep.training.hyperparameters import canonical, require_distinct
+from sweep.training.loop import transformation
+
+STEPS = 100_000  # default number of steps
+STEPS_OF_MANY, MANY = 10_000, 1000  # default for more than MANY points
+LEAST_STEPS = 100  # with fewer, a path does not show where it leads
+MOST_STEPS = 10**9
+
+RECORDS = 40  # recorded steps per decade
+
+CORNERS = ((0.0, 0.0), (-3.0, 3.0), (3.0, 3.0), (3.0, -3.0))
+"""Default starts (a, b), for x of mean 0 and standard deviation 1."""
+
+ADAPTIVE_RATE = 0.05
+"""Default learning rate of optimisers other than sgd, for x of size 1 or less: such optimisers move
+every parameter by about this much in a step."""
 
 COPIES = 4  # arrays of paths x points that the memory budget must hold
 PAIRS = 2**26  # pairs (path, point) that one call evaluates: less than a second
 ROUNDS = 8  # quadratures made for a law, each for the steepest slope of the paths before
 
 
-class SignedPoints(NamedTuple):
-    """Points of both classes on the device.
+# --- settings -----------------------------------------------------------------------------------
 
-    Attributes:
-        x: positions, shape (m,).
-        sign: +1 for class 1, -1 for class 0, shape (m,).
-        mass: shares of the total mass, shape (m,).
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """All combinations of settings that are followed."""
+
+    optimizers: tuple[str, ...]  # names of the optimisers
+    # learning rates; None is `default_rate` for each optimiser and penalty
+    rates: tuple[float, ...] | None
+    several: bool  # whether learning rates are a dimension of the result
+    l2: tuple[float, ...]  # penalties
+    starts: Float[np.ndarray, "s 2"]  # (a, b), shape (starts, 2)
+    records: Int[np.ndarray, " r"]  # recorded steps, ascending from 0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Numbers of learning rates, penalties and starts of each optimiser."""
+        return 1 if self.rates is None else len(self.rates), len(self.l2), len(self.starts)
+
+    @property
+    def steps(self) -> int:
+        """Steps of each path."""
+        return int(self.records[-1])
+
+    @property
+    def total(self) -> int:
+        """Steps of all paths together."""
+        return len(self.optimizers) * math.prod(self.shape) * self.steps
+
+    def rates_of(self, optimizer: str, measure: Measure) -> Float[np.ndarray, "r l"]:
+        """Learning rates of an optimiser for each penalty."""
+        if self.rates is None:
+            return np.array([[default_rate(optimizer, measure, l2) for l2 in self.l2]])
+        return np.repeat(np.array(self.rates)[:, None], len(self.l2), axis=1)
+
+
+def default_rate(optimizer: str, measure: Measure, l2: float) -> float:
+    """The default learning rate of an optimiser.
+
+    For sgd it is one over the largest curvature that the objective has anywhere, so that gradient
+    descent never rises (Nesterov 2004, Introductory lectures on convex optimization, theorem
+    2.1.14).
     """
+    mean, square = moments(measure)
+    if optimizer.startswith("sgd"):
+        # The Hessian is at most E[(x, 1)(x, 1)^T] / 4, because p (1 - p) <= 1/4, and the penalty.
+        return float(1 / (np.linalg.eigvalsh([[square, mean], [mean, 1.0]])[-1] / 4 + l2))
+    return ADAPTIVE_RATE / max(1.0, math.sqrt(square))
 
-    x: Any
-    sign: Any
-    mass: Any
+
+def moments(measure: Measure) -> tuple[float, float]:
+    """Mean of x and mean of x^2."""
+    classes = [(points.x, points.masses) for points in measure.classes]
+    first, second = (
+        sum(float(mass @ x**power) for x, mass in classes) / float(measure.total)
+        for power in (1, 2)
+    )
+    return first, second
+
+
+def check_settings(
+    measure: Measure,
+    starts: Sequence[Any] | np.ndarray | None,
+    optimizers: Sequence[str],
+    learning_rate: float | Sequence[float] | None,
+    l2: Sequence[float],
+    steps: int | None,
+) -> Settings:
+    """Checks the arguments of `paths`."""
+    if steps is None:
+        steps = STEPS if measure.points <= MANY else STEPS_OF_MANY
+    steps = whole_number("steps", steps, 1, MOST_STEPS)
+    if steps < LEAST_STEPS:
+        raise InputError(
+            f"steps is {steps}, too few to judge a path by; give at least {LEAST_STEPS}"
+        )
+    several = isinstance(learning_rate, Sequence)
+    rates = (learning_rate,) if isinstance(learning_rate, float | int) else learning_rate
+    names = [optimizers] if isinstance(optimizers, str) else optimizers
+    return Settings(
+        optimizers=_distinct("optimizer", names),
+        rates=None if rates is None else _distinct("learning_rate", rates),
+        several=several,
+        l2=_distinct("l2", [l2] if isinstance(l2, (int, float)) else l2),
+        starts=_starts(measure, starts),
+        records=_records(steps),
+    )
+
+
+def _distinct(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Valid values of a hyperparameter; raises InputError if there are none or two are equal."""
+    checked = [canonical(name, value) for value in values]
+    require_distinct(name, checked)
+    # An optimiser keeps the name that the user gave, such as sgd, without its default parameters.
+    return tuple(values if name == "optimizer" else checked)
+
+
+def _starts(
+    measure: Measure, starts: Sequence[Any] | np.ndarray | None
+) -> Float[np.ndarray, "s 2"]:
+    """Starts of the paths; raises InputError if one is no pair of finite numbers."""
+    if starts is None:
+        mean, square = moments(measure)
+        unit = math.sqrt(max(square - mean**2, 0.0)) or 1.0
+        slopes = [float(f"{a / unit:.2g}") for a, _ in CORNERS]
+        return np.array(
+            [[a, round(b - a * mean, 2)] for a, (_, b) in zip(slopes, CORNERS, strict=True)]
+        )
+    try:
+        pairs = np.array(starts, dtype=np.float64)
+    except (TypeError, ValueError):
+        pairs = np.empty((0, 2))
+    if pairs.shape[1:] != (2,) or len(pairs) == 0 or not np.isfinite(pairs).all():
+        raise InputError(f"starts is {starts!r}; pairs (a, b) of finite numbers are needed")
+    return pairs
+
+
+def _records(steps: int) -> Int[np.ndarray, " r"]:
+    """Recorded steps: 0, and RECORDS of each decade up to the last step."""
+    count = 1 + math.ceil(RECORDS * math.log10(steps))
+    spaced = np.rint(np.geomspace(1, steps, count)).astype(np.int64)
+    return np.unique(np.concatenate([[0], spaced]))
+
+
+# --- steps --------------------------------------------------------------------------------------
+
+
+class SignedPoints(NamedTuple):
+    """Points of both classes on the device."""
+
+    x: Any  # positions, shape (m,)
+    sign: Any  # +1 for class 1, -1 for class 0, shape (m,)
+    mass: Any  # shares of the total mass, shape (m,)
 
     @classmethod
     def of(cls, measure: Measure) -> SignedPoints:
@@ -66,19 +205,6 @@ def descend(
     """Follows the paths of all optimisers.
 
     A law is integrated again where paths are steeper than its quadrature allows.
-
-    Args:
-        settings: combinations that are followed.
-        measure: measure of the data.
-        budget: bytes of memory beyond input and output.
-        step: is called with the number of steps that were done.
-
-    Returns:
-        The measure, good for all slopes of the paths; (a, b) at the recorded steps; and the
-        learning rates.
-
-    Raises:
-        InputError: a path is steeper than any quadrature of the law allows.
     """
     rates = np.stack([settings.rates_of(name, measure) for name in settings.optimizers])
     steepest = 0.0
@@ -132,18 +258,7 @@ def trajectories(
     budget: int,
     step: Step = ignore,
 ) -> Float[np.ndarray, "k r 2"]:
-    """(a, b) of every path at the recorded steps.
-
-    Args:
-        optimizer: name of the optimiser.
-        measure: measure of the data.
-        starts: (a, b) before the first step.
-        rates: learning rates.
-        l2: penalties.
-        records: recorded steps, ascending from 0.
-        budget: bytes of memory beyond input and output.
-        step: is called with the number of steps that were done, over all paths.
-    """
+    """(a, b) of every path at the recorded steps."""
     ab = np.empty((len(starts), len(records), 2))
     size = max(1, budget // (8 * COPIES * max(1, measure.points)))  # paths; 8 bytes per number
     # Optax raises decay rates to the power of an integer step, which strict promotion forbids.

@@ -20,8 +20,7 @@ from sweep.data.predictions import Predictions
 from sweep.diagnosis.curves import axes_around
 from sweep.figures.optima import optimum_legend
 from sweep.figures.overview import AS_IT_IS, draw_recalibrations
-from sweep.figures.planes import colour_bar
-from sweep.figures.style import STYLE, axis_label, legend_above
+from sweep.figures.style import STYLE, axis_label, in_style, legend_above
 from sweep.landscapes.landscape import landscape
 from sweep.metrics.metrics import metric as metric_of
 from sweep.optima.optimum import optimum
@@ -231,12 +230,12 @@ def _full_name(metric: str) -> str:
     return metric_of(metric).name
 
 
+@in_style
 def _pyplot_axes(count: int) -> np.ndarray:
     """Axes beside each other, shape (count,), of a new figure that pyplot knows and shows."""
     from matplotlib import pyplot  # loads slowly, and users of their own axes do not need it
 
-    with matplotlib.rc_context(STYLE):
-        _, axes = pyplot.subplots(1, count, figsize=(3.5 * count, 3.3), squeeze=False)
+    _, axes = pyplot.subplots(1, count, figsize=(3.5 * count, 3.3), squeeze=False)
     return axes[0]
 
 
@@ -250,11 +249,8 @@ def _draw(
 ) -> None:
     """A landscape on each of the axes, with both optima and the classifier."""
     for ax, metric in zip(axes, metrics, strict=True):
-        metric = metric.sortby(["a", "b"])
-        image = draw_recalibrations(ax, metric, best, **colours)
-        if colorbar:
-            colour_bar(ax.figure, ax, image, axis_label(metric), location="right")
-        else:
+        draw_recalibrations(ax, metric, best, bar="right" if colorbar else "", **colours)
+        if not colorbar:
             ax.set_title(axis_label(metric), loc="left")
 
 

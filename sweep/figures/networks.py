@@ -28,6 +28,7 @@ from sweep.figures.style import (
     axis_label,
     bands_handle,
     draw_bands,
+    in_style,
     label_decades,
     legend_above,
 )
@@ -57,6 +58,7 @@ BEFORE, AFTER = VERMILION, BLUE
 _VERDICTS = {"shown": ("o", BLUE), "not shown": ("s", GREY), "opposite": ("X", VERMILION)}
 
 
+@in_style
 def curves(networks: Sequence[tuple[str, xr.Dataset]]) -> Figure:
     """Curves of networks beside each other, loss above accuracy.
 
@@ -65,22 +67,21 @@ def curves(networks: Sequence[tuple[str, xr.Dataset]]) -> Figure:
             (level, epoch).
     """
     count, top = len(networks), _top([bands for _, bands in networks])
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.5 if count == 1 else 7, 3.6))
-        axes = figure.subplots(2, count, sharex="col", sharey="row", squeeze=False)
-        for column, (title, bands) in zip(axes.T, networks, strict=True):
-            for ax, (_, name, colour) in zip(column, ROWS, strict=True):
-                draw_bands(ax, bands[name], "epoch", BLUE)
-                draw_bands(ax, bands[f"validation_{name}"], "epoch", colour)
-            column[0].set_title(title, loc="left")
-            if remark := _why_empty(bands, top):
-                column[0].text(0.5, 0.5, remark, transform=column[0].transAxes, ha="center")
-            column[1].set(xlabel="epoch", xlim=(1, max(2, int(bands.epoch[-1]))))
-            column[1].xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        for row, (label, *_) in zip(axes, ROWS, strict=True):
-            row[0].set_ylabel(label)
-        axes[0, 0].set_ylim(0, top)
-        legend_above(figure, _curves_legend(), columns=2)
+    figure = Figure(figsize=(3.5 if count == 1 else 7, 3.6))
+    axes = figure.subplots(2, count, sharex="col", sharey="row", squeeze=False)
+    for column, (title, bands) in zip(axes.T, networks, strict=True):
+        for ax, (_, name, colour) in zip(column, ROWS, strict=True):
+            draw_bands(ax, bands[name], "epoch", BLUE)
+            draw_bands(ax, bands[f"validation_{name}"], "epoch", colour)
+        column[0].set_title(title, loc="left")
+        if remark := _why_empty(bands, top):
+            column[0].text(0.5, 0.5, remark, transform=column[0].transAxes, ha="center")
+        column[1].set(xlabel="epoch", xlim=(1, max(2, int(bands.epoch[-1]))))
+        column[1].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for row, (label, *_) in zip(axes, ROWS, strict=True):
+        row[0].set_ylabel(label)
+    axes[0, 0].set_ylim(0, top)
+    legend_above(figure, _curves_legend(), columns=2)
     return figure
 
 
@@ -116,62 +117,62 @@ BINS = 60
 _GUIDE: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 0.8}
 
 
+@in_style
 def outlier_data(outcome: Outlier) -> Figure:
     """The training and the validation set on their line, with the outlier marked.
 
     Args:
         outcome: the experiment; its sets are drawn.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.5, 1.75))
-        ax = figure.add_subplot()
-        rows = {"validation": outcome.sets.validation, "training": outcome.sets.training}
-        for height, points in enumerate(rows.values()):
-            for label, colour in CLASS_COLOURS.items():
-                x = points.x[points.y == label, 0]
-                ax.scatter(
-                    x, [height] * len(x), s=20, marker=MARKS[label], color=colour, alpha=0.7,
-                    linewidths=0, clip_on=False,
-                )  # fmt: skip
-        outlier_x = float(outcome.sets.validation.x[OUTLIER, 0])
-        ax.scatter([outlier_x], [0], s=90, facecolors="none", edgecolors=CE_COLOUR, linewidths=1.2)
-        ax.annotate(
-            "outlier", (outlier_x, 0), (0, -9), textcoords="offset points", ha="center", va="top",
-            color=CE_COLOUR,
-        )  # fmt: skip
-        ax.axvspan(*outcome.gap, color=GREY, alpha=0.2, linewidth=0)
-        ax.set(ylim=(-0.75, 1.5), xlabel="x")
-        ax.set_yticks(range(len(rows)), list(rows))
-        handles: dict[str, Any] = {
-            f"class {label}": Line2D([], [], marker=MARKS[label], color=colour, linestyle="")
-            for label, colour in CLASS_COLOURS.items()
-        }
-        handles["no training point"] = Patch(color=GREY, alpha=0.2, linewidth=0)
-        legend_above(figure, handles, columns=3)
+    figure = Figure(figsize=(3.5, 1.75))
+    ax = figure.add_subplot()
+    rows = {"validation": outcome.sets.validation, "training": outcome.sets.training}
+    for height, points in enumerate(rows.values()):
+        for label, colour in CLASS_COLOURS.items():
+            x = points.x[points.y == label, 0]
+            ax.scatter(
+                x, [height] * len(x), s=20, marker=MARKS[label], color=colour, alpha=0.7,
+                linewidths=0, clip_on=False,
+            )  # fmt: skip
+    outlier_x = float(outcome.sets.validation.x[OUTLIER, 0])
+    ax.scatter([outlier_x], [0], s=90, facecolors="none", edgecolors=CE_COLOUR, linewidths=1.2)
+    ax.annotate(
+        "outlier", (outlier_x, 0), (0, -9), textcoords="offset points", ha="center", va="top",
+        color=CE_COLOUR,
+    )  # fmt: skip
+    ax.axvspan(*outcome.gap, color=GREY, alpha=0.2, linewidth=0)
+    ax.set(ylim=(-0.75, 1.5), xlabel="x")
+    ax.set_yticks(range(len(rows)), list(rows))
+    handles: dict[str, Any] = {
+        f"class {label}": Line2D([], [], marker=MARKS[label], color=colour, linestyle="")
+        for label, colour in CLASS_COLOURS.items()
+    }
+    handles["no training point"] = Patch(color=GREY, alpha=0.2, linewidth=0)
+    legend_above(figure, handles, columns=3)
     return figure
 
 
+@in_style
 def outlier_curves(outcome: Outlier) -> Figure:
     """Loss, accuracy and both parts of the loss by epoch: medians and bands over the networks.
 
     Args:
         outcome: the experiment; its bands are drawn.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 2.8))
-        axes = figure.subplots(1, 3)
-        for ax, (along, title, colours) in zip(axes, _PANELS, strict=True):
-            for name, colour in colours.items():
-                draw_bands(ax, outcome.bands[name], along, colour)
-            ax.axvline(outcome.quantity("least_epoch").quantiles[2], **_GUIDE)
-            ax.set_title(title, loc="left")
-            ax.set(xlabel="epoch", xlim=(0, outcome.epochs))
-            ax.set_ylabel("accuracy" if title == "accuracy" else "cross-entropy (nats)")
-        axes[0].set_ylim(0, None)
-        axes[1].set_ylim(0.4, 1.02)
-        axes[2].set_yscale("log")
-        label_decades(axes[2].yaxis)
-        legend_above(figure, _outlier_legend(), columns=3)
+    figure = Figure(figsize=(7, 2.8))
+    axes = figure.subplots(1, 3)
+    for ax, (along, title, colours) in zip(axes, _PANELS, strict=True):
+        for name, colour in colours.items():
+            draw_bands(ax, outcome.bands[name], along, colour)
+        ax.axvline(outcome.quantity("least_epoch").quantiles[2], **_GUIDE)
+        ax.set_title(title, loc="left")
+        ax.set(xlabel="epoch", xlim=(0, outcome.epochs))
+        ax.set_ylabel("accuracy" if title == "accuracy" else "cross-entropy (nats)")
+    axes[0].set_ylim(0, None)
+    axes[1].set_ylim(0.4, 1.02)
+    axes[2].set_yscale("log")
+    label_decades(axes[2].yaxis)
+    legend_above(figure, _outlier_legend(), columns=3)
     return figure
 
 
@@ -197,34 +198,34 @@ def _outlier_legend() -> dict[str, Any]:
     }
 
 
+@in_style
 def outlier_losses(outcome: Outlier) -> Figure:
     """How many validation points have which loss at the end, on average over the networks.
 
     Args:
         outcome: the experiment; its `point_loss` is drawn.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.5, 2.5))
-        ax = figure.add_subplot()
-        losses, y = outcome.table.point_loss.values, outcome.sets.validation.y
-        is_outlier = np.arange(len(y)) == OUTLIER
-        floor = 0.5 / len(losses)  # lower end of the axis: one point of one network is visible
-        largest = losses.max(where=np.isfinite(losses), initial=1.0)
-        edges = np.linspace(0, 1.02 * largest, BINS + 1)
-        groups = {
-            "class 0": (CLASS_COLOURS[0], ~is_outlier & (y == 0)),
-            "class 1": (CLASS_COLOURS[1], ~is_outlier & (y == 1)),
-            "the outlier": (CE_COLOUR, is_outlier),
-        }
-        for name, (colour, members) in groups.items():
-            heights = np.histogram(losses[:, members], edges)[0] / len(losses)
-            ax.stairs(heights, edges, baseline=floor, color=colour, fill=True, alpha=0.3)
-            ax.stairs(heights, edges, baseline=floor, color=colour, label=name)
-        ax.axvline(math.log(2), **_GUIDE, label="beyond ln 2: wrong")
-        ax.set(yscale="log", ylim=(floor, 2.0 * len(y)), xlim=(0, edges[-1]))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.set(xlabel=axis_label(outcome.table.point_loss), ylabel="points per network")
-        ax.legend(frameon=False)
+    figure = Figure(figsize=(3.5, 2.5))
+    ax = figure.add_subplot()
+    losses, y = outcome.table.point_loss.values, outcome.sets.validation.y
+    is_outlier = np.arange(len(y)) == OUTLIER
+    floor = 0.5 / len(losses)  # lower end of the axis: one point of one network is visible
+    largest = losses.max(where=np.isfinite(losses), initial=1.0)
+    edges = np.linspace(0, 1.02 * largest, BINS + 1)
+    groups = {
+        "class 0": (CLASS_COLOURS[0], ~is_outlier & (y == 0)),
+        "class 1": (CLASS_COLOURS[1], ~is_outlier & (y == 1)),
+        "the outlier": (CE_COLOUR, is_outlier),
+    }
+    for name, (colour, members) in groups.items():
+        heights = np.histogram(losses[:, members], edges)[0] / len(losses)
+        ax.stairs(heights, edges, baseline=floor, color=colour, fill=True, alpha=0.3)
+        ax.stairs(heights, edges, baseline=floor, color=colour, label=name)
+    ax.axvline(math.log(2), **_GUIDE, label="beyond ln 2: wrong")
+    ax.set(yscale="log", ylim=(floor, 2.0 * len(y)), xlim=(0, edges[-1]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set(xlabel=axis_label(outcome.table.point_loss), ylabel="points per network")
+    ax.legend(frameon=False)
     return figure
 
 
@@ -241,38 +242,38 @@ _MEAN: dict[str, Any] = {  # means at the two epochs that are compared
 }
 
 
+@in_style
 def digits_curves(outcome: Digits) -> Figure:
     """Loss and accuracy of both sets by epoch: medians and bands over the networks.
 
     Args:
         outcome: the experiment; its bands and its changes from epoch to epoch are drawn.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 3.1))
-        axes = figure.subplots(1, 2)
-        panels = (
-            ("loss", CE_COLOUR, "cross-entropy (nats)"),
-            ("accuracy", ACCURACY_COLOUR, "accuracy"),
-        )
-        for ax, (name, colour, label) in zip(axes, panels, strict=True):
-            draw_bands(ax, outcome.bands[name], "epoch", BLUE)
-            draw_bands(ax, outcome.bands[f"validation_{name}"], "epoch", colour)
-            _mark_change(ax, outcome, f"validation_{name}")
-            ax.set(xlabel="epoch", ylabel=label, xlim=(0, outcome.epochs))
-        axes[0].set_ylim(0, None)
-        axes[1].set_ylim(_accuracy_floor(outcome), 1.01)
-        black: dict[str, Any] = {"color": "black", "linewidth": 0}
-        legend = {
-            f"{outcome.training} training images": Line2D([], [], color=BLUE),
-            "median, 25% to 75%, 5% to 95%": (
-                Patch(alpha=0.15, **black),
-                Patch(alpha=0.25, **black),
-            ),
-            f"the other {outcome.validation}, cross-entropy": Line2D([], [], color=CE_COLOUR),
-            f"means at epochs {outcome.first} and {outcome.epochs}": Line2D([], [], **_MEAN),
-            f"the other {outcome.validation}, accuracy": Line2D([], [], color=ACCURACY_COLOUR),
-        }
-        legend_above(figure, legend, columns=3)
+    figure = Figure(figsize=(7, 3.1))
+    axes = figure.subplots(1, 2)
+    panels = (
+        ("loss", CE_COLOUR, "cross-entropy (nats)"),
+        ("accuracy", ACCURACY_COLOUR, "accuracy"),
+    )
+    for ax, (name, colour, label) in zip(axes, panels, strict=True):
+        draw_bands(ax, outcome.bands[name], "epoch", BLUE)
+        draw_bands(ax, outcome.bands[f"validation_{name}"], "epoch", colour)
+        _mark_change(ax, outcome, f"validation_{name}")
+        ax.set(xlabel="epoch", ylabel=label, xlim=(0, outcome.epochs))
+    axes[0].set_ylim(0, None)
+    axes[1].set_ylim(_accuracy_floor(outcome), 1.01)
+    black: dict[str, Any] = {"color": "black", "linewidth": 0}
+    legend = {
+        f"{outcome.training} training images": Line2D([], [], color=BLUE),
+        "median, 25% to 75%, 5% to 95%": (
+            Patch(alpha=0.15, **black),
+            Patch(alpha=0.25, **black),
+        ),
+        f"the other {outcome.validation}, cross-entropy": Line2D([], [], color=CE_COLOUR),
+        f"means at epochs {outcome.first} and {outcome.epochs}": Line2D([], [], **_MEAN),
+        f"the other {outcome.validation}, accuracy": Line2D([], [], color=ACCURACY_COLOUR),
+    }
+    legend_above(figure, legend, columns=3)
     return figure
 
 

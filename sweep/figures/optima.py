@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,9 +18,10 @@ from sweep.figures.style import (
     ACCURACY_COLOUR,
     CE_COLOUR,
     CLASS_COLOURS,
-    STYLE,
-    axis_label,
+    draw_line,
+    in_style,
     legend_above,
+    minus,
 )
 from sweep.optima.records import AccuracyOptimum, CrossEntropyOptimum, Optimum
 
@@ -29,14 +29,9 @@ if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
 STAR: dict[str, Any] = {
-    "marker": "*",
-    "markersize": 10,
-    "markerfacecolor": CE_COLOUR,
-    "markeredgecolor": "white",
-    "markeredgewidth": 0.7,
-    "linestyle": "",
-    "zorder": 5,
-}
+    "marker": "*", "markersize": 10, "markerfacecolor": CE_COLOUR, "markeredgecolor": "white",
+    "markeredgewidth": 0.7, "linestyle": "", "zorder": 5,
+}  # fmt: skip
 
 EDGE: dict[str, Any] = {
     "color": "white",
@@ -94,38 +89,23 @@ def _point_at(ax: Axes, ce: CrossEntropyOptimum) -> None:
     end = np.clip(position, 0.0, 1.0)
     step = np.where(["a" in beyond, "b" in beyond], np.sign(position - end), 0.0)
     start = end - 0.2 * step / np.hypot(*step)
-    ax.annotate(
-        "",
-        xy=tuple(end),
-        xytext=tuple(start),
-        xycoords="axes fraction",
-        arrowprops={
-            "arrowstyle": "-|>,head_width=0.25,head_length=0.45",
-            "color": CE_COLOUR,
-            "linewidth": 1.5,
-            "shrinkA": 0,
-            "shrinkB": 0,
-            "path_effects": [Stroke(linewidth=2.6, foreground="white"), Normal()],
-        },
-        zorder=5,
-    )
+    arrow: dict[str, Any] = {
+        "arrowstyle": "-|>,head_width=0.25,head_length=0.45", "color": CE_COLOUR, "linewidth": 1.5,
+        "shrinkA": 0, "shrinkB": 0,
+        "path_effects": [Stroke(linewidth=2.6, foreground="white"), Normal()],
+    }  # fmt: skip
+    ax.annotate("", tuple(end), tuple(start), xycoords="axes fraction", arrowprops=arrow, zorder=5)
     text = "\n".join(f"{name} = {value:.3g}" for name, value in beyond.items())
-    text = text.replace("-", "\u2212")
     sides = {"left": 0.0, "center": 0.5, "right": 1.0}
     across = min(sides, key=lambda side: abs(sides[side] - start[0]))
     upward = "bottom" if start[1] < 0.5 else "top"
     shift = 0.03 if upward == "bottom" else -0.03
-    ax.text(start[0], start[1] + shift, text, transform=ax.transAxes, ha=across, va=upward, **_TEXT)
+    at = start[0], start[1] + shift
+    ax.text(*at, minus(text), transform=ax.transAxes, ha=across, va=upward, **_TEXT)
 
 
 def outline(ax: Axes, accuracy: AccuracyOptimum, largest: float) -> None:
-    """Edges of the accuracy-optimal region: a cone for each interval of cuts, apex at (0, 0).
-
-    Args:
-        ax: axes to draw on.
-        accuracy: the optimum.
-        largest: largest absolute value of a and b on the axes.
-    """
+    """Edges of the accuracy-optimal region: a cone for each interval of cuts, apex at (0, 0)."""
     rays = accuracy.rays
     if not rays:
         return
@@ -150,6 +130,7 @@ def optimum_legend(panels: Iterable[tuple[Axes, Optimum]]) -> dict[str, Line2D]:
     return legend
 
 
+@in_style
 def sample(data: Sample, best: Optimum) -> Figure:
     """The sample, the fitted sigmoid, the cut of the cross-entropy optimum and the best cuts.
 
@@ -157,35 +138,35 @@ def sample(data: Sample, best: Optimum) -> Figure:
         data: the sample.
         best: its optimum.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.5, 2.6))
-        ax = figure.add_subplot()
-        _draw_points(ax, data)
-        low, high = _window(data.x)
-        ax.set(xlim=(low, high), ylim=(-0.12, 1.12), xlabel="x", ylabel="y and P(y = 1 | x)")
-        ce = best.cross_entropy
-        if np.isfinite(ce.a):
-            x = np.linspace(low, high, 400)
-            ax.plot(x, 0.5 * (1 + np.tanh((ce.a * x + ce.b) / 2)), color=CE_COLOUR)
-        if np.isfinite(ce.cut):
-            ax.axvline(ce.cut, color=CE_COLOUR, linestyle="--")
-        for start, stop, _ in best.accuracy.cuts:
-            # A line too: the interval may be thinner than a pixel.
-            ax.axvspan(start, stop, color=ACCURACY_COLOUR, alpha=0.25, linewidth=0)
-            ax.axvline((start + stop) / 2, color=ACCURACY_COLOUR, linestyle=":", linewidth=1)
-        spans = (
-            Patch(color=ACCURACY_COLOUR, alpha=0.25, linewidth=0),
-            Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", linewidth=1),
-        )
-        legend = {
-            "sigmoid of least cross-entropy": Line2D([], [], color=CE_COLOUR),
-            "its cut": Line2D([], [], color=CE_COLOUR, linestyle="--"),
-            "cuts of highest accuracy": spans,
-        }
-        legend_above(figure, legend, columns=2)
+    figure = Figure(figsize=(3.5, 2.6))
+    ax = figure.add_subplot()
+    _draw_points(ax, data)
+    low, high = _window(data.x)
+    ax.set(xlim=(low, high), ylim=(-0.12, 1.12), xlabel="x", ylabel="y and P(y = 1 | x)")
+    ce = best.cross_entropy
+    if np.isfinite(ce.a):
+        x = np.linspace(low, high, 400)
+        ax.plot(x, 0.5 * (1 + np.tanh((ce.a * x + ce.b) / 2)), color=CE_COLOUR)
+    if np.isfinite(ce.cut):
+        ax.axvline(ce.cut, color=CE_COLOUR, linestyle="--")
+    for start, stop, _ in best.accuracy.cuts:
+        # A line too: the interval may be thinner than a pixel.
+        ax.axvspan(start, stop, color=ACCURACY_COLOUR, alpha=0.25, linewidth=0)
+        ax.axvline((start + stop) / 2, color=ACCURACY_COLOUR, linestyle=":", linewidth=1)
+    spans = (
+        Patch(color=ACCURACY_COLOUR, alpha=0.25, linewidth=0),
+        Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", linewidth=1),
+    )
+    legend = {
+        "sigmoid of least cross-entropy": Line2D([], [], color=CE_COLOUR),
+        "its cut": Line2D([], [], color=CE_COLOUR, linestyle="--"),
+        "cuts of highest accuracy": spans,
+    }
+    legend_above(figure, legend, columns=2)
     return figure
 
 
+@in_style
 def slices(along_b: xr.Dataset, along_a: xr.Dataset, best: Optimum) -> Figure:
     """Cross-entropy and accuracy against b at the optimal a, and against a at the optimal b.
 
@@ -194,23 +175,22 @@ def slices(along_b: xr.Dataset, along_a: xr.Dataset, best: Optimum) -> Figure:
         along_a: landscape with one b.
         best: the optimum that the slices pass through.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 2.5))
-        axes = figure.subplots(1, 2)
-        ce = best.cross_entropy
-        for ax, line, along, fixed in (
-            (axes[0], along_b.squeeze("a"), "b", f"a = {ce.a:.3g}"),
-            (axes[1], along_a.squeeze("b"), "a", f"b = {ce.b:.3g}"),
-        ):
-            _draw_slice(ax, line, along)
-            ax.axvline(getattr(ce, along), color=CE_COLOUR, linestyle="--", linewidth=1)
-            ax.set_title(f"at {fixed}", loc="left")
-        legend = {
-            "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
-            "its optimum": Line2D([], [], color=CE_COLOUR, linestyle="--"),
-            "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR),
-        }
-        legend_above(figure, legend, columns=3)
+    figure = Figure(figsize=(7, 2.5))
+    axes = figure.subplots(1, 2)
+    ce = best.cross_entropy
+    for ax, line, along, fixed in (
+        (axes[0], along_b.squeeze("a"), "b", f"a = {ce.a:.3g}"),
+        (axes[1], along_a.squeeze("b"), "a", f"b = {ce.b:.3g}"),
+    ):
+        draw_line(ax, line, line[along])
+        ax.axvline(getattr(ce, along), color=CE_COLOUR, linestyle="--", linewidth=1)
+        ax.set_title(f"at {fixed}", loc="left")
+    legend = {
+        "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
+        "its optimum": Line2D([], [], color=CE_COLOUR, linestyle="--"),
+        "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR),
+    }
+    legend_above(figure, legend, columns=3)
     return figure
 
 
@@ -237,14 +217,3 @@ def _window(x: np.ndarray, margin: float = 0.08) -> tuple[float, float]:
     """The range of x with a margin; of positive width where x is constant."""
     wider = margin * float(np.ptp(x)) if np.ptp(x) > 0 else max(1.0, 0.1 * abs(float(x[0])))
     return float(x.min()) - wider, float(x.max()) + wider
-
-
-def _draw_slice(ax: Axes, line: xr.Dataset, along: str) -> None:
-    """Cross-entropy on the left axis, accuracy on the right."""
-    ax.plot(line[along], line.cross_entropy, color=CE_COLOUR)
-    ax.set(xlabel=axis_label(line[along]), ylabel=axis_label(line.cross_entropy))
-    ax.yaxis.label.set_color(CE_COLOUR)
-    other = ax.twinx()
-    other.spines["right"].set_visible(True)
-    other.plot(line[along], line.accuracy, color=ACCURACY_COLOUR, linewidth=1)
-    other.set_ylabel(axis_label(line.accuracy), color=ACCURACY_COLOUR)

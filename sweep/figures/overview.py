@@ -9,10 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -21,16 +19,16 @@ from sweep.diagnosis import curves
 from sweep.diagnosis.curves import Histogram, Lorenz, Reliability
 from sweep.diagnosis.report import Concentration, Diagnosis, Worst
 from sweep.figures.optima import optimum_legend
-from sweep.figures.planes import colour_bar, draw_landscape, norm_of
+from sweep.figures.planes import draw_landscape
 from sweep.figures.style import (
     ACCURACY_COLOUR,
     BLUE,
     CE_COLOUR,
     CLASS_COLOURS,
     GREY,
-    STYLE,
     axis_label,
-    label_decades,
+    draw_line,
+    in_style,
     legend_above,
 )
 from sweep.optima.records import Optimum
@@ -39,42 +37,28 @@ if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
 AS_IT_IS: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 6,
-    "markerfacecolor": "white",
-    "markeredgecolor": BLUE,
-    "markeredgewidth": 1.8,
-    "linestyle": "",
-    "zorder": 5,
+    "marker": "o", "markersize": 6, "markerfacecolor": "white", "markeredgecolor": BLUE,
+    "markeredgewidth": 1.8, "linestyle": "", "zorder": 5,
     "label": "the classifier as it is, (1, 0)",
-}
+}  # fmt: skip
 
 FIT: dict[str, Any] = AS_IT_IS | {
-    "marker": "D",
-    "markersize": 5,
-    "markeredgecolor": "black",
-    "markeredgewidth": 1.2,
+    "marker": "D", "markersize": 5, "markeredgecolor": "black", "markeredgewidth": 1.2,
     "label": "the given fit",
-}
+}  # fmt: skip
 
 UNCHANGED: dict[str, Any] = {"color": BLUE, "linewidth": 1, "linestyle": "-", "alpha": 0.6}
 LEAST_LOSS: dict[str, Any] = {"color": CE_COLOUR, "linewidth": 1, "linestyle": "--"}
 MOST_ACCURATE: dict[str, Any] = {"color": ACCURACY_COLOUR, "linewidth": 1.2, "linestyle": ":"}
-
-LOG_FROM = 30.0  # a loss has a logarithmic axis if its ends have at least this ratio
 
 OUTLIERS = 5  # samples to mark, unless a finding says how many dominate
 BINS = 10  # most bins of reliability; also the fewest samples of a bin, except with two bins
 FLOOR = 0.6  # lower end of the logarithmic axis of numbers of samples: one sample is visible
 
 OUTLIER: dict[str, Any] = {
-    "marker": "v",
-    "color": CE_COLOUR,
-    "markersize": 4.5,
-    "markeredgewidth": 0,
-    "linestyle": "",
+    "marker": "v", "color": CE_COLOUR, "markersize": 4.5, "markeredgewidth": 0, "linestyle": "",
     "zorder": 4,
-}
+}  # fmt: skip
 
 BEFORE: dict[str, Any] = {"color": BLUE, "marker": "o", "label": "as it is"}
 AFTER: dict[str, Any] = {"color": CE_COLOUR, "marker": "*", "label": "at the optimum"}
@@ -87,57 +71,22 @@ def draw_recalibrations(
     metric: xr.DataArray,
     best: Optimum,
     fit: tuple[float, float] | None = None,
+    bar: str = "",
     **colours: Any,
-) -> ScalarMappable:
-    """The landscape of one metric, with both optima, the classifier and another fit.
-
-    Args:
-        ax: axes to draw on.
-        metric: the values, with dims a and b.
-        best: the optimum of the data.
-        fit: (a, b) of a recalibration that was fitted elsewhere.
-        colours: further arguments of `pcolormesh`.
-    """
-    image = draw_landscape(ax, metric, best, norm_of(metric, metric.values), **colours)
+) -> None:
+    """A landscape with the classifier, and a fit made elsewhere; see `draw_landscape`."""
+    draw_landscape(ax, metric, best, bar=bar, **colours)
     ax.plot(1.0, 0.0, **AS_IT_IS)
     if fit is not None:
         ax.plot(*fit, **FIT)
-    return image
 
 
-def draw_line(
-    ax: Axes,
-    position: np.ndarray,
-    line: xr.Dataset,
-    marks: Mapping[float, Mapping[str, Any]],
-) -> Axes:
-    """Cross-entropy and accuracy against one of a and b, each with its own vertical axis.
-
-    Args:
-        ax: axes for the cross-entropy; axes for the accuracy are added to them.
-        position: positions along the horizontal axis, shape (m,).
-        line: both metrics, of one dimension of length m.
-        marks: position -> look of vertical lines; those that are not finite or beyond the axes are
-            left out.
-
-    Returns:
-        The axes of the accuracy.
-    """
-    ce, accuracy = line.cross_entropy.values, line.accuracy.values
-    ax.plot(position, ce, color=CE_COLOUR, zorder=3)
-    ax.set_ylabel(axis_label(line.cross_entropy), color=CE_COLOUR)
-    ax.set_xlim(float(position.min()), float(position.max()))
-    if ce.min() > 0 and ce.max() > LOG_FROM * ce.min():
-        ax.set_yscale("log")
-        label_decades(ax.yaxis)
+def _draw_marks(ax: Axes, marks: Mapping[float, Mapping[str, Any]]) -> None:
+    """Vertical lines at the positions that are finite and on the axes."""
+    low, high = ax.get_xlim()
     for value, look in marks.items():
-        if math.isfinite(value) and position.min() <= value <= position.max():
+        if math.isfinite(value) and low <= value <= high:
             ax.axvline(value, zorder=1, **look)
-    right = ax.twinx()
-    right.spines["right"].set_visible(True)
-    right.plot(position, accuracy, color=ACCURACY_COLOUR, linewidth=1, drawstyle="steps-mid")
-    right.set_ylabel(axis_label(line.accuracy), color=ACCURACY_COLOUR)
-    return right
 
 
 def label_probabilities(ax: Axes, largest: float) -> None:
@@ -151,19 +100,7 @@ def label_probabilities(ax: Axes, largest: float) -> None:
     ax.set_xticks(*zip(*ticks, strict=True))
 
 
-def line_legend(*, threshold: bool) -> dict[str, Line2D]:
-    """Legend handles of `draw_line` by their text, with the best threshold if it is shown."""
-    legend = {
-        "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
-        "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR, linewidth=1),
-        "as it is": Line2D([], [], **UNCHANGED),
-        "least cross-entropy": Line2D([], [], **LEAST_LOSS),
-    }
-    if threshold:
-        legend["best threshold nearest to 0.5"] = Line2D([], [], **MOST_ACCURATE)
-    return legend
-
-
+@in_style
 def diagnosis(result: Diagnosis) -> Figure:
     """Draws a diagnosis, 7 in wide.
 
@@ -177,14 +114,13 @@ def diagnosis(result: Diagnosis) -> Figure:
     """
     binary = result.predictions.binary
     heights = (3.3, 2.1, 2.35) if binary else (2.3, 2.35)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, sum(heights) + 0.25))
-        figure.suptitle(_summary(result), fontsize=8)
-        rows = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-        if binary:
-            _planes(rows[0], result)
-        _lines(rows[-2], result)
-        _samples(rows[-1], result)
+    figure = Figure(figsize=(7, sum(heights) + 0.25))
+    figure.suptitle(_summary(result), fontsize=8)
+    rows = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    if binary:
+        _planes(rows[0], result)
+    _lines(rows[-2], result)
+    _samples(rows[-1], result)
     return figure
 
 
@@ -201,23 +137,18 @@ def _summary(result: Diagnosis) -> str:
 
 def _planes(row: SubFigure, result: Diagnosis) -> None:
     """The landscapes of both metrics, with the classifier, the optima and another fit."""
-    best, fit = result.optimum, _fit(result)
+    best = result.optimum
     assert isinstance(best, Optimum)
+    fit = None if result.fit is None else (result.fit.a, result.fit.b)
     dataset = curves.plane(result)
     axes = row.subplots(1, 2)
     for ax, name in zip(axes, ("cross_entropy", "accuracy"), strict=True):
-        image = draw_recalibrations(ax, dataset[name], best, fit)
-        colour_bar(row, ax, image, axis_label(dataset[name]), location="right")
+        draw_recalibrations(ax, dataset[name], best, fit, bar="right")
     legend = {str(AS_IT_IS["label"]): Line2D([], [], **AS_IT_IS)}
     legend |= optimum_legend([(axes[0], best)])
     if fit is not None:
         legend[str(FIT["label"])] = Line2D([], [], **FIT)
     legend_above(row, legend, columns=len(legend))
-
-
-def _fit(result: Diagnosis) -> tuple[float, float] | None:
-    """(a, b) of a fit made elsewhere, if one was given."""
-    return None if result.fit is None else (result.fit.a, result.fit.b)
 
 
 def _lines(row: SubFigure, result: Diagnosis) -> None:
@@ -231,15 +162,23 @@ def _lines(row: SubFigure, result: Diagnosis) -> None:
             -result.recalibration.intercept_alone: LEAST_LOSS,
             curves.best_cut(result): MOST_ACCURATE,
         }
-        draw_line(axes[0], -line.b.values, line, marks)
+        draw_line(axes[0], line, -line.b)
+        _draw_marks(axes[0], marks)
         axes[0].set_xlabel(axis_label(line.threshold))
         label_probabilities(axes[0], float(line.b.max()))
     line = curves.along_slope(result).squeeze()
-    marks = {1.0: UNCHANGED, result.recalibration.slope_alone: LEAST_LOSS}
-    draw_line(axes[-1], line.a.values, line, marks)
+    draw_line(axes[-1], line, line.a)
+    _draw_marks(axes[-1], {1.0: UNCHANGED, result.recalibration.slope_alone: LEAST_LOSS})
     axes[-1].set_xlabel("slope a, at b = 0" if binary else "slope a of softmax(a z)")
-    shown = binary and math.isfinite(curves.best_cut(result))
-    legend_above(row, line_legend(threshold=shown), columns=5)
+    legend = {
+        "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
+        "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR, linewidth=1),
+        "as it is": Line2D([], [], **UNCHANGED),
+        "least cross-entropy": Line2D([], [], **LEAST_LOSS),
+    }
+    if binary and math.isfinite(curves.best_cut(result)):
+        legend["best threshold nearest to 0.5"] = Line2D([], [], **MOST_ACCURATE)
+    legend_above(row, legend, columns=5)
 
 
 def _samples(row: SubFigure, result: Diagnosis) -> None:
@@ -272,14 +211,7 @@ def outliers(result: Diagnosis) -> tuple[Worst, ...]:
 def draw_losses(
     ax: Axes, histogram: Histogram, names: Sequence[str], outliers: Sequence[Worst]
 ) -> None:
-    """How many samples have which loss, on a logarithmic scale, with the outliers marked.
-
-    Args:
-        ax: axes to draw on.
-        histogram: histogram of the losses; of several classes only the total is drawn.
-        names: names of the classes.
-        outliers: samples to mark, largest loss first.
-    """
+    """How many samples have which loss, on a logarithmic scale, with the outliers marked."""
     counts = histogram.counts
     if len(counts) == 2:
         rows = [(counts[k], CLASS_COLOURS[k], f"class {shortened(names[k])}") for k in (0, 1)]
@@ -335,14 +267,7 @@ def draw_lorenz(ax: Axes, curve: Lorenz, concentration: Concentration) -> None:
 def draw_reliability(
     ax: Axes, before: Reliability, after: Reliability | None, *, several: bool
 ) -> None:
-    """How often predictions come true, with 95% intervals, before and after recalibration.
-
-    Args:
-        ax: axes to draw on.
-        before: reliability of the classifier as it is.
-        after: reliability at the optimum, if there is a finite one.
-        several: whether there are more than two classes.
-    """
+    """How often predictions come true, with 95% intervals, before and after recalibration."""
     ax.plot((0, 1), (0, 1), **_GUIDE)
     for reliability, look in ((before, BEFORE), (after, AFTER)):
         if reliability is None:

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -19,8 +18,9 @@ from sweep.figures.optima import STAR, mark, optimum_legend, outline
 from sweep.figures.style import (
     ACCURACY_COLOUR,
     BLUE,
-    STYLE,
     axis_label,
+    in_style,
+    kept_limits,
     label_decades,
     legend_above,
 )
@@ -33,6 +33,7 @@ PANELS = 3  # landscapes in a row
 LETTERS = 19  # letters of a label that fit into an inch
 
 
+@in_style
 def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
     """The landscapes of a dataset, PANELS in a row, with both optima drawn on each.
 
@@ -41,27 +42,25 @@ def landscapes(dataset: xr.Dataset, best: Optimum) -> Figure:
             axis is drawn as lines.
         best: the cross-entropy optimum is marked, the accuracy-optimal region outlined.
     """
-    dataset = dataset.sortby(["a", "b"])
-    names = [str(name) for name in dataset.data_vars if dataset[name].dtype.kind == "f"]
-    with matplotlib.rc_context(STYLE):
-        columns = min(PANELS, len(names))
-        rows = -(-len(names) // columns)
-        figure = Figure(figsize=(3.5 * columns, 3.1 * rows))
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for ax in axes[len(names) :]:
-            ax.set_axis_off()
-        for ax, name in zip(axes, names, strict=False):
-            if min(dataset.sizes["a"], dataset.sizes["b"]) == 1:
-                _draw_line(ax, dataset[name])
-            else:
-                norm = norm_of(dataset[name], dataset[name].values)
-                image = draw_landscape(ax, dataset[name], best, norm)
-                colour_bar(figure, ax, image, axis_label(dataset[name]), location="bottom")
-        if min(dataset.sizes["a"], dataset.sizes["b"]) > 1:
-            legend_above(figure, optimum_legend([(axes[0], best)]), columns=2)
+    names = metric_names(dataset)
+    is_line = min(dataset.sizes["a"], dataset.sizes["b"]) == 1
+    columns = min(PANELS, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(3.5 * columns, 3.1 * rows))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    for ax, name in zip(axes, names, strict=False):
+        if is_line:
+            _draw_line(ax, dataset[name].sortby(["a", "b"]))
+        else:
+            draw_landscape(ax, dataset[name], best, bar="bottom")
+    if not is_line:
+        legend_above(figure, optimum_legend([(axes[0], best)]), columns=2)
     return figure
 
 
+@in_style
 def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figure:
     """The landscapes of several samples: one column for each sample, one row for each metric.
 
@@ -71,32 +70,33 @@ def small_multiples(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Figur
         columns: (title, landscape, optimum) of each sample; all landscapes have the same metrics.
             Five or six fit the 7 in of a page; more make the figure wider.
     """
-    first = columns[0][1]
-    names = [str(name) for name in first.data_vars if first[name].dtype.kind == "f"]
-    with matplotlib.rc_context(STYLE):
-        width = max(1.3 + 1.14 * len(columns), min(7.0, 1.6 + 1.8 * len(columns)))
-        edge = (width - 1.6) / len(columns)
-        figure = Figure(figsize=(width, 1.0 + edge * len(names)))
-        rows = figure.subplots(len(names), len(columns), squeeze=False)
-        for axes, name in zip(rows, names, strict=True):
-            metrics = [dataset.sortby(["a", "b"])[name] for _, dataset, _ in columns]
-            norm = norm_of(
-                metrics[0], np.concatenate([metric.values.ravel() for metric in metrics])
-            )
-            images = [
-                draw_landscape(ax, metric, best, norm)
-                for ax, metric, (_, _, best) in zip(axes, metrics, columns, strict=True)
-            ]
-            label = textwrap.fill(axis_label(metrics[0]), max(12, int(LETTERS * edge)))
-            colour_bar(figure, list(axes), images[0], label, location="right")
-        for ax, (title, _, _) in zip(rows[0], columns, strict=True):
-            ax.set_title(title)
-        for ax in rows.flat:
-            _few_ticks(ax)
-        _label_outside(rows)
-        panels = [(ax, best) for ax, (_, _, best) in zip(rows[0], columns, strict=True)]
-        legend_above(figure, optimum_legend(panels), columns=3)
+    names = metric_names(columns[0][1])
+    width = max(1.3 + 1.14 * len(columns), min(7.0, 1.6 + 1.8 * len(columns)))
+    edge = (width - 1.6) / len(columns)
+    figure = Figure(figsize=(width, 1.0 + edge * len(names)))
+    rows = figure.subplots(len(names), len(columns), squeeze=False)
+    for axes, name in zip(rows, names, strict=True):
+        metrics = [dataset[name] for _, dataset, _ in columns]
+        norm = norm_of(metrics)
+        images = [
+            draw_landscape(ax, metric, best, norm)
+            for ax, metric, (_, _, best) in zip(axes, metrics, columns, strict=True)
+        ]
+        label = textwrap.fill(axis_label(metrics[0]), max(12, int(LETTERS * edge)))
+        colour_bar(figure, list(axes), images[0], label, location="right")
+    for ax, (title, _, _) in zip(rows[0], columns, strict=True):
+        ax.set_title(title)
+    for ax in rows.flat:
+        _few_ticks(ax)
+    _label_outside(rows)
+    panels = [(ax, best) for ax, (_, _, best) in zip(rows[0], columns, strict=True)]
+    legend_above(figure, optimum_legend(panels), columns=3)
     return figure
+
+
+def metric_names(dataset: xr.Dataset) -> list[str]:
+    """The metrics of a landscape; its counts are none."""
+    return [str(name) for name in dataset.data_vars if dataset[name].dtype.kind == "f"]
 
 
 def _few_ticks(ax: Axes) -> None:
@@ -121,6 +121,7 @@ def _label_outside(rows: np.ndarray) -> None:
                 ax.tick_params(labelbottom=False)
 
 
+@in_style
 def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
     """Accuracy against cross-entropy over all cells of a landscape, the optimum marked.
 
@@ -128,24 +129,23 @@ def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
         dataset: a landscape with `cross_entropy` and `accuracy`.
         best: its cross-entropy optimum is marked.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.5, 2.8))
-        ax = figure.add_subplot()
-        ce, accuracy = dataset.cross_entropy.values.ravel(), dataset.accuracy.values.ravel()
-        # Rasterized even in a vector format: ten thousand marks are too many to print.
-        ax.plot(ce, accuracy, ".", color=BLUE, markersize=2, alpha=0.3, mew=0, rasterized=True)
-        ax.set(xlabel="cross-entropy (nats)", ylabel="accuracy", xscale="log")
-        label_decades(ax.xaxis)
-        ax.axhline(best.accuracy.value, color=ACCURACY_COLOUR, linestyle=":")
-        legend = {
-            "cells of the grid": Line2D([], [], color=BLUE, marker=".", linestyle=""),
-            "highest accuracy": Line2D([], [], color=ACCURACY_COLOUR, linestyle=":"),
-        }
-        if np.isfinite(best.cross_entropy.a):
-            accuracy_at_optimum = best.accuracy.value - best.regret
-            ax.plot(best.cross_entropy.value, accuracy_at_optimum, **STAR)
-            legend["least cross-entropy"] = Line2D([], [], **STAR)
-        legend_above(figure, legend, columns=2)
+    figure = Figure(figsize=(3.5, 2.8))
+    ax = figure.add_subplot()
+    ce, accuracy = dataset.cross_entropy.values.ravel(), dataset.accuracy.values.ravel()
+    # Rasterized even in a vector format: ten thousand marks are too many to print.
+    ax.plot(ce, accuracy, ".", color=BLUE, markersize=2, alpha=0.3, mew=0, rasterized=True)
+    ax.set(xlabel="cross-entropy (nats)", ylabel="accuracy", xscale="log")
+    label_decades(ax.xaxis)
+    ax.axhline(best.accuracy.value, color=ACCURACY_COLOUR, linestyle=":")
+    legend = {
+        "cells of the grid": Line2D([], [], color=BLUE, marker=".", linestyle=""),
+        "highest accuracy": Line2D([], [], color=ACCURACY_COLOUR, linestyle=":"),
+    }
+    if np.isfinite(best.cross_entropy.a):
+        accuracy_at_optimum = best.accuracy.value - best.regret
+        ax.plot(best.cross_entropy.value, accuracy_at_optimum, **STAR)
+        legend["least cross-entropy"] = Line2D([], [], **STAR)
+    legend_above(figure, legend, columns=2)
     return figure
 
 
@@ -162,22 +162,23 @@ def _draw_line(ax: Axes, metric: xr.DataArray) -> None:
 
 
 def draw_landscape(
-    ax: Axes, metric: xr.DataArray, best: Optimum, norm: Normalize, **colours: Any
+    ax: Axes,
+    metric: xr.DataArray,
+    best: Optimum,
+    norm: Normalize | None = None,
+    bar: str = "",
+    **colours: Any,
 ) -> ScalarMappable:
     """One landscape with both optima, on axes that get its limits.
 
-    Args:
-        ax: axes to draw on.
-        metric: the values, with dims a and b.
-        best: the cross-entropy optimum is marked, the accuracy-optimal region outlined.
-        norm: normalization of the colours.
-        colours: further arguments of `pcolormesh`.
+    `norm` is that of the metric unless several landscapes share one; `bar` is the side of a colour
+    bar, if there is one; `colours` are further arguments of `pcolormesh`.
     """
-    values = metric.transpose("b", "a")
+    values = metric.sortby(["a", "b"]).transpose("b", "a")
     defaults: dict[str, Any] = {
         "shading": "nearest",
         "cmap": "cividis" if _counts(metric) else "viridis",
-        "norm": norm,
+        "norm": norm or norm_of([metric]),
         "rasterized": True,
     }
     if {"vmin", "vmax"} & set(colours):
@@ -186,10 +187,12 @@ def draw_landscape(
     for coordinate, scale in ((values.a.values, ax.set_xscale), (values.b.values, ax.set_yscale)):
         if _is_geometric(coordinate):
             scale("log")
-    limits = ax.get_xlim(), ax.get_ylim()
-    outline(ax, best.accuracy, largest=max(abs(v) for v in (*limits[0], *limits[1])))
-    ax.set(xlim=limits[0], ylim=limits[1], xlabel=axis_label(metric.a), ylabel=axis_label(metric.b))
+    ax.set(xlabel=axis_label(metric.a), ylabel=axis_label(metric.b))
+    with kept_limits(ax) as (left, right, low, high):
+        outline(ax, best.accuracy, largest=max(map(abs, (left, right, low, high))))
     mark(ax, best.cross_entropy)
+    if bar:
+        colour_bar(ax.figure, ax, image, axis_label(metric), location=bar)
     return image
 
 
@@ -206,15 +209,16 @@ def _counts(metric: xr.DataArray) -> bool:
     return metric.attrs["kind"] == "counting"
 
 
-def norm_of(metric: xr.DataArray, values: np.ndarray) -> Normalize:
-    """Normalization of colours: linear for counting metrics, logarithmic for losses.
+def norm_of(metrics: Sequence[xr.DataArray]) -> Normalize:
+    """Normalization of the colours of one metric: linear if it counts, logarithmic for losses.
 
     The valley of a loss is flat compared with its walls, so the logarithmic scale covers at most
     three decades.
     """
+    values = np.concatenate([metric.values.ravel() for metric in metrics])
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0]
-    if _counts(metric) or positive.size == 0 or positive.max() <= positive.min():
+    if _counts(metrics[0]) or positive.size == 0 or positive.max() <= positive.min():
         low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
         return Normalize(float(low), float(high))
     return LogNorm(max(positive.min(), positive.max() / 1e3), positive.max(), clip=True)

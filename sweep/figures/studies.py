@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,8 +22,8 @@ from sweep.figures.style import (
     BLUE,
     CE_COLOUR,
     GREY,
-    STYLE,
     VERMILION,
+    in_style,
     legend_above,
     log_log,
 )
@@ -34,6 +33,7 @@ SPAN = 1e7  # largest ratio of an axis; smaller means stand hollow at its lower 
 # --- rates against n ----------------------------------------------------------------------------
 
 
+@in_style
 def rates(study: Study) -> Figure:
     """Mean errors of the cuts, mean regrets and the mean gap against n, with 95% error bars.
 
@@ -43,14 +43,13 @@ def rates(study: Study) -> Figure:
     Args:
         study: its means by n, limits and rates are drawn.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 3.9))
-        name = f"{study.id}  {study.population}" if study.id else study.population
-        figure.suptitle(name, fontsize=8)
-        axes = figure.subplots(1, 2)
-        for ax, (label, quantities) in zip(axes, _PANELS.items(), strict=True):
-            _draw_panel(ax, study, quantities)
-            ax.set(xlabel="points n", ylabel=label)
+    figure = Figure(figsize=(7, 3.9))
+    name = f"{study.id}  {study.population}" if study.id else study.population
+    figure.suptitle(name, fontsize=8)
+    axes = figure.subplots(1, 2)
+    for ax, (label, quantities) in zip(axes, _PANELS.items(), strict=True):
+        _draw_panel(ax, study, quantities)
+        ax.set(xlabel="points n", ylabel=label)
     return figure
 
 
@@ -204,6 +203,7 @@ LEAST = 1e-9  # the axis of the population's regret is linear below this: it has
 NAME = 30  # characters of a law's name that fit beside its row
 
 
+@in_style
 def verdicts(studies: Sequence[Study]) -> Figure:
     """The answers for many laws: a row each, by verdict and then by mean regret.
 
@@ -216,14 +216,13 @@ def verdicts(studies: Sequence[Study]) -> Figure:
         studies: one for each law.
     """
     rows = sorted(studies, key=_rank)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 1.5 + 0.2 * len(rows)))
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2))
-        for row, study in enumerate(rows):
-            _draw_population(left, row, study)
-            _draw_finite(right, row, study)
-        _finish(left, right, rows)
-        legend_above(figure, _verdicts_legend(), columns=3)
+    figure = Figure(figsize=(7, 1.5 + 0.2 * len(rows)))
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2))
+    for row, study in enumerate(rows):
+        _draw_population(left, row, study)
+        _draw_finite(right, row, study)
+    _finish(left, right, rows)
+    legend_above(figure, _verdicts_legend(), columns=3)
     return figure
 
 

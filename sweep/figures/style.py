@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,10 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 200,
 }
+
+in_style = matplotlib.rc_context(STYLE)  # decorates the functions that make figures
+
+LOG_FROM = 30.0  # a loss has a logarithmic axis if its ends have at least this ratio
 
 FORMATS = (".png", ".pdf", ".svg")  # suffixes of the formats that `write` writes
 
@@ -70,6 +75,14 @@ def require_format(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{path}: no such figure format; use .png, .pdf or .svg")
 
 
+@contextmanager
+def kept_limits(ax: Axes) -> Iterator[tuple[float, float, float, float]]:
+    """Axes that have the same limits (left, right, low, high) after the block as before it."""
+    limits = *ax.get_xlim(), *ax.get_ylim()
+    yield limits
+    ax.set(xlim=limits[:2], ylim=limits[2:])
+
+
 def log_log(ax: Axes) -> None:
     """Logarithmic scales, with a faint grid."""
     ax.set(xscale="log", yscale="log")
@@ -98,6 +111,11 @@ def legend_above(
     )
 
 
+def minus(text: str) -> str:
+    """A text whose hyphens are minus signs, as in the labels of ticks."""
+    return text.replace("-", "\u2212")
+
+
 def axis_label(array: xr.DataArray) -> str:
     """The label of an axis for this quantity, with its unit where it has one."""
     name, units = array.attrs["long_name"], array.attrs["units"]
@@ -105,14 +123,7 @@ def axis_label(array: xr.DataArray) -> str:
 
 
 def draw_bands(ax: Axes, bands: xr.DataArray, along: str, colour: str) -> None:
-    """Curves of many networks: their median, and bands between the outer and inner quantiles.
-
-    Args:
-        ax: axes to draw on.
-        bands: quantiles, dims (level, along), levels from low to high, the median in the middle.
-        along: dimension of the horizontal axis.
-        colour: of the line and the bands.
-    """
+    """Curves of many networks: their median, and bands between the outer and inner quantiles."""
     middle = len(bands.level) // 2
     x = bands[along].values
     for depth, alpha in zip(range(middle), (0.15, 0.25), strict=False):
@@ -124,3 +135,18 @@ def draw_bands(ax: Axes, bands: xr.DataArray, along: str, colour: str) -> None:
 def bands_handle() -> tuple[Patch, Line2D]:
     """The legend handle of bands and their median."""
     return Patch(color="black", alpha=0.15, linewidth=0), Line2D([], [], color="black")
+
+
+def draw_line(ax: Axes, line: xr.Dataset, position: xr.DataArray) -> None:
+    """Cross-entropy and accuracy along a line, each with its own vertical axis."""
+    ce = line.cross_entropy.values
+    ax.plot(position, ce, color=CE_COLOUR, zorder=3)
+    ax.set(xlabel=axis_label(position), xlim=(float(position.min()), float(position.max())))
+    ax.set_ylabel(axis_label(line.cross_entropy), color=CE_COLOUR)
+    if ce.min() > 0 and ce.max() > LOG_FROM * ce.min():
+        ax.set_yscale("log")
+        label_decades(ax.yaxis)
+    right = ax.twinx()
+    right.spines["right"].set_visible(True)
+    right.plot(position, line.accuracy, color=ACCURACY_COLOUR, linewidth=1, drawstyle="steps-mid")
+    right.set_ylabel(axis_label(line.accuracy), color=ACCURACY_COLOUR)

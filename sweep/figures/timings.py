@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,8 +19,8 @@ from sweep.figures.style import (
     ORANGE,
     PURPLE,
     SKY,
-    STYLE,
     VERMILION,
+    in_style,
     legend_above,
     log_log,
 )
@@ -42,6 +41,7 @@ _PEER: dict[str, dict[str, Any]] = {  # a colour and a mark each: none needs col
 }
 
 
+@in_style
 def bench(document: Mapping[str, Any]) -> Figure:
     """A benchmark's three curves: time against n, time against cells, error against tolerance.
 
@@ -51,28 +51,24 @@ def bench(document: Mapping[str, Any]) -> Figure:
     """
     names = [peer["peer"] for peer in document["peers"] if "skipped" not in peer]
     plan = document["plan"]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 3.2))
-        axes = figure.subplots(1, 3)
-        for name in names:
-            against_n, against_cells = (
-                [timing for timing in document[curve] if timing["peer"] == name]
-                for curve in _CURVES
-            )
-            _draw_times(axes[0], name, against_n, lambda t: t["size"]["n"])
-            _draw_times(axes[1], name, against_cells, lambda t: math.prod(t["size"]["cells"]))
-        _draw_errors(axes[2], document["against_tolerance"])
-        edge = plan["edge"]
-        axes[0].set(xlabel="points n", ylabel="time (s)", title=f"{edge} x {edge} cells")
-        axes[1].set(xlabel="cells", ylabel="time (s)", title=f"n = {plan['points']} points")
-        axes[2].set(
-            xlabel="requested tolerance", ylabel="error / max(1, value)", title="cross-entropy"
+    figure = Figure(figsize=(7, 3.2))
+    axes = figure.subplots(1, 3)
+    for name in names:
+        against_n, against_cells = (
+            [timing for timing in document[curve] if timing["peer"] == name] for curve in _CURVES
         )
-        legend: dict[str, Artist] = {name: Line2D([], [], **_PEER[name]) for name in names}
-        legend["extrapolated"] = Line2D(
-            [], [], color="black", linestyle="--", marker="o", markerfacecolor="white", **_THIN
-        )
-        legend_above(figure, legend, columns=5)
+        _draw_times(axes[0], name, against_n, lambda t: t["size"]["n"])
+        _draw_times(axes[1], name, against_cells, lambda t: math.prod(t["size"]["cells"]))
+    _draw_errors(axes[2], document["against_tolerance"])
+    edge = plan["edge"]
+    axes[0].set(xlabel="points n", ylabel="time (s)", title=f"{edge} x {edge} cells")
+    axes[1].set(xlabel="cells", ylabel="time (s)", title=f"n = {plan['points']} points")
+    axes[2].set(xlabel="requested tolerance", ylabel="error / max(1, value)", title="cross-entropy")
+    legend: dict[str, Artist] = {name: Line2D([], [], **_PEER[name]) for name in names}
+    legend["extrapolated"] = Line2D(
+        [], [], color="black", linestyle="--", marker="o", markerfacecolor="white", **_THIN
+    )
+    legend_above(figure, legend, columns=5)
     return figure
 
 

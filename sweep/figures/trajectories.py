@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,21 +14,23 @@ from matplotlib.patheffects import Normal, Stroke
 
 from sweep.base.errors import InputError
 from sweep.figures.optima import STAR, optimum_legend
-from sweep.figures.planes import colour_bar, draw_landscape, norm_of
+from sweep.figures.planes import draw_landscape
 from sweep.figures.style import (
     BLUE,
     ORANGE,
     PURPLE,
     SKY,
-    STYLE,
     VERMILION,
     axis_label,
+    in_style,
+    kept_limits,
     label_decades,
     legend_above,
+    minus,
 )
 from sweep.optima.records import Optimum
 from sweep.training.paths.run import Paths
-from sweep.training.paths.summary import OPTIMIZER_NAMES
+from sweep.training.paths.targets import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
@@ -45,19 +46,15 @@ METRICS = ("cross_entropy", "accuracy")
 TARGET: dict[str, Any] = STAR | {"marker": "D", "markersize": 5.5}  # the optimum with a penalty
 
 START: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 4,
-    "markerfacecolor": "white",
-    "markeredgecolor": "black",
-    "markeredgewidth": 0.7,
-    "linestyle": "",
-    "zorder": 4,
-}
+    "marker": "o", "markersize": 4, "markerfacecolor": "white", "markeredgecolor": "black",
+    "markeredgewidth": 0.7, "linestyle": "", "zorder": 4.2,
+}  # fmt: skip
 END: dict[str, Any] = START | {"marker": "s", "markersize": 4.5}
 THEORY: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1}
 OPTIMUM: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1}
 
 
+@in_style
 def paths(result: Paths, *, validation: bool = False) -> Figure:
     """Paths on the landscapes of both metrics: one row for each metric, one column a penalty.
 
@@ -70,32 +67,30 @@ def paths(result: Paths, *, validation: bool = False) -> Figure:
         InputError: there are no validation data.
     """
     best, planes = landscapes(result, validation=validation)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(max(3.5, 0.4 + 3.3 * len(planes)), 6.2))
-        rows = figure.subplots(2, len(planes), squeeze=False)
-        for row, name in zip(rows, METRICS, strict=True):
-            for i, (ax, plane) in enumerate(zip(row, planes, strict=True)):
-                metric = plane[name]
-                image = draw_landscape(ax, metric, best, norm_of(metric, metric.values))
-                colour_bar(figure, ax, image, axis_label(metric), location="bottom")
-                _draw_paths(ax, first_rate(result).isel(l2=i))
-                target = result.targets[i]
-                if target.l2 > 0 and math.isfinite(target.a):
-                    ax.plot(target.a, target.b, **TARGET)
-                    if not (validation or math.isfinite(best.cross_entropy.a)):
-                        for text in list(ax.texts):  # "no finite optimum": with a penalty there is
-                            text.remove()
-        for ax, target in zip(rows[0], result.targets, strict=True):
-            ax.set_title(_title(target.l2))
-        optima = optimum_legend([(ax, best) for ax in rows[0]])
-        legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, COLOURS)}
-        legend |= {"start": Line2D([], [], **START), "end": Line2D([], [], **END)} | optima
-        if any(target.l2 > 0 and math.isfinite(target.a) for target in result.targets):
-            legend["least with the penalty"] = Line2D([], [], **TARGET)
-        legend_above(figure, legend, columns=4 if len(planes) > 1 else 2)
+    figure = Figure(figsize=(max(3.5, 0.4 + 3.3 * len(planes)), 6.2))
+    rows = figure.subplots(2, len(planes), squeeze=False)
+    for row, name in zip(rows, METRICS, strict=True):
+        for i, (ax, plane) in enumerate(zip(row, planes, strict=True)):
+            draw_landscape(ax, plane[name], best, bar="bottom")
+            draw_paths(ax, first_rate(result).isel(l2=i))
+            target = result.targets[i]
+            if target.l2 > 0 and math.isfinite(target.a):
+                ax.plot(target.a, target.b, **TARGET)
+                if not (validation or math.isfinite(best.cross_entropy.a)):
+                    for text in list(ax.texts):  # "no finite optimum": with a penalty there is
+                        text.remove()
+    for ax, target in zip(rows[0], result.targets, strict=True):
+        ax.set_title(_title(target.l2))
+    optima = optimum_legend([(ax, best) for ax in rows[0]])
+    legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, COLOURS)}
+    legend |= {"start": Line2D([], [], **START), "end": Line2D([], [], **END)} | optima
+    if any(target.l2 > 0 and math.isfinite(target.a) for target in result.targets):
+        legend["least with the penalty"] = Line2D([], [], **TARGET)
+    legend_above(figure, legend, columns=4 if len(planes) > 1 else 2)
     return figure
 
 
+@in_style
 def path_curves(result: Paths) -> Figure:
     """Cross-entropy, accuracy and the slope a against the steps: one row for each penalty.
 
@@ -107,27 +102,26 @@ def path_curves(result: Paths) -> Figure:
     validated = "validation_accuracy" in dataset
     if validated:
         dataset = dataset.isel(start=[0])
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 0.6 + 2.0 * len(result.targets)))
-        rows = figure.subplots(len(result.targets), 3, squeeze=False, sharex=True)
-        for i, (row, target) in enumerate(zip(rows, result.targets, strict=True)):
-            of_penalty = dataset.isel(l2=i)
-            for ax, name in zip(row, (*METRICS, "a"), strict=True):
-                _draw_curves(ax, of_penalty, name)
-            a, b = of_penalty.start_a.item(0), of_penalty.start_b.item(0)
-            start = f", from ({a:g}, {b:g})".replace("-", "\u2212") if validated else ""
-            row[0].set_title(_title(target.l2) + start, loc="left")
-            row[0].set_yscale("log")
-            low, high = row[0].get_ylim()
-            if high < MANY_DECADES * low:
-                label_decades(row[0].yaxis)
-            if math.isfinite(target.a):
-                row[2].axhline(target.a, **OPTIMUM)
-            if target.l2 == 0 and result.growth is not None:
-                _draw_theory(row[2], of_penalty, result.growth.a)
-        for ax in rows[-1]:
-            ax.set_xlabel("steps")
-        legend_above(figure, _curves_legend(result, validated), columns=5)
+    figure = Figure(figsize=(7, 0.6 + 2.0 * len(result.targets)))
+    rows = figure.subplots(len(result.targets), 3, squeeze=False, sharex=True)
+    for i, (row, target) in enumerate(zip(rows, result.targets, strict=True)):
+        of_penalty = dataset.isel(l2=i)
+        for ax, name in zip(row, (*METRICS, "a"), strict=True):
+            _draw_curves(ax, of_penalty, name)
+        a, b = of_penalty.start_a.item(0), of_penalty.start_b.item(0)
+        start = minus(f", from ({a:g}, {b:g})") if validated else ""
+        row[0].set_title(_title(target.l2) + start, loc="left")
+        row[0].set_yscale("log")
+        low, high = row[0].get_ylim()
+        if high < MANY_DECADES * low:
+            label_decades(row[0].yaxis)
+        if math.isfinite(target.a):
+            row[2].axhline(target.a, **OPTIMUM)
+        if target.l2 == 0 and result.growth is not None:
+            _draw_theory(row[2], of_penalty, result.growth.a)
+    for ax in rows[-1]:
+        ax.set_xlabel("steps")
+    legend_above(figure, _curves_legend(result, validated), columns=5)
     return figure
 
 
@@ -138,17 +132,12 @@ def _curves_legend(result: Paths, validated: bool) -> dict[str, Artist | tuple[A
     if any(math.isfinite(target.a) for target in result.targets):
         legend["exact optimum"] = Line2D([], [], **OPTIMUM)
     if result.growth is not None and any(target.l2 == 0 for target in result.targets):
-        growth = f"{result.growth.a:.3g}".replace("-", "\u2212")
-        legend[f"theory: a grows by {growth} log t"] = Line2D([], [], **THEORY)
+        legend[minus(f"theory: a grows by {result.growth.a:.3g} log t")] = Line2D([], [], **THEORY)
     return legend
 
 
 def landscapes(result: Paths, *, validation: bool) -> tuple[Optimum, tuple[xr.Dataset, ...]]:
-    """The optimum, and for each penalty the landscape to draw paths on.
-
-    Raises:
-        InputError: there are no validation data.
-    """
+    """The optimum, and for each penalty the landscape to draw paths on."""
     if not validation:
         return result.optimum, result.planes
     if result.validation is None:
@@ -175,20 +164,27 @@ def path_handles(result: Paths, colours: tuple[str, ...]) -> dict[str, Line2D]:
     }
 
 
-def _draw_paths(ax: Axes, dataset: xr.Dataset) -> None:
-    """All paths with one penalty, on axes that keep their limits."""
-    limits = ax.get_xlim(), ax.get_ylim()
+def draw_paths(ax: Axes, dataset: xr.Dataset) -> list[tuple[Line2D, Line2D]]:
+    """All paths with one penalty, on axes that keep their limits.
+
+    Returns the path and its end for every start of every optimiser, the starts changing fastest.
+    """
     outlined = [Stroke(linewidth=2.4, foreground="black"), Normal()]
-    for i in reversed(range(dataset.sizes["optimizer"])):  # the first optimiser is on top
-        colour = COLOURS[i % len(COLOURS)]
-        for start in range(dataset.sizes["start"]):
+    count, lines = dataset.sizes["optimizer"], []
+    with kept_limits(ax):
+        ax.plot(dataset.start_a, dataset.start_b, **START)
+        for i, start in np.ndindex(count, dataset.sizes["start"]):
             path = dataset.isel(optimizer=i, start=start)
-            ax.plot(path.a, path.b, color=colour, linewidth=1.3, path_effects=outlined, zorder=3)
-        end = dataset.isel(optimizer=i, step=-1)
-        look: dict[str, Any] = END | {"markerfacecolor": colour}
-        ax.plot(end.a, end.b, **look)
-    ax.plot(dataset.start_a, dataset.start_b, **START)
-    ax.set(xlim=limits[0], ylim=limits[1])
+            colour, above = COLOURS[i % len(COLOURS)], 0.1 * (count - i) / count  # the first on top
+            look: dict[str, Any] = {"color": colour, "linewidth": 1.3, "path_effects": outlined}
+            end: dict[str, Any] = END | {"markerfacecolor": colour, "zorder": 4 + above}
+            lines += [
+                (
+                    *ax.plot(path.a, path.b, zorder=3 + above, **look),
+                    *ax.plot(path.a[-1:], path.b[-1:], **end),
+                )
+            ]
+    return lines
 
 
 def _draw_curves(ax: Axes, dataset: xr.Dataset, name: str) -> None:

@@ -48,7 +48,7 @@ def test_landscapes_of_any_metrics_are_drawn(metrics, tmp_path):
 
 def test_scales_of_counting_metrics_are_linear_and_of_losses_logarithmic():
     dataset = sweep.landscape(sweep.data.illustration(1), "-3:3:7", "-2:2:5", ["mcc", "brier"])
-    norms = [type(planes.norm_of(dataset[m], dataset[m].values)) for m in ("mcc", "brier")]
+    norms = [type(planes.norm_of([dataset[m]])) for m in ("mcc", "brier")]
     assert [norm.__name__ for norm in norms] == ["Normalize", "LogNorm"]
 
 

@@ -1,8 +1,4 @@
-"""Canonical values of a spec of landscapes, independent of the way they were written.
-
-The values have the types of `sweep.runs.spec.schema`; here they are interpreted, or rejected by a
-message that begins with the key.
-"""
+"""Canonical values of a spec of landscapes, independent of the way they were written."""
 
 from __future__ import annotations
 
@@ -17,32 +13,44 @@ from sweep.landscapes.landscape import DTYPES, METHODS
 from sweep.landscapes.stack import require_drawable
 from sweep.metrics.metrics import metric
 from sweep.populations import population
-from sweep.runs.spec.schema import SpecError, refusal, shortened
-from sweep.runs.spec.toml import (
+from sweep.runs.spec.schema import (
+    UNSET,
+    SpecError,
     as_list,
-    column_name,
+    checked,
     data_files,
     key_errors,
-    one_of,
     positive_integer,
+    refusal,
     require_distinct,
+    require_unset,
     seed_values,
+    shortened,
 )
 
 
 def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The canonical value of every key.
-
-    Args:
-        values: a value of the right type for every key; () for keys that are left out.
-        base: directory that files of data are relative to.
+    """The canonical value of every key, given a value of the right type for each.
 
     Raises:
         SpecError: a value is invalid, or two keys exclude each other.
     """
-    laws, data = _laws(as_list(values["population"])), data_files(as_list(values["data"]), base)
-    _require_laws_or_data(laws, data)
-    (_require_no_samples if data else _require_no_columns)(values)
+    laws, data = _laws(as_list(values["population"])), data_files(values["data"], base)
+    if laws and data:
+        raise SpecError("population and data exclude each other; give one", "data")
+    if not (laws or data):
+        raise SpecError(
+            "there is neither population nor data; give laws, such as "
+            'population = ["W1", "D1"], or files, such as data = ["a.csv", "b.parquet"]'
+        )
+    if data:
+        why = "is for samples of a population; leave it out beside data"
+        require_unset(values, {"n": UNSET, "seed": UNSET}, why)
+    else:
+        why = "names a column of data; leave it out beside population"
+        require_unset(values, {"x": (None, "x"), "y": ("y",), "weight": (None,)}, why)
+    x = "x" if values["x"] is None else values["x"]
+    tolerance, method, dtype = values["tolerance"], values["method"], values["dtype"]
     return {
         "population": laws,
         "data": data,
@@ -51,39 +59,17 @@ def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
         "a": _axis("a", values["a"]),
         "b": _axis("b", values["b"]),
         "metrics": _metrics(values["metrics"]),
-        "tolerance": _positive("tolerance", values["tolerance"]),
-        "method": one_of("method", values["method"], METHODS),
-        "dtype": one_of("dtype", values["dtype"], DTYPES),
+        "tolerance": checked("tolerance", tolerance, 0 < tolerance < math.inf),
+        "method": checked("method", method, method in METHODS),
+        "dtype": checked("dtype", dtype, dtype in DTYPES),
         "memory": positive_integer("memory", values["memory"]),
-        "x": column_name("x", _single_column(values["x"])),
-        "y": column_name("y", values["y"]),
-        "weight": None if values["weight"] is None else column_name("weight", values["weight"]),
+        "x": checked("x", x, isinstance(x, str) and x != ""),
+        "y": checked("y", values["y"], values["y"] != ""),
+        "weight": checked("weight", values["weight"], values["weight"] != ""),
         "optimum": values["optimum"],
         "tile": positive_integer("tile", values["tile"]),
         "training": None,
     }
-
-
-def _require_laws_or_data(laws: Sequence[str], data: Sequence[str]) -> None:
-    if laws and data:
-        raise SpecError("population and data exclude each other; give one", "data")
-    if not (laws or data):
-        raise SpecError(
-            "there is neither population nor data; give laws, such as "
-            'population = ["W1", "D1"], or files, such as data = ["a.csv", "b.parquet"]'
-        )
-
-
-def _require_no_samples(values: Mapping[str, Any]) -> None:
-    for key in ("n", "seed"):
-        if values[key] not in ((), []):
-            raise SpecError(f"{key} is for samples of a population; leave it out beside data", key)
-
-
-def _require_no_columns(values: Mapping[str, Any]) -> None:
-    for key, defaults in (("x", (None, "x")), ("y", ("y",)), ("weight", (None,))):
-        if values[key] not in defaults:
-            raise SpecError(f"{key} names a column of data; leave it out beside population", key)
 
 
 def _laws(texts: Sequence[str]) -> tuple[str, ...]:
@@ -103,7 +89,7 @@ def _laws(texts: Sequence[str]) -> tuple[str, ...]:
 
 def _sizes(values: Any) -> tuple[int | float, ...]:
     """Sizes of samples, ascending; the population alone if there are none."""
-    if values in ((), []):
+    if values in UNSET:
         return (math.inf,)
     with key_errors("n"):
         ascending = sizes(values, infinite=True)
@@ -163,15 +149,3 @@ def _numbers(name: str, parameter: str, value: Any) -> list[float]:
                 "metrics",
             )
     return values
-
-
-def _positive(key: str, value: float) -> float:
-    if not 0 < value < math.inf:
-        raise refusal(key, value)
-    return value
-
-
-def _single_column(value: str | list[str] | None) -> str:
-    if isinstance(value, list):
-        raise refusal("x", value)
-    return "x" if value is None else value

@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 
 from sweep.base.memory import RESULT_LIMIT
 from sweep.base.ranges import DEFAULT_AXIS, whole_number
-from sweep.runs.spec.schema import TRAINING, SpecError, refusal, require_known_keys, typed
-from sweep.runs.spec.toml import (
+from sweep.runs.spec.schema import (
     MOST_TASKS,
+    TRAINING,
+    SpecError,
     as_list,
-    column_name,
+    checked,
     data_files,
     key_errors,
-    one_of,
     positive_integer,
     require_distinct,
+    require_known_keys,
+    require_unset,
     seed_values,
+    typed,
 )
 from sweep.training.hyperparameters import (
     DTYPES,
@@ -36,7 +39,12 @@ from sweep.training.hyperparameters import (
 )
 from sweep.training.problems import VALIDATION_SHARE, problem
 
-TRAINING_DEFAULTS: dict[str, Any] = {"epochs": 300, "dtype": "float32", "block": 100}
+TRAINING_DEFAULTS: dict[str, Any] = {
+    "validation": VALIDATION_SHARE,
+    "epochs": 300,
+    "dtype": "float32",
+    "block": 100,
+}
 MOST_COMBINATIONS = 10**4  # of hyperparameters
 CURVES = 7  # values recorded of a network after each epoch, if it has a test set
 
@@ -57,38 +65,23 @@ LANDSCAPE_DEFAULTS: dict[str, Any] = {
 
 
 class HyperparameterGrid(NamedTuple):
-    """Combinations of hyperparameters.
+    """Combinations of hyperparameters."""
 
-    Attributes:
-        axes: values of those given in lists, in the order of the dimensions.
-        combinations: all of them, the last axis fastest.
-    """
-
-    axes: dict[str, tuple[Setting, ...]]
-    combinations: list[Hyperparameters]
+    axes: dict[str, tuple[Setting, ...]]  # values of those given in lists, by dimension
+    combinations: list[Hyperparameters]  # all of them, the last axis fastest
 
 
 @dataclass(frozen=True)
 class Training:
-    """The table `training`, every value in its canonical form.
+    """The table `training`, every value in its canonical form."""
 
-    Attributes:
-        problem: names of problems; empty beside data.
-        validation: share of the rows of data that are for validation; None beside problems.
-        epochs: number of epochs.
-        keep: epochs after which validation logits are recorded; 0 is before training.
-        dtype: "float32" or "float64".
-        block: seeds that one task trains.
-        hyperparameters: all of them by name, as values of coordinates; lists as tuples.
-    """
-
-    problem: tuple[str, ...]
-    validation: float | None
+    problem: tuple[str, ...]  # names; empty beside data
+    validation: float | None  # share of the rows of data for validation; None beside problems
     epochs: int
-    keep: tuple[int, ...]
+    keep: tuple[int, ...]  # epochs after which validation logits are recorded; 0: before training
     dtype: str
-    block: int
-    hyperparameters: tuple[tuple[str, Any], ...]
+    block: int  # seeds that one task trains
+    hyperparameters: tuple[tuple[str, Any], ...]  # all by name, as coordinates; lists as tuples
 
     @cached_property
     def grid(self) -> HyperparameterGrid:
@@ -114,11 +107,7 @@ class Training:
 
 
 def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The canonical value of every key; keys of landscapes have their defaults.
-
-    Args:
-        values: a value of the right type for every key; () for keys that are left out.
-        base: directory that files of data are relative to.
+    """The canonical value of every key, given a value of the right type for each.
 
     Raises:
         SpecError: a value is invalid, or two keys exclude each other.
@@ -128,32 +117,33 @@ def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
         for key, default in LANDSCAPE_DEFAULTS.items()
         if values[key] not in (default, list(as_list(default)))
     )
-    data = data_files(as_list(values["data"]), base)
-    seeds = seed_values(values["seed"])
-    with key_errors("seed"):
-        for seed in seeds:
-            whole_number("seed", seed, 0, LARGEST_SEED)
+    data = data_files(values["data"], base)
+    seeds = seed_values(values["seed"], LARGEST_SEED)
     training = _training(values["training"], bool(data), len(seeds))
-    _require_source(training.problem, data)
+    if training.problem and data:
+        raise SpecError("problem and data exclude each other; give one", "training.problem")
+    if not (training.problem or data):
+        raise SpecError(
+            'there is neither problem nor data; give problem = "outlier" in [training], or files '
+            'beside it, such as data = ["a.csv", "b.parquet"]',
+            "training",
+        )
     if not data:
-        _require_no_columns(values)
+        why = "names a column of data; leave it out beside problem"
+        require_unset(values, {"x": (None,), "y": ("y",)}, why)
     return {
         **LANDSCAPE_DEFAULTS,
         "data": data,
         "seed": seeds,
         "memory": positive_integer("memory", values["memory"]),
         "x": _columns(values["x"]),
-        "y": column_name("y", values["y"]),
+        "y": checked("y", values["y"], values["y"] != ""),
         "training": training,
     }
 
 
 def require_no_landscape_keys(keys: Iterable[str]) -> None:
-    """Rejects keys that only landscapes use.
-
-    Raises:
-        SpecError: names the first of them.
-    """
+    """Rejects keys that only landscapes use."""
     for key in keys:
         if key in LANDSCAPE_DEFAULTS:
             hint = ", or give the one of networks in the table" if key == "dtype" else ""
@@ -173,12 +163,13 @@ def _training(table: Mapping[str, Any], of_data: bool, seeds: int) -> Training:
     epochs = _whole("epochs", values["epochs"], 1, MOST_EPOCHS)
     keep = tuple(_whole("keep", epoch, 0, epochs) for epoch in as_list(values.get("keep", epochs)))
     require_distinct("training.keep", keep, keep)
+    share, dtype = values["validation"], values["dtype"]
     training = Training(
         problem=_problems(as_list(values.get("problem", ()))),
-        validation=_share(values.get("validation", VALIDATION_SHARE)) if of_data else None,
+        validation=checked("training.validation", share, 0 < share < 1) if of_data else None,
         epochs=epochs,
         keep=keep,
-        dtype=one_of("training.dtype", values["dtype"], DTYPES),
+        dtype=checked("training.dtype", dtype, dtype in DTYPES),
         block=positive_integer("training.block", values["block"]),
         hyperparameters=_hyperparameters({n: written[n] for n in NAMES if n in written}),
     )
@@ -196,12 +187,6 @@ def _typed(key: str, value: Any) -> Any:
 def _whole(key: str, value: float, least: int, most: int) -> int:
     with key_errors(f"training.{key}"):
         return whole_number(key, int(value) if value == value // 1 else value, least, most)
-
-
-def _share(value: float) -> float:
-    if not 0 < value < 1:
-        raise refusal("training.validation", value)
-    return value
 
 
 def _problems(texts: Sequence[str]) -> tuple[str, ...]:
@@ -233,28 +218,11 @@ def _hyperparameters(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(canonical_values.items())
 
 
-def _require_source(problems: Sequence[str], data: Sequence[str]) -> None:
-    if problems and data:
-        raise SpecError("problem and data exclude each other; give one", "training.problem")
-    if not (problems or data):
-        raise SpecError(
-            'there is neither problem nor data; give problem = "outlier" in [training], or files '
-            'beside it, such as data = ["a.csv", "b.parquet"]',
-            "training",
-        )
-
-
-def _require_no_columns(values: Mapping[str, Any]) -> None:
-    for key, defaults in (("x", (None,)), ("y", ("y",))):
-        if values[key] not in defaults:
-            raise SpecError(f"{key} names a column of data; leave it out beside problem", key)
-
-
 def _columns(value: str | list[str] | None) -> tuple[str, ...] | None:
     """Columns of the inputs; None for all but the labels and weights."""
     if value is None:
         return None
-    names = tuple(column_name("x", name) for name in as_list(value))
+    names = tuple(checked("x", name, name != "") for name in as_list(value))
     require_distinct("x", names, names)
     return names
 

@@ -1,40 +1,44 @@
-"""Keys of a spec: the type of each, and the messages that reject anything else.
+"""Keys of a spec: the type of each, and the checks and messages that all kinds of specs share.
 
-msgspec checks the types, and says where in a value it found an unexpected one.
+msgspec checks the types, and says where in a value it found an unexpected one. Keys of the table
+`training` are written `training.key`.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from msgspec import ValidationError, convert
 
 from sweep.base.errors import InputError
 from sweep.base.families import short
+from sweep.base.ranges import axis, whole_number
 
 
 class SpecError(InputError):
-    """A spec that cannot be run.
-
-    Attributes:
-        key: the key at fault; None if there is no single one.
-    """
+    """A spec that cannot be run."""
 
     def __init__(self, message: str, key: str | None = None) -> None:
         super().__init__(message)
-        self.key = key
+        self.key = key  # the key at fault; None if there is no single one
 
 
 class Key(NamedTuple):
-    """What a key may hold: its type, and the same in words with an example."""
+    """What a key may hold."""
 
     type: Any
-    needed: str
+    needed: str  # the same in words, with an example
 
+
+MOST_TASKS = 10**7  # the log grows by about 600 bytes for each
+UNSET = ((), [])  # values of keys that are left out
 
 _Names = str | list[str]
 _Numbers = str | float | list[float]
@@ -103,15 +107,7 @@ _QUALIFIED = KEYS | {f"training.{name}": key for name, key in TRAINING.items()}
 
 
 def require_known_keys(names: Iterable[str], table: str = "") -> None:
-    """Rejects unknown keys.
-
-    Args:
-        names: of keys.
-        table: "training"; empty for the top level of the spec.
-
-    Raises:
-        SpecError: a key is unknown; the message suggests the nearest one.
-    """
+    """Rejects unknown keys, at the top level or in a table, and suggests the nearest one."""
     keys = TRAINING if table else KEYS
     for name in names:
         if name in keys:
@@ -123,16 +119,15 @@ def require_known_keys(names: Iterable[str], table: str = "") -> None:
         raise SpecError(f"unknown key {name!r}; {hint}", name)
 
 
+def require_unset(values: Mapping[str, Any], usual: Mapping[str, Sequence[Any]], why: str) -> None:
+    """Rejects keys that do not apply, unless they have one of their usual values."""
+    for key, defaults in usual.items():
+        if values[key] not in defaults:
+            raise SpecError(f"{key} {why}", key)
+
+
 def typed(key: str, value: Any) -> Any:
-    """The value, converted to the type of its key.
-
-    Args:
-        key: name of the key, as `table.key` in a table.
-        value: as in the spec.
-
-    Raises:
-        SpecError: the value has another type.
-    """
+    """The value, converted to the type of its key."""
     try:
         return convert(value, _QUALIFIED[key].type)
     except OverflowError:
@@ -144,12 +139,25 @@ def typed(key: str, value: Any) -> Any:
         raise refusal(key, value[int(element.group(1))], "holds") from None
 
 
+def checked(key: str, value: Any, valid: bool) -> Any:
+    """The value, if it is valid."""
+    if not valid:
+        raise refusal(key, value)
+    return value
+
+
+def positive_integer(key: str, value: float) -> int:
+    """A whole number above 0."""
+    valid = 1 <= value < 2**53 and value == int(value)  # float64 holds all integers up to 2^53
+    return int(checked(key, value, valid))
+
+
 def refusal(key: str, value: Any, verb: str = "is") -> SpecError:
     """The error that rejects a value of a key."""
-    return SpecError(f"{bare_name(key)} {verb} {shortened(value)}; {_QUALIFIED[key].needed}", key)
+    return SpecError(f"{_bare_name(key)} {verb} {shortened(value)}; {_QUALIFIED[key].needed}", key)
 
 
-def bare_name(key: str) -> str:
+def _bare_name(key: str) -> str:
     """The name of a key without its table."""
     return key.rpartition(".")[2]
 
@@ -165,3 +173,56 @@ def shortened(value: Any) -> str:
     if isinstance(value, (str, int, list, tuple)) or value is None:
         return reprlib.repr(list(value) if isinstance(value, tuple) else value)
     return f"{value} ({type(value).__name__})"
+
+
+@contextmanager
+def key_errors(key: str) -> Iterator[None]:
+    """Turns an error of the block into one about a key, whose name begins the message."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except InputError as error:
+        text, name = str(error), _bare_name(key)
+        named = text.startswith((f"{name} ", f"{name}=", f"{name}:"))
+        raise SpecError(text if named else f"{name}: {text}", key) from None
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list of values, which the spec may write as one value."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def require_distinct(key: str, written: Iterable[Any], meanings: Sequence[Any]) -> None:
+    """Rejects a value that occurs twice, as the spec writes it or by what it means."""
+    first: dict[Any, Any] = {}
+    for text, meaning in zip(written, meanings, strict=True):
+        if meaning in first:
+            other = "" if first[meaning] == text else f", also as {first[meaning]!r}"
+            raise SpecError(
+                f"{_bare_name(key)} holds {shortened(text)} twice{other}; give it once", key
+            )
+        first[meaning] = text
+
+
+def data_files(values: Any, base: Path) -> tuple[str, ...]:
+    """Files of data, as the spec writes them."""
+    names = as_list(values)
+    for name in names:
+        if not name.strip() or "\0" in name:
+            raise refusal("data", name, "holds")
+    require_distinct("data", names, [os.path.realpath(base / name) for name in names])
+    return tuple(names)
+
+
+def seed_values(values: Any, largest: int = 2**53) -> tuple[int, ...]:
+    """Seeds, in the order of the spec; 0 if there are none."""
+    if values in UNSET:
+        return (0,)
+    with key_errors("seed"):
+        numbers = axis(values, "seed").tolist()
+        seeds = tuple(
+            whole_number("seed", int(x) if x.is_integer() else x, 0, largest) for x in numbers
+        )
+    require_distinct("seed", seeds, seeds)
+    return seeds

@@ -38,8 +38,14 @@ from sweep.base.ranges import DEFAULT_AXIS, axis
 from sweep.populations import Population, population
 from sweep.runs.spec import landscapes, networks, toml
 from sweep.runs.spec.networks import Training
-from sweep.runs.spec.schema import KEYS, SpecError, require_known_keys, typed
-from sweep.runs.spec.toml import MOST_TASKS, key_errors
+from sweep.runs.spec.schema import (
+    KEYS,
+    MOST_TASKS,
+    SpecError,
+    key_errors,
+    require_known_keys,
+    typed,
+)
 
 METRICS = ("cross_entropy", "accuracy")
 _Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

@@ -85,17 +85,10 @@ class Dask:
         self, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Iterator[tuple[int, Result]]:
         """Applies the function to every item; see `Engine.run`."""
-        work = _Work(function, versions())
-        with _Submitted(self._connected) as submitted:
-            waiting = enumerate(items)
-
-            def submit(count: int) -> None:
-                for index, item in islice(waiting, count):
-                    submitted.add(index, work, item)
-
-            submit(AHEAD * self.slots)
-            for index, future in submitted:
-                submit(1)
+        with _Submitted(self._connected, _Work(function, versions()), items) as submitted:
+            submitted.add_items(AHEAD * self.slots)
+            for (index, _), future in submitted:
+                submitted.add_items(1)
                 yield index, _result(future)
 
     def reduce(
@@ -108,20 +101,14 @@ class Dask:
         """Applies the function and merges results in pairs on the workers; see `Engine.reduce`."""
         if not items:
             raise ValueError("there are no items to reduce")
-        work = _Work(function, versions())
         merged: list[Result] = []  # empty, or the sum of the groups that have come here
-        with _Submitted(self._connected) as submitted:
-            waiting, unpaired = enumerate(items), None
-
-            def submit(count: int) -> None:
-                for index, item in islice(waiting, count):
-                    submitted.add((index, 1), work, item)
-
-            submit(AHEAD * self.slots)
+        unpaired = None
+        with _Submitted(self._connected, _Work(function, versions()), items) as submitted:
+            submitted.add_items(AHEAD * self.slots)
             for (index, count), future in submitted:
                 _require_done(future)
                 if count == 1:
-                    submit(1)
+                    submitted.add_items(1)
                     done(index)
                 if count >= GROUP:
                     merged = [reduce(merge, [*merged, _result(future)])]
@@ -137,14 +124,17 @@ class Dask:
 
 
 class _Submitted:
-    """Unfinished futures, each with a tag; iterating yields them as they finish."""
+    """Unfinished futures; iterating yields them as they finish, each with a tag.
 
-    def __init__(self, client: Client) -> None:
+    The tag is the index of an item and the number of items that are merged in its result.
+    """
+
+    def __init__(self, client: Client, work: _Work[Any, Any], items: Sequence[Any]) -> None:
         from distributed import as_completed  # an optional dependency
 
-        self._client = client
+        self._client, self._work, self._waiting = client, work, enumerate(items)
         self._completed = as_completed(loop=client.loop)
-        self._tags: dict[str, Any] = {}
+        self._tags: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> _Submitted:
         return self
@@ -155,14 +145,19 @@ class _Submitted:
             with suppress(Exception):  # a scheduler that went away has nothing to cancel
                 self._client.cancel(list(self._tags), force=True)
 
+    def add_items(self, count: int) -> None:
+        """Submits some of the items that wait."""
+        for index, item in islice(self._waiting, count):
+            self.add((index, 1), self._work, item)
+
     def add(
-        self, tag: Any, function: Callable[..., Any], *arguments: Any, priority: int = 0
+        self, tag: tuple[int, int], function: Callable[..., Any], *arguments: Any, priority: int = 0
     ) -> None:
         future: Future = self._client.submit(function, *arguments, pure=False, priority=priority)
         self._tags[future.key] = tag
         self._completed.add(future)
 
-    def __iter__(self) -> Iterator[tuple[Any, Future]]:
+    def __iter__(self) -> Iterator[tuple[tuple[int, int], Future]]:
         for future in self._completed:
             yield self._tags.pop(future.key), future
 

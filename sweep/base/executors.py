@@ -100,12 +100,11 @@ class Serial:
         """Merges each result into the previous ones, so that memory holds two at most."""
         if not items:
             raise ValueError("there are no items to reduce")
-        merged = apply(function, items[0])
-        done(0)
-        for index, item in enumerate(items[1:], 1):
-            merged = merge(merged, apply(function, item))
+        merged: list[Result] = []  # empty, or the sum so far
+        for index, result in self.run(function, items):
+            merged = [merge(*merged, result) if merged else result]
             done(index)
-        return merged
+        return merged[0]
 
 
 def apply(function: Callable[[Item], Result], item: Item) -> Result:

@@ -120,16 +120,7 @@ def short(number: float) -> str:
 
 
 def parse_call(text: str, kind: str, example: str) -> Call:
-    """Name and parameters of a text such as "focal(gamma=3)".
-
-    Args:
-        text: text from the user.
-        kind: what the text names, such as "metric", for the error message.
-        example: a correct text, for the error message.
-
-    Raises:
-        InputError: the text is malformed, or a name appears twice.
-    """
+    """Name and parameters of a text such as "focal(gamma=3)"."""
     match = re.fullmatch(r"\s*([^()]*?)\s*(?:\(([^()]*)\))?\s*", text)
     if match is None:
         article = "an" if kind[0] in "aeiou" else "a"

@@ -67,12 +67,7 @@ def replace(path: Path, content: bytes, *, durable: bool = False) -> None:
 
 
 def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Rejects a destination that cannot be written, before the caller computes anything for it.
-
-    Raises:
-        InputError: the path exists and `force` is false, or it is a directory other than a Zarr
-            store; or its parent does not exist, is not a directory, or is read-only.
-    """
+    """Rejects a destination that cannot be written, before the caller computes anything for it."""
     path = _target(path)
     parent = path.parent
     if path.exists() and not force:
@@ -91,15 +86,7 @@ def require_free(path: str | os.PathLike[str], *, force: bool = False) -> None:
 
 @contextmanager
 def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
-    """Yields a hidden path of the same suffix, and moves it to `path` when the block succeeds.
-
-    Args:
-        path: destination.
-        force: whether to overwrite what is there.
-
-    Raises:
-        InputError: the destination is not free, or writing failed; no partial file remains.
-    """
+    """Yields a hidden path of the same suffix, and moves it to `path` when the block succeeds."""
     path = _target(path)
     require_free(path, force=force)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")

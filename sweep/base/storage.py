@@ -30,16 +30,7 @@ LEVEL = 1  # of Zstandard; a higher one takes longer than many a landscape, and 
 
 
 def save(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Writes a dataset that plain `xarray.open_dataset` or `xarray.open_zarr` reads unchanged.
-
-    Args:
-        dataset: what to write.
-        path: destination; `.nc` makes a netCDF 4 file, `.zarr` a Zarr v3 directory.
-        force: whether to overwrite what is there.
-
-    Raises:
-        InputError: the path has another suffix, or cannot be written.
-    """
+    """Writes a dataset that plain `xarray.open_dataset` or `xarray.open_zarr` reads unchanged."""
     require_format(path)
     with staged(path, force=force) as partial:
         if partial.suffix == ".nc":
@@ -158,17 +149,7 @@ def open_chunked(
     *,
     force: bool = False,
 ) -> Iterator[Chunks]:
-    """Opens a Zarr v3 store that may be larger than memory; it appears when the block ends.
-
-    Args:
-        path: destination with the suffix `.zarr`.
-        coordinates: coordinates of all dimensions.
-        variables: variables by name.
-        force: whether to overwrite what is there.
-
-    Raises:
-        InputError: the path has another suffix, or cannot be written.
-    """
+    """Opens a Zarr v3 store that may be larger than memory; it appears when the block ends."""
     require_zarr(path)
     # The writer closes before `staged` cleans up, so that no thread writes to removed files.
     with staged(path, force=force) as partial, ThreadPoolExecutor(1) as writer:
@@ -185,20 +166,12 @@ def open_chunked(
 
 
 def require_format(path: str | os.PathLike[str]) -> None:
-    """Rejects a path whose format `save` does not write.
-
-    Raises:
-        InputError: its suffix is not one of FORMATS.
-    """
+    """Rejects a path whose format `save` does not write."""
     if Path(path).suffix not in FORMATS:
         raise InputError(f"{path}: results are written as {' or '.join(FORMATS)}; use such a name")
 
 
 def require_zarr(path: str | os.PathLike[str]) -> None:
-    """Rejects a path that `open_chunked` cannot write.
-
-    Raises:
-        InputError: its suffix is not `.zarr`.
-    """
+    """Rejects a path that `open_chunked` cannot write."""
     if Path(path).suffix != ".zarr":
         raise InputError(f"{path}: only a .zarr is written tile by tile; use such a name")

@@ -74,11 +74,7 @@ class Directory:
         self.lock = path / "lock"
 
     def read(self) -> RunRecord:
-        """What the run began with.
-
-        Raises:
-            InputError: there is no run here, its format is another one, or run.json is damaged.
-        """
+        """What the run began with."""
         if not self.path.exists():
             raise InputError(f"{self.path}: no such directory; start a run with `sweep run`")
         try:
@@ -123,11 +119,7 @@ class Directory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from writing to the run while the block runs.
-
-        Raises:
-            InputError: another process holds the lock.
-        """
+        """Keeps other processes from writing to the run while the block runs."""
         from filelock import FileLock, Timeout  # 0.03 s, which `status` rarely needs
 
         lock = FileLock(self.lock, timeout=LOCK_PATIENCE_S)
@@ -160,11 +152,7 @@ class Directory:
 
 
 def fingerprint(path: Path) -> str:
-    """128-bit XXH3 digest, in hex, of the bytes of a file.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
+    """128-bit XXH3 digest, in hex, of the bytes of a file."""
     state = xxhash.xxh3_128()
     with files.system_errors(path, "read"), path.open("rb") as file:
         while content := file.read(READ_BYTES):

@@ -80,19 +80,11 @@ class Work(Protocol):
         ...
 
     def check_data(self) -> tuple[str, ...]:
-        """Reads all files of data, so that a bad row is found at once, and returns fingerprints.
-
-        Raises:
-            InputError: a file cannot be used, or the spec asks for what its data do not allow.
-        """
+        """Reads all files of data, so that a bad row is found at once, and returns fingerprints."""
         ...
 
     def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
-        """Computes a task, if the files of data still have these fingerprints.
-
-        Raises:
-            InputError: the task cannot be computed.
-        """
+        """Computes a task, if the files of data still have these fingerprints."""
         ...
 
 

@@ -146,11 +146,7 @@ class Writer:
         self._tell(event)
 
     def mark(self, done: Done, /, **details: Any) -> None:
-        """Marks a task as done.
-
-        Raises:
-            OSError: the line cannot be written; the log stays as it was.
-        """
+        """Marks a task as done."""
         event = task_event(done, details)
         self._append(event)
         self._tell(event)

@@ -33,41 +33,22 @@ MOST_NETWORKS = 3  # side by side on a page
 
 
 class LandscapePreview(NamedTuple):
-    """One landscape of a run.
+    """One landscape of a run."""
 
-    Attributes:
-        title: tells it from the others.
-        landscape: its metrics, at most `sweep.landscapes.out_of_core.VIEW` points along a and
-            along b.
-        optimum: its optima.
-    """
-
-    title: str
-    landscape: xr.Dataset
+    title: str  # tells it from the others
+    landscape: xr.Dataset  # its metrics, at some points along a and along b
     optimum: Optimum
 
 
 class Curves(NamedTuple):
-    """Networks of one problem and of the same hyperparameters, over all seeds.
+    """Networks of one problem and of the same hyperparameters, over all seeds."""
 
-    Attributes:
-        title: tells them from the others.
-        bands: quantiles of `sweep.training.results.CURVES`, dims (level, epoch).
-    """
-
-    title: str
-    bands: xr.Dataset
+    title: str  # tells them from the others
+    bands: xr.Dataset  # quantiles of `sweep.training.results.CURVES`, dims (level, epoch)
 
 
 def panels(out: str | os.PathLike[str]) -> list[LandscapePreview]:
-    """The landscapes that a figure of a run shows, at most MOST_LANDSCAPES.
-
-    Args:
-        out: directory of a finished run of landscapes.
-
-    Raises:
-        InputError: there is no run, or a file of data cannot be read any more.
-    """
+    """The landscapes that a figure of a run shows, at most MOST_LANDSCAPES."""
     import xarray as xr  # 0.3 s, which a run without a figure does without
 
     directory = Directory(Path(out))
@@ -81,14 +62,7 @@ def panels(out: str | os.PathLike[str]) -> list[LandscapePreview]:
 
 
 def curves(out: str | os.PathLike[str]) -> list[Curves]:
-    """The networks that a figure of a run shows, at most MOST_NETWORKS.
-
-    Args:
-        out: directory of a finished run of networks.
-
-    Raises:
-        InputError: there is no run.
-    """
+    """The networks that a figure of a run shows, at most MOST_NETWORKS."""
     import xarray as xr  # 0.3 s, which a run without a figure does without
 
     with xr.open_zarr(Directory(Path(out)).store, chunks=None) as results:

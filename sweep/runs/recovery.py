@@ -21,11 +21,7 @@ from sweep.runs.store import Store
 
 
 def require_free(directory: Directory, spec: Spec) -> None:
-    """Refuses a directory where a run cannot begin.
-
-    Raises:
-        InputError: something is there, which the message names, or it cannot be written.
-    """
+    """Refuses a directory where a run cannot begin."""
     path = directory.path
     if path.is_dir():
         with files.system_errors(path, "read"):
@@ -55,11 +51,7 @@ def _occupied(directory: Directory, spec: Spec) -> str:
 
 
 def require_spec(directory: Directory, record: RunRecord) -> Spec:
-    """The spec of the run, if that of spec.toml, which is restored if it is missing, is the same.
-
-    Raises:
-        InputError: spec.toml has changed, and the message names the keys; or run.json is damaged.
-    """
+    """The spec of the run; that of spec.toml, which is restored if missing, must be the same."""
     spec = record.to_spec()
     if spec.fingerprint != record.fingerprint:
         raise directory.damaged()
@@ -105,17 +97,6 @@ def recover(
 
     Removes the chunks of all other tasks and whatever killed processes left behind. Writes the
     metadata of the store where they differ from what the spec says, and so creates the store, too.
-
-    Args:
-        directory: of the run.
-        record: what the run began with.
-        store: of the run.
-        events: what the log says.
-        write: logs what was damaged.
-        show: whether to show a bar; None shows it on a terminal only.
-
-    Raises:
-        OSError: a file cannot be read or written.
     """
     if events.broken:
         lines = "line" if events.broken == 1 else "lines"

@@ -52,11 +52,7 @@ class Store:
         }
 
     def write(self, task: int, values: Values) -> dict[str, Chunk]:
-        """Writes the chunks of a task.
-
-        Raises:
-            OSError: a chunk cannot be written.
-        """
+        """Writes the chunks of a task."""
         paths, variables = self.chunks(task), self.work.variables()
         written = {}
         for name, cells in values.items():
@@ -67,11 +63,7 @@ class Store:
         return written
 
     def write_tables(self, tasks: Iterable[Done]) -> None:
-        """Writes the tables with the scalars of the tasks that are done.
-
-        Raises:
-            OSError: a table cannot be written.
-        """
+        """Writes the tables with the scalars of the tasks that are done."""
         tables = self.work.tables()
         arrays = {name: np.full(table.shape, np.nan) for name, table in tables.items()}
         for done in tasks:
@@ -83,11 +75,7 @@ class Store:
             files.replace(path, tables[name].encoded(values))
 
     def repair(self, record: RunRecord) -> list[str]:
-        """Writes metadata and coordinates that are missing or damaged; returns the damaged files.
-
-        Raises:
-            OSError: a file cannot be written.
-        """
+        """Writes metadata and coordinates that are missing or damaged; returns damaged files."""
         damaged = []
         for name, content in metadata(self.work, record).items():
             path = self.path / name
@@ -113,11 +101,7 @@ class Store:
         return None
 
     def clear(self, done: Iterable[int]) -> int:
-        """Removes partial files and chunks of tasks that are not done; returns their number.
-
-        Raises:
-            OSError: a file cannot be removed.
-        """
+        """Removes partial files and chunks of tasks that are not done; returns their number."""
         kept: dict[str, set[str]] = {name: set() for name in self.work.variables()}
         for task in done:
             for name, paths in self.chunks(task).items():

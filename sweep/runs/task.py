@@ -48,11 +48,7 @@ def work_of(spec: Spec) -> Work:
 
 
 def compute(job: RunJob, task: int) -> Done | Failed:
-    """Computes a task; when it returns `Done`, the chunks are in place.
-
-    Raises:
-        InputError: the device or the code differs from those of the rest of the run.
-    """
+    """Computes a task; when it returns `Done`, the chunks are in place."""
     start = time.perf_counter()
     _require_same_computer(job.record)
     work = _work(job.spec, job.spec.base)

@@ -30,11 +30,7 @@ from sweep.runs.spec.schema import (
 
 
 def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The canonical value of every key, given a value of the right type for each.
-
-    Raises:
-        SpecError: a value is invalid, or two keys exclude each other.
-    """
+    """The canonical value of every key, given a value of the right type for each."""
     laws, data = _laws(as_list(values["population"])), data_files(values["data"], base)
     if laws and data:
         raise SpecError("population and data exclude each other; give one", "data")

@@ -107,11 +107,7 @@ class Training:
 
 
 def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The canonical value of every key, given a value of the right type for each.
-
-    Raises:
-        SpecError: a value is invalid, or two keys exclude each other.
-    """
+    """The canonical value of every key, given a value of the right type for each."""
     require_no_landscape_keys(
         key
         for key, default in LANDSCAPE_DEFAULTS.items()

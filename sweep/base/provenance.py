@@ -21,8 +21,8 @@ PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "xarray", "zarr", "numcodecs", "o
 SHOWING = (
     "__init__", "asymptotics", "base/executors", "base/progress", "base/provenance", "base/timing",
     "base/workers", "benchmark", "cli", "cluster", "diagnosis", "figures", "report",
-    "runs/directory", "runs/execute", "runs/log", "runs/preview",
-     "runs/recovery", "runs/status", "training/experiments", "training/paths",
+    "runs/directory", "runs/execute", "runs/log", "runs/preview", "runs/status",
+    "training/experiments", "training/paths",
 )  # fmt: skip
 """Modules and packages of `sweep` on which no result of a run depends."""
 

@@ -158,3 +158,71 @@ def fingerprint(path: Path) -> str:
         while content := file.read(READ_BYTES):
             state.update(content)
     return state.hexdigest()
+
+
+def require_free(directory: Directory, spec: Spec) -> None:
+    """Refuses a directory where a run cannot begin."""
+    path = directory.path
+    if path.is_dir():
+        with files.system_errors(path, "read"):
+            free = directory.unused()
+        if not free:
+            raise InputError(_occupied(directory, spec))
+    elif os.path.lexists(path):
+        raise InputError(f"{path}: is not a directory and stays as it is; choose another name")
+    elif not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be made because there is no directory {path.parent}")
+    parent = path if path.is_dir() else path.parent
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written because {parent} is read-only")
+
+
+def _occupied(directory: Directory, spec: Spec) -> str:
+    path = directory.path
+    if not directory.run_json.exists():
+        return f"{path}: is not empty and not a run; choose another directory"
+    record = directory.read()
+    if record.fingerprint == spec.fingerprint:
+        return f"{path}: holds this run already; continue it with `sweep resume {path}`"
+    return (
+        f"{path}: holds another run ({_differing_keys(record.to_spec(), spec)} differs); choose "
+        "another directory"
+    )
+
+
+def require_spec(directory: Directory, record: RunRecord) -> Spec:
+    """The spec of the run; that of spec.toml, which is restored if missing, must be the same."""
+    spec = record.to_spec()
+    if spec.fingerprint != record.fingerprint:
+        raise directory.damaged()
+    if not directory.spec.exists():
+        files.replace(directory.spec, record.spec.encode())
+    present = spec.read(directory.spec, base=record.base)
+    if present.fingerprint != record.fingerprint:
+        raise InputError(
+            f"{directory.spec}: has changed since the run began ({_differing_keys(spec, present)} "
+            "differs); restore it, or start another run with the new spec"
+        )
+    return spec
+
+
+def _differing_keys(spec: Spec, other: Spec) -> str:
+    """The keys in which two specs differ."""
+    first, second = _flat(spec), _flat(other)
+    names = list(dict.fromkeys([*first, *second]))
+    return ", ".join(name for name in names if first.get(name) != second.get(name)) or "base"
+
+
+def _flat(spec: Spec) -> dict[str, Any]:
+    """The values of a spec, those of its table `training` among them."""
+    values = spec.to_dict()
+    return values | values.pop("training", {})
+
+
+def require_unchanged(file: Path, before: str) -> None:
+    """Refuses a file of data that is not the one, by its fingerprint, that the run began with."""
+    if fingerprint(file) != before:
+        raise InputError(
+            f"the data file {file} has changed since the run began; restore it, or start another "
+            "run"
+        )

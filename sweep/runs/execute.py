@@ -23,10 +23,15 @@ from sweep.base.executors import Engine, Serial
 from sweep.base.progress import bar
 from sweep.base.provenance import require_device, require_same, versions
 from sweep.runs import log, task
-from sweep.runs.directory import Directory, RunRecord
+from sweep.runs.directory import (
+    Directory,
+    RunRecord,
+    require_free,
+    require_spec,
+    require_unchanged,
+)
 from sweep.runs.kind import Work
-from sweep.runs.log import Done, Watcher, Writer
-from sweep.runs.recovery import recover, require_data, require_free, require_spec, settle
+from sweep.runs.log import Done, Log, Watcher, Writer
 from sweep.runs.spec.spec import Spec
 from sweep.runs.status import Status
 from sweep.runs.status import progress as progress_of
@@ -120,7 +125,9 @@ def resume(
     require_device(record.device, devices.describe(), directory.path)
     with engine or Serial() as active_engine, _locked(directory):
         spec = require_spec(directory, record)
-        require_data(spec, record, directory.path)
+        spec.require_data()
+        for file, before in zip(spec.files, record.data, strict=True):
+            require_unchanged(file, before)
         run = _Run(directory, record, work_of(spec), active_engine, progress)
         return run.go("resumed", on_event)
 
@@ -143,36 +150,62 @@ class _Run:
     record: RunRecord
     work: Work
     engine: Engine
-    show: bool | None  # whether to show a bar; None shows it on a terminal only
+    show: bool | None  # whether to show bars; None shows them on a terminal only
     done: dict[int, Done] = field(default_factory=dict)  # by number of the task
     failed: list[Failed] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.total = self.work.count()
-        self.store = Store(self.directory.store, self.work)
-
     def go(self, name: str, watcher: Watcher | None) -> Status:
         """Computes the tasks that are left; `name` is that of the first event."""
-        events = log.repair(self.directory.events)
-        write = Writer(self.directory.events, watcher)
-        with write.alive():
+        self.total = self.work.count()
+        self.store = Store(self.directory.store, self.work)
+        logged = log.repair(self.directory.events)
+        self.write = Writer(self.directory.events, watcher)
+        with self.write.alive():
             try:
                 process = {"pid": os.getpid(), "host": platform.node(), "slots": self.engine.slots}
-                write(name, done=len(events.done), total=self.total, **process)
-                self.done = recover(
-                    self.directory, self.record, self.store, events, write, self.show
-                )
-                self._compute(write)
+                self.write(name, done=len(logged.done), total=self.total, **process)
+                self._recover(logged)
+                self._compute()
                 self.store.write_tables(self.done.values())
             except BaseException as error:
-                self._stop(write, error)
+                self._stop(error)
                 raise
-            write("failed" if self.failed else "finished", done=len(self.done), total=self.total)
+            self._end("failed" if self.failed else "finished")
         if self.failed:
             raise InputError(self._failures())
         return progress_of(self.directory, written_to=False)
 
-    def _compute(self, write: Writer) -> None:
+    def _recover(self, logged: Log) -> None:
+        """Finds the tasks that are done: marked in the log, with every chunk as it was written.
+
+        Removes the chunks of all other tasks and whatever killed processes left behind. Writes the
+        metadata of the store where they differ from what the spec says, and so creates it, too.
+        """
+        if logged.broken:
+            lines = "line" if logged.broken == 1 else "lines"
+            sentence = f"removed {logged.broken} damaged {lines} of the log"
+            self.write("torn", lines=logged.broken, sentence=sentence)
+        for name in self.store.repair(self.record):
+            sentence = f"{name} of the store was damaged and is restored"
+            self.write("repaired", file=name, sentence=sentence)
+        with bar("check", len(logged.done), "tasks", self.show, scale=False) as step:
+            for done, fault in self.store.check([*logged.done.values()]):
+                step(1)
+                if fault is None:
+                    self.done[done.task] = done
+                else:
+                    sentence = f"{fault}, so task {done.task} is computed again"
+                    self.write("damaged", task=done.task, sentence=sentence)
+        halves = [*self.directory.path.glob(f"*{files.PARTIAL}")]
+        for path in halves:
+            path.unlink(missing_ok=True)
+        removed = self.store.clear(self.done) + len(halves)
+        if removed:
+            sentence = f"{removed} files of unfinished tasks were removed"
+            self.write("cleared", files=removed, sentence=sentence)
+        self.store.write_tables(self.done.values())
+
+    def _compute(self) -> None:
         """Computes and marks every task that is not done."""
         left = [number for number in range(self.total) if number not in self.done]
         job = RunJob(self.directory.path.absolute(), self.work.spec, self.record)
@@ -182,43 +215,45 @@ class _Run:
             closing(cast(Any, self.engine.run(partial(task.compute, job), left))) as results,
         ):
             for _, result in results:
-                self._mark(result, write)
+                self._mark(result)
                 step(1)
                 if time.monotonic() - written > TABLE_INTERVAL_S:
                     self.store.write_tables(self.done.values())
                     written = time.monotonic()
 
-    def _mark(self, result: Done | Failed, write: Writer) -> None:
+    def _mark(self, result: Done | Failed) -> None:
         """Marks a task as done or failed."""
         description = self.work.describe(result.task)
         if isinstance(result, Failed):
             if result.errno is not None:
                 raise OSError(result.errno, result.sentence)
             self.failed.append(result)
-            write("task_failed", task=result.task, **description, sentence=result.sentence)
+            self.write("task_failed", task=result.task, **description, sentence=result.sentence)
             return
         counts = {"done": len(self.done) + 1, "total": self.total}
-        write.mark(result, **description, seconds=round(result.seconds, 6), **counts)
+        self.write.mark(result, **description, seconds=round(result.seconds, 6), **counts)
         self.done[result.task] = result
 
-    def _stop(self, write: Writer, error: BaseException) -> None:
-        """Leaves the store valid and in order, if the disk allows it."""
-        done = len(self.done)
+    def _stop(self, error: BaseException) -> None:
+        """Leaves only what is done by the log, in a valid store, if the disk allows it."""
         with suppress(OSError):
-            done = settle(self.directory, self.store)
-        counts = {"done": done, "total": self.total}
-        if not isinstance(error, KeyboardInterrupt):
-            reason = (
-                {"sentence": error.strerror or str(error)} if isinstance(error, OSError) else {}
-            )
-            write("failed", **counts, **reason)
-            return
-        write("interrupted", **counts)
-        path = self.directory.path
-        raise KeyboardInterrupt(
-            f"{path}: interrupted with {done} of {self.total} tasks done; "
-            f"continue with `sweep resume {path}`"
-        ) from None
+            self.done = log.read(self.directory.events).done
+            self.store.clear(self.done)
+            self.store.write_tables(self.done.values())
+        if isinstance(error, OSError):
+            self._end("failed", sentence=error.strerror or str(error))
+        elif not isinstance(error, KeyboardInterrupt):
+            self._end("failed")
+        else:
+            self._end("interrupted")
+            path = self.directory.path
+            raise KeyboardInterrupt(
+                f"{path}: interrupted with {len(self.done)} of {self.total} tasks done; "
+                f"continue with `sweep resume {path}`"
+            ) from None
+
+    def _end(self, name: str, **details: str) -> None:
+        self.write(name, done=len(self.done), total=self.total, **details)
 
     def _failures(self) -> str:
         """The sentence that says which tasks failed."""

@@ -88,6 +88,16 @@ class Work(Protocol):
         ...
 
 
+class Tile(NamedTuple):
+    """A tile of a landscape, by indices; those of the size and seed are 0 for a file."""
+
+    source: int  # law or file
+    size: int
+    seed: int | None  # None for the law itself and for a file
+    row: int  # along a
+    column: int  # along b
+
+
 @dataclass(frozen=True)
 class TileNumbers:
     """Numbers of the tasks of landscapes: a task is one tile of one landscape.
@@ -124,17 +134,30 @@ class TileNumbers:
         """Number of tasks."""
         return self.sources * self.landscapes * math.prod(self.tiles)
 
-    def locate(self, task: int) -> tuple[int, int, int | None, int, int]:
-        """Indices (source, size, seed, row, column); the seed of the law itself is None."""
+    def locate(self, task: int) -> Tile:
+        """The tile that a task computes."""
         landscape, tile = divmod(task, math.prod(self.tiles))
         source, landscape = divmod(landscape, self.landscapes)
         size, seed = divmod(landscape, self.seeds)
         row, column = divmod(tile, self.tiles[1])
-        return source, size, None if size == self.finite_sizes else seed, row, column
+        return Tile(source, size, None if size == self.finite_sizes else seed, row, column)
 
     def copies(self, task: int) -> int:
         """Number of chunks of one variable that a task writes."""
-        return self.seeds if self.locate(task)[2] is None else 1
+        return self.seeds if self.locate(task).seed is None else 1
+
+
+class SeedBlock(NamedTuple):
+    """A block of seeds that is trained by one program, by indices."""
+
+    source: int  # problem or file
+    program: Indices  # along each axis of hyperparameters; 0 along axes of numbers
+    block: int
+
+    @property
+    def first(self) -> bool:
+        """Whether it is trained by the first program."""
+        return not any(self.program)
 
 
 @dataclass(frozen=True)
@@ -161,13 +184,13 @@ class BlockNumbers:
         """Number of tasks."""
         return self.sources * math.prod(self.programs) * self.blocks
 
-    def locate(self, task: int) -> tuple[int, Indices, int]:
-        """Indices (source, program along each axis, block): blocks change fastest."""
+    def locate(self, task: int) -> SeedBlock:
+        """The block that a task trains; blocks change fastest."""
         program, block = divmod(task, self.blocks)
         source, program = divmod(program, math.prod(self.programs))
         shape = self.programs or (1,)
         along = tuple(int(k) for k in np.unravel_index(program, shape))
-        return source, along[: len(self.programs)], block
+        return SeedBlock(source, along[: len(self.programs)], block)
 
     def copies(self, task: int) -> int:
         """Number of chunks of one variable that a task writes."""

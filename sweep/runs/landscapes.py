@@ -12,11 +12,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from sweep.base.errors import InputError
 from sweep.base.ranges import size_text
 from sweep.base.storage import StoredVariable
 from sweep.data.sample import Sample, load
@@ -28,8 +27,8 @@ from sweep.metrics.metrics import Counting, metric
 from sweep.optima.optimum import optimum
 from sweep.optima.records import AccuracyOptimum, Optimum, OptimumStatus
 from sweep.populations import Population
-from sweep.runs.directory import fingerprint
-from sweep.runs.kind import Coordinate, Indices, Numbers, TileNumbers, Values
+from sweep.runs.directory import fingerprint, require_unchanged
+from sweep.runs.kind import Coordinate, Indices, Numbers, Tile, TileNumbers, Values
 from sweep.runs.spec.spec import Spec
 
 COORDINATES = {
@@ -79,28 +78,14 @@ OPTIMUM_TABLES = {
 """Attributes of the scalars of each landscape, by table."""
 
 
-class TileTask(NamedTuple):
-    """One tile of one landscape."""
-
-    source: int  # index of the law or file in the spec
-    n: int | float | None  # points of the sample; inf is the law itself, None the points of a file
-    seed: int | None  # of the sample; None where nothing is drawn
-    landscapes: tuple[Indices, ...]  # with this tile, along the dimensions before a and b
-    row: int  # index of the tile along a
-    column: int  # along b
-
-    @property
-    def first(self) -> bool:
-        """Whether it is the first tile of its landscape."""
-        return self.row == self.column == 0
-
-
 @dataclass(frozen=True)
 class Landscapes:
     """The landscapes of a spec; see `sweep.runs.kind.Work`."""
 
     spec: Spec
-    _latest: dict[tuple[Any, ...], _PreparedLandscape] = field(default_factory=dict, compare=False)
+    _latest: dict[Any, tuple[Measure | Population, Prepared]] = field(
+        default_factory=dict, compare=False
+    )
 
     def coordinates(self) -> dict[str, Coordinate]:
         """Coordinates of the landscapes, a and b; whole numbers are int64, texts are objects."""
@@ -140,45 +125,42 @@ class Landscapes:
         """Number of tiles of all landscapes."""
         return self._numbers.count()
 
-    def task(self, index: int) -> TileTask:
-        """The task with this number."""
-        spec = self.spec
-        source, size, seed, row, column = self._numbers.locate(index)
-        if spec.of_data:
-            return TileTask(source, None, None, ((source,),), row, column)
-        n = spec.n[size]
-        if seed is None:
-            landscapes = tuple((source, size, k) for k in range(len(spec.seed)))
-            return TileTask(source, n, None, landscapes, row, column)
-        return TileTask(source, n, spec.seed[seed], ((source, size, seed),), row, column)
+    def task(self, index: int) -> Tile:
+        """The tile that the task with this number computes."""
+        return self._numbers.locate(index)
 
-    def slices(self, task: TileTask) -> tuple[slice, slice]:
-        """The cells of a task, along a and along b."""
+    def slices(self, tile: Tile) -> tuple[slice, slice]:
+        """The cells of a tile, along a and along b."""
         (rows, columns), side = self.spec.grid.shape, self.spec.tile
         return (
-            slice(task.row * side, min((task.row + 1) * side, rows)),
-            slice(task.column * side, min((task.column + 1) * side, columns)),
+            slice(tile.row * side, min((tile.row + 1) * side, rows)),
+            slice(tile.column * side, min((tile.column + 1) * side, columns)),
         )
 
     def describe(self, task: int) -> dict[str, str | int]:
         """What a task computes, by dimension."""
         spec, tile = self.spec, self.task(task)
-        if tile.n is None:
+        if spec.of_data:
             description: dict[str, str | int] = {"data": spec.data[tile.source]}
         else:
-            description = {"population": spec.population[tile.source], "n": size_text(tile.n)}
-            description |= {} if tile.seed is None else {"seed": tile.seed}
+            n = size_text(spec.n[tile.size])
+            description = {"population": spec.population[tile.source], "n": n}
+            description |= {} if tile.seed is None else {"seed": spec.seed[tile.seed]}
         return description | ({} if spec.tiles == (1, 1) else {"tile": f"{tile.row},{tile.column}"})
 
     def chunks(self, task: int) -> dict[str, tuple[Indices, ...]]:
         """The tile in every metric."""
         tile = self.task(task)
-        chunks = tuple((*indices, tile.row, tile.column) for indices in tile.landscapes)
+        chunks = tuple((*indices, tile.row, tile.column) for indices in self.cells(task))
         return dict.fromkeys(self.spec.metrics, chunks)
 
     def cells(self, task: int) -> tuple[Indices, ...]:
-        """The landscapes of the tile."""
-        return self.task(task).landscapes
+        """The landscapes with the tile, along the dimensions before a and b."""
+        source, size, seed, *_ = self.task(task)
+        if self.spec.of_data:
+            return ((source,),)
+        seeds = range(len(self.spec.seed)) if seed is None else (seed,)
+        return tuple((source, size, k) for k in seeds)
 
     def check_data(self) -> tuple[str, ...]:
         """Reads all files of data, and returns their fingerprints."""
@@ -189,11 +171,13 @@ class Landscapes:
     def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
         """The metrics of a tile; the first tile adds the scalars of its landscape."""
         tile = self.task(task)
-        if tile.first:
+        first = tile.row == tile.column == 0
+        if first:
             self._latest.clear()  # the scalars must not depend on what was computed before
-        landscape = self._prepare(tile, data)
-        numbers = _scalars(self.spec, landscape) if tile.first else {}
-        values = landscape.cells.tile(*self.slices(tile))
+        source, landscape = self._prepared(tile, data)
+        bound = landscape.attributes["error_bound"]
+        numbers = _scalars(source, bound, self.spec.optimum) if first else {}
+        values = landscape.tile(*self.slices(tile))
         return {name: values[name] for name in self.spec.metrics}, numbers
 
     @property
@@ -211,42 +195,30 @@ class Landscapes:
         """Shape of a table: that of a metric without a and b."""
         return tuple(map(len, self.spec.coordinates.values()))
 
-    def _prepare(self, tile: TileTask, data: tuple[str, ...]) -> _PreparedLandscape:
-        """The landscape of a tile, prepared for any of its tiles."""
-        key = data, tile.source, tile.n, tile.seed
+    def _prepared(self, tile: Tile, data: tuple[str, ...]) -> tuple[Measure | Population, Prepared]:
+        """The landscape of a tile, prepared for any of its tiles, and what it is of."""
+        key = data, tile[:3]
         if key not in self._latest:
             self._latest.clear()  # frees the memory before the next one takes it
-            source = _read_or_draw(self.spec, tile, data)
-            self._latest[key] = _PreparedLandscape.of(source, self.spec)
+            spec, points = self.spec, _read_or_draw(self.spec, tile, data)
+            source = points if isinstance(points, Population) else Measure.from_sample(points)
+            cells = prepare(
+                source,
+                spec.grid.a,
+                spec.grid.b,
+                spec.metrics,
+                tolerance=spec.tolerance,
+                method=spec.method,
+                dtype=spec.dtype,
+                memory_budget=spec.memory * 2**20,
+            )
+            self._latest[key] = source, cells
         return self._latest[key]
 
 
 def column_names(spec: Spec) -> dict[str, Any]:
     """The arguments of `load` that name the columns of the data."""
     return {"x": spec.x, "y": spec.y, "weight": spec.weight}
-
-
-class _PreparedLandscape(NamedTuple):
-    """One landscape, ready to compute tiles."""
-
-    data: Measure | Population
-    cells: Prepared
-
-    @classmethod
-    def of(cls, data: Sample | Population, spec: Spec) -> _PreparedLandscape:
-        """Plans for all cells of the grid."""
-        source = data if isinstance(data, Population) else Measure.from_sample(data)
-        cells = prepare(
-            source,
-            spec.grid.a,
-            spec.grid.b,
-            spec.metrics,
-            tolerance=spec.tolerance,
-            method=spec.method,
-            dtype=spec.dtype,
-            memory_budget=spec.memory * 2**20,
-        )
-        return cls(source, cells)
 
 
 def _metric_attributes(name: str) -> dict[str, str]:
@@ -260,24 +232,23 @@ def _metric_attributes(name: str) -> dict[str, str]:
     }
 
 
-def _read_or_draw(spec: Spec, tile: TileTask, data: tuple[str, ...]) -> Sample | Population:
+def _read_or_draw(spec: Spec, tile: Tile, data: tuple[str, ...]) -> Sample | Population:
     """The sample or law of a tile; a file of data must be the one that the run began with."""
-    if tile.n is not None:
-        return sample(spec.laws[tile.source], tile.n, tile.seed or 0)
+    if not spec.of_data:
+        seed = 0 if tile.seed is None else spec.seed[tile.seed]
+        return sample(spec.laws[tile.source], spec.n[tile.size], seed)
     path = spec.files[tile.source]
     points = load(path, **column_names(spec))
-    if fingerprint(path) != data[tile.source]:
-        raise InputError(f"{path}: has changed since the run began; restore it")
+    require_unchanged(path, data[tile.source])
     return points
 
 
-def _scalars(spec: Spec, landscape: _PreparedLandscape) -> dict[str, float]:
+def _scalars(source: Measure | Population, error_bound: float, best: bool) -> dict[str, float]:
     """The scalars of a landscape, by table; those that do not exist are left out."""
-    data = landscape.data
-    points = math.inf if isinstance(data, Population) else float(data.n)
-    scalars = {"points": points, "error_bound": landscape.cells.attributes["error_bound"]}
-    if spec.optimum:
-        scalars |= _optimum_scalars(optimum(data))
+    points = math.inf if isinstance(source, Population) else float(source.n)
+    scalars = {"points": points, "error_bound": error_bound}
+    if best:
+        scalars |= _optimum_scalars(optimum(source))
     return {name: float(value) for name, value in scalars.items() if not math.isnan(value)}
 
 

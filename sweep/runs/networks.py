@@ -12,15 +12,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.storage import StoredVariable
-from sweep.runs.directory import fingerprint
-from sweep.runs.kind import BlockNumbers, Coordinate, Indices, Numbers, Values
+from sweep.runs.directory import fingerprint, require_unchanged
+from sweep.runs.kind import (
+    BlockNumbers,
+    Coordinate,
+    Indices,
+    Numbers,
+    SeedBlock,
+    Values,
+)
 from sweep.runs.spec.networks import Training
 from sweep.runs.spec.spec import Spec
 from sweep.training.ensemble import (
@@ -43,19 +50,6 @@ SOURCES = {
     "data": {"long_name": "file of data"},
 }
 """Attributes of the first coordinate."""
-
-
-class SeedBlock(NamedTuple):
-    """A block of seeds, trained by one program."""
-
-    source: int  # index of the problem or file in the spec
-    program: Indices  # index along each axis of hyperparameters; 0 along axes of numbers
-    block: int  # index of the block of seeds
-
-    @property
-    def first(self) -> bool:
-        """Whether it is trained by the first program."""
-        return not any(self.program)
 
 
 @dataclass(frozen=True)
@@ -109,7 +103,7 @@ class Networks:
 
     def task(self, index: int) -> SeedBlock:
         """The task with this number."""
-        return SeedBlock(*self._numbers.locate(index))
+        return self._numbers.locate(index)
 
     def describe(self, task: int) -> dict[str, str | int]:
         """What a task trains, by dimension; seeds from the first to the last."""
@@ -149,9 +143,8 @@ class Networks:
     def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
         """The recorded variables of a block of seeds."""
         block = self.task(task)
-        if data and fingerprint(self.spec.files[block.source]) != data[block.source]:
-            path = self.spec.files[block.source]
-            raise InputError(f"{path}: has changed since the run began; restore it")
+        if data:
+            require_unchanged(self.spec.files[block.source], data[block.source])
         problem, seeds = self._problems[block.source], self._seeds(block)
         shape = self._combinations(block).shape
         values = {

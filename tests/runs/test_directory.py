@@ -10,8 +10,7 @@ import pytest
 import sweep
 from sweep import InputError
 from sweep.base import files, provenance
-from sweep.runs.directory import Directory
-from sweep.runs.recovery import require_spec
+from sweep.runs.directory import Directory, require_spec
 from tests.support.swept import SPEC, write_log
 
 

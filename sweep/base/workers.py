@@ -23,8 +23,6 @@ PATIENCE = 10.0  # seconds within which a scheduler must answer and have a worke
 
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado",
            "tornado.application", "asyncio", "bokeh")  # fmt: skip
-"""Loggers that report on workers and connections."""
-
 SILENT = logging.CRITICAL + 1  # a level above every message
 
 

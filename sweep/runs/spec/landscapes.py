@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.base.ranges import axis, sizes
-from sweep.landscapes.landscape import DTYPES, METHODS
+from sweep.landscapes.smooth import DTYPES, METHODS
 from sweep.landscapes.stack import require_drawable
 from sweep.metrics.metrics import metric
 from sweep.populations import population

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sweep.base.memory import RESULT_LIMIT
-from sweep.base.ranges import DEFAULT_AXIS, whole_number
+from sweep.base.ranges import whole_number
 from sweep.runs.spec.schema import (
     MOST_TASKS,
     TRAINING,
@@ -48,19 +48,8 @@ TRAINING_DEFAULTS: dict[str, Any] = {
 MOST_COMBINATIONS = 10**4  # of hyperparameters
 CURVES = 7  # values recorded of a network after each epoch, if it has a test set
 
-LANDSCAPE_DEFAULTS: dict[str, Any] = {
-    "population": (),
-    "n": (),
-    "a": DEFAULT_AXIS,
-    "b": DEFAULT_AXIS,
-    "metrics": ("cross_entropy", "accuracy"),
-    "tolerance": 1e-9,
-    "method": "auto",
-    "dtype": "float64",
-    "weight": None,
-    "optimum": True,
-    "tile": 500,
-}
+LANDSCAPE_KEYS = ("population", "n", "a", "b", "metrics", "tolerance", "method", "dtype", "weight",
+                  "optimum", "tile")  # fmt: skip
 """Keys that networks do not use."""
 
 
@@ -106,12 +95,11 @@ class Training:
         return {n: v for n, v in values.items() if v is not None} | dict(self.hyperparameters)
 
 
-def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+def canonical(values: Mapping[str, Any], base: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The canonical value of every key, given a value of the right type for each."""
+    unused = {key: defaults[key] for key in LANDSCAPE_KEYS}
     require_no_landscape_keys(
-        key
-        for key, default in LANDSCAPE_DEFAULTS.items()
-        if values[key] not in (default, list(as_list(default)))
+        key for key, usual in unused.items() if values[key] not in (usual, as_list(usual))
     )
     data = data_files(values["data"], base)
     seeds = seed_values(values["seed"], LARGEST_SEED)
@@ -128,7 +116,7 @@ def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
         why = "names a column of data; leave it out beside problem"
         require_unset(values, {"x": (None,), "y": ("y",)}, why)
     return {
-        **LANDSCAPE_DEFAULTS,
+        **unused,
         "data": data,
         "seed": seeds,
         "memory": positive_integer("memory", values["memory"]),
@@ -141,7 +129,7 @@ def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
 def require_no_landscape_keys(keys: Iterable[str]) -> None:
     """Rejects keys that only landscapes use."""
     for key in keys:
-        if key in LANDSCAPE_DEFAULTS:
+        if key in LANDSCAPE_KEYS:
             hint = ", or give the one of networks in the table" if key == "dtype" else ""
             raise SpecError(f"{key} is for landscapes; leave it out beside [training]{hint}", key)
 

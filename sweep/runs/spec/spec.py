@@ -137,10 +137,12 @@ class Spec:
     def _set(self, values: Mapping[str, Any], base: str | os.PathLike[str]) -> None:
         """Sets every attribute to its canonical value."""
         values = {key: typed(key, _plain(value)) for key, value in values.items()}
-        kind = landscapes if values["training"] is None else networks
-        for key, value in kind.canonical(values, Path(base)).items():
+        if values["training"] is None:
+            canonical = landscapes.canonical(values, Path(base))
+        else:
+            canonical = networks.canonical(values, Path(base), DEFAULTS)
+        for key, value in (canonical | {"base": Path(base)}).items():
             object.__setattr__(self, key, value)
-        object.__setattr__(self, "base", Path(base))
         if self.training is None:
             self._require_room()
 
@@ -213,10 +215,7 @@ class Spec:
 
     @property
     def coordinates(self) -> dict[str, tuple[str, ...] | tuple[int | float, ...]]:
-        """Coordinates of the landscapes, by dimension, in the order of the store.
-
-        {"population": ..., "n": ..., "seed": ...}, or {"data": ...}.
-        """
+        """Coordinates of the landscapes: of population, n and seed, or of data."""
         if self.of_data:
             return {"data": self.data}
         return {"population": self.population, "n": self.n, "seed": self.seed}
@@ -249,21 +248,16 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical value of every key that applies, in the order of the text."""
-        values = {key: getattr(self, key) for key in KEYS if key not in self._unused}
+        unused = {"training"} if self.of_data else {"training", "data", "x", "y", "weight"}
+        if self.training is not None:
+            unused |= {*networks.LANDSCAPE_KEYS}
+        elif self.of_data:
+            unused |= {"population", "n", "seed"}
+        values = {key: getattr(self, key) for key in KEYS if key not in unused}
         if self.training is None:
             return values
-        return {k: v for k, v in values.items() if v is not None} | {
-            "training": self.training.to_dict()
-        }
-
-    @property
-    def _unused(self) -> set[str]:
-        """Keys that do not apply to this spec."""
-        columns = {"x", "y"}
-        if self.training is not None:
-            return {*networks.LANDSCAPE_DEFAULTS, *(() if self.of_data else {"data", *columns})}
-        sampled = {"population", "n", "seed"} if self.of_data else {"data", *columns, "weight"}
-        return {*sampled, "training"}
+        values = {key: value for key, value in values.items() if value is not None}
+        return values | {"training": self.training.to_dict()}
 
     def to_toml(self) -> str:
         """The canonical text, from which `Spec.of` makes an equal spec once it is parsed."""

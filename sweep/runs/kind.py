@@ -88,7 +88,7 @@ class Work(Protocol):
         ...
 
 
-class Tile(NamedTuple):
+class TileIndex(NamedTuple):
     """A tile of a landscape, by indices; those of the size and seed are 0 for a file."""
 
     source: int  # law or file
@@ -134,13 +134,13 @@ class TileNumbers:
         """Number of tasks."""
         return self.sources * self.landscapes * math.prod(self.tiles)
 
-    def locate(self, task: int) -> Tile:
+    def locate(self, task: int) -> TileIndex:
         """The tile that a task computes."""
         landscape, tile = divmod(task, math.prod(self.tiles))
         source, landscape = divmod(landscape, self.landscapes)
         size, seed = divmod(landscape, self.seeds)
         row, column = divmod(tile, self.tiles[1])
-        return Tile(source, size, None if size == self.finite_sizes else seed, row, column)
+        return TileIndex(source, size, None if size == self.finite_sizes else seed, row, column)
 
     def copies(self, task: int) -> int:
         """Number of chunks of one variable that a task writes."""

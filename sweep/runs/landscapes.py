@@ -28,7 +28,7 @@ from sweep.optima.optimum import optimum
 from sweep.optima.records import AccuracyOptimum, Optimum, OptimumStatus
 from sweep.populations import Population
 from sweep.runs.directory import fingerprint, require_unchanged
-from sweep.runs.kind import Coordinate, Indices, Numbers, Tile, TileNumbers, Values
+from sweep.runs.kind import Coordinate, Indices, Numbers, TileIndex, TileNumbers, Values
 from sweep.runs.spec.spec import Spec
 
 COORDINATES = {
@@ -125,11 +125,11 @@ class Landscapes:
         """Number of tiles of all landscapes."""
         return self._numbers.count()
 
-    def task(self, index: int) -> Tile:
+    def task(self, index: int) -> TileIndex:
         """The tile that the task with this number computes."""
         return self._numbers.locate(index)
 
-    def slices(self, tile: Tile) -> tuple[slice, slice]:
+    def slices(self, tile: TileIndex) -> tuple[slice, slice]:
         """The cells of a tile, along a and along b."""
         (rows, columns), side = self.spec.grid.shape, self.spec.tile
         return (
@@ -195,7 +195,9 @@ class Landscapes:
         """Shape of a table: that of a metric without a and b."""
         return tuple(map(len, self.spec.coordinates.values()))
 
-    def _prepared(self, tile: Tile, data: tuple[str, ...]) -> tuple[Measure | Population, Prepared]:
+    def _prepared(
+        self, tile: TileIndex, data: tuple[str, ...]
+    ) -> tuple[Measure | Population, Prepared]:
         """The landscape of a tile, prepared for any of its tiles, and what it is of."""
         key = data, tile[:3]
         if key not in self._latest:
@@ -232,7 +234,7 @@ def _metric_attributes(name: str) -> dict[str, str]:
     }
 
 
-def _read_or_draw(spec: Spec, tile: Tile, data: tuple[str, ...]) -> Sample | Population:
+def _read_or_draw(spec: Spec, tile: TileIndex, data: tuple[str, ...]) -> Sample | Population:
     """The sample or law of a tile; a file of data must be the one that the run began with."""
     if not spec.of_data:
         seed = 0 if tile.seed is None else spec.seed[tile.seed]

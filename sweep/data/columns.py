@@ -36,16 +36,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def present(columns: Mapping[str, str], required: Iterable[str], names: list[str]) -> list[str]:
-    """The columns to read that a file has.
-
-    Args:
-        columns: name of the column by role, which is also the name of its parameter.
-        required: roles whose columns must exist.
-        names: all columns of the file.
-
-    Raises:
-        InputError: a required column is missing; the message lists the columns of the file.
-    """
+    """The columns to read that a file has."""
     for role in required:
         if columns[role] not in names:
             hint = f"give another name with --{role}, and separate columns by commas"

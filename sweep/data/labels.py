@@ -22,19 +22,12 @@ SHOWN = 6  # labels that an error message lists
 
 
 class Labels(NamedTuple):
-    """The labels of n samples.
+    """The labels of n samples."""
 
-    Attributes:
-        name: name of their column.
-        codes: index of each label in `distinct`, shape (n,).
-        distinct: different labels, ascending: all numbers, or all texts.
-        where: locates a label in an error message.
-    """
-
-    name: str
-    codes: Int[np.ndarray, " n"]
-    distinct: tuple[Any, ...]
-    where: Where
+    name: str  # name of their column
+    codes: Int[np.ndarray, " n"]  # index of each label in `distinct`, shape (n,)
+    distinct: tuple[Any, ...]  # different labels, ascending: all numbers, or all texts
+    where: Where  # locates a label in an error message
 
     def renumbered(self, numbers: Sequence[int]) -> Int[np.ndarray, " n"]:
         """Class numbers of the samples, given the number of each distinct label."""
@@ -42,31 +35,15 @@ class Labels(NamedTuple):
 
 
 class Classes(NamedTuple):
-    """Classes of n samples.
+    """Classes of n samples."""
 
-    Attributes:
-        y: class numbers, shape (n,).
-        names: names of the classes.
-        order: column of logits of each class; (1, 0) if class 1 is in column 0.
-    """
-
-    y: Int[np.ndarray, " n"]
-    names: tuple[str, ...]
-    order: tuple[int, ...]
+    y: Int[np.ndarray, " n"]  # class numbers, shape (n,)
+    names: tuple[str, ...]  # names of the classes
+    order: tuple[int, ...]  # column of logits of each class; (1, 0) if class 1 is in column 0
 
 
 def labels(name: str, values: ArrayLike, where: Where) -> Labels:
-    """Reads the labels of a column.
-
-    Args:
-        name: what error messages call the column.
-        values: shape (n,) or (n, 1).
-        where: locates a label in an error message.
-
-    Raises:
-        InputError: a label is missing, infinite or fractional, the values are not a column, or
-            their dtype does not hold labels.
-    """
+    """Reads the labels of a column."""
     column = array(name, values, "one label for each sample")
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
@@ -81,17 +58,7 @@ def labels(name: str, values: ArrayLike, where: Where) -> Labels:
 def classes(
     labels: Labels, columns: int, names: Sequence[Any] | None, positive: Any | None
 ) -> Classes:
-    """Class numbers and names.
-
-    Args:
-        labels: the labels.
-        columns: number of columns of logits; 1 column means two classes.
-        names: names of the classes, in the order of the columns; None takes the labels.
-        positive: label of class 1, for two classes only.
-
-    Raises:
-        InputError: all labels are the same, or they do not match the columns or the names.
-    """
+    """Class numbers and names."""
     k = max(2, columns)
     if len(labels.distinct) == 1:
         raise InputError(

@@ -20,36 +20,30 @@ PROBABILITY_RANGE = 0.5  # logits in [0, 1] that differ by this much look like p
 
 
 class Logits(NamedTuple):
-    """Finite logits.
+    """Finite logits."""
 
-    Attributes:
-        logits: shape (n,), or (n, k) for k > 2 classes.
-        columns: number of columns of the user's array.
-        exact: whether a probability was exactly 0 or 1, shape (n,).
-        taken_for: replacement of a probability of 0; nan if there was none.
-    """
-
-    logits: Float[np.ndarray, "n ..."]
-    columns: int
-    exact: Bool[np.ndarray, " n"]
-    taken_for: float
+    logits: Float[np.ndarray, "n ..."]  # shape (n,), or (n, k) for k > 2 classes
+    columns: int  # number of columns of the user's array
+    exact: Bool[np.ndarray, " n"]  # whether a probability was exactly 0 or 1, shape (n,)
+    taken_for: float  # replacement of a probability of 0; nan if there was none
 
 
-def of_logits(name: str, values: ArrayLike, where: Where) -> Logits:
-    """Makes logits finite.
+def finite_logits(
+    name: str,
+    values: Shaped[np.ndarray, "n ..."],
+    where: Where,
+    clip: float | None = None,
+    *,
+    probable: bool,
+) -> Logits:
+    """Finite logits of checked `scores`: of logits, or of probabilities, clipped or not."""
+    unit, numbers = _unit(values), values.astype(np.float64, copy=False)
+    if probable:
+        return _of_probabilities(name, numbers, unit, where, clip)
+    return _of_logits(name, numbers, unit, where)
 
-    Args:
-        name: what error messages call the logits.
-        values: one logit per sample, shape (n,) or (n, 1), or one per class, shape (n, k), each
-            row up to a constant.
-        where: locates a value in an error message.
 
-    Raises:
-        InputError: the values are not logits or look like probabilities, or the infinite logits of
-            a sample determine no probability.
-    """
-    numbers = scores(name, values, where, probable=False)
-    unit, numbers = _unit(numbers), numbers.astype(np.float64, copy=False)
+def _of_logits(name: str, numbers: Float[np.ndarray, "n ..."], unit: float, where: Where) -> Logits:
     _require_logits(name, numbers)
     if numbers.ndim == 1:
         return _binary(numbers, 1, unit)
@@ -63,23 +57,14 @@ def of_logits(name: str, values: ArrayLike, where: Where) -> Logits:
     return _multiclass(numbers, unit)
 
 
-def of_probabilities(name: str, values: ArrayLike, where: Where, clip: float | None) -> Logits:
+def _of_probabilities(
+    name: str, numbers: Float[np.ndarray, "n ..."], unit: float, where: Where, clip: float | None
+) -> Logits:
     """Logits of probabilities.
 
     Two columns keep more digits than one: 1e-20 in one column shows by how much the rounded 1 in
     the other column is less than 1.
-
-    Args:
-        name: what error messages call the probabilities.
-        values: probabilities of class 1, shape (n,) or (n, 1), or of each class, shape (n, k).
-        where: locates a value in an error message.
-        clip: clips probabilities to [clip, 1 - clip]; None clips none.
-
-    Raises:
-        InputError: the values are not probabilities, or those of a sample do not add up to 1.
     """
-    numbers = scores(name, values, where, probable=True)
-    unit, numbers = _unit(numbers), numbers.astype(np.float64, copy=False)
     with np.errstate(divide="ignore"):
         if numbers.ndim == 1:
             return _clipped(_binary(np.log(numbers) - np.log1p(-numbers), 1, unit), clip)
@@ -96,17 +81,7 @@ def of_probabilities(name: str, values: ArrayLike, where: Where, clip: float | N
 def scores(
     name: str, values: ArrayLike, where: Where, *, probable: bool
 ) -> Shaped[np.ndarray, "n ..."]:
-    """Logits or probabilities as an array of shape (n,), or (n, k) with k > 1.
-
-    Args:
-        name: what error messages call the values.
-        values: shape (n,), (n, 1) or (n, k).
-        where: locates a value in an error message.
-        probable: whether the values must be probabilities.
-
-    Raises:
-        InputError: a value is not a number, or is nan, or is a probability outside [0, 1].
-    """
+    """Logits or probabilities as an array of shape (n,), or (n, k) with k > 1."""
     numbers = array(name, values, "a number, or one for each class, for each sample")
     if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = numbers[:, 0]

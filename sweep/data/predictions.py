@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
@@ -35,8 +35,8 @@ from sweep.data.columns import (
 )
 from sweep.data.labels import classes as classes_of
 from sweep.data.labels import labels
-from sweep.data.logits import Logits, of_logits, of_probabilities, scores
-from sweep.data.sample import Sample
+from sweep.data.logits import finite_logits, scores
+from sweep.data.sample import Sample, of_checked
 from sweep.metrics.logistic import softplus
 
 if TYPE_CHECKING:  # a package above this one
@@ -55,23 +55,14 @@ LOGITS_AT_ONCE = 2**20  # of several classes: 8 MiB a temporary array
 
 
 class Selection(NamedTuple):
-    """The columns of a file that make predictions.
+    """The columns of a file that make predictions."""
 
-    Attributes:
-        y: column of the labels.
-        name: name of all score columns together, for error messages.
-        scores: columns of the logits or probabilities: one, or one for each class.
-        probable: whether the scores are probabilities.
-        classes: names of the classes; None if the columns do not contain them.
-        weight: column of the weights, if there is one.
-    """
-
-    y: str
-    name: str
-    scores: tuple[str, ...]
-    probable: bool
-    classes: tuple[str, ...] | None
-    weight: str | None
+    y: str  # column of the labels
+    name: str  # name of all score columns together, for error messages
+    scores: tuple[str, ...]  # columns of the logits or probabilities: one, or one for each class
+    probable: bool  # whether the scores are probabilities
+    classes: tuple[str, ...] | None  # names of the classes; None if the columns do not contain them
+    weight: str | None  # column of the weights, if there is one
 
 
 def columns(options: Mapping[str, str | None], names: list[str]) -> list[str]:
@@ -81,15 +72,7 @@ def columns(options: Mapping[str, str | None], names: list[str]) -> list[str]:
 
 
 def selection(options: Mapping[str, str | None], names: list[str]) -> Selection:
-    """The role of each column of a file.
-
-    Args:
-        options: the user's name of a column by option, as in `NAMES`; None takes the usual names.
-        names: all columns of the file.
-
-    Raises:
-        InputError: a required column is missing, or the file has both logits and probabilities.
-    """
+    """The role of each column of a file."""
     y = _single(options, "y", names)
     if y is None:
         raise _missing(options, ("y",), names)
@@ -151,19 +134,12 @@ def _missing(
 
 
 class Naming(NamedTuple):
-    """Names of the columns in error messages.
+    """Names of the columns in error messages."""
 
-    Attributes:
-        y: column of the labels.
-        scores: column or columns of the logits or probabilities.
-        weight: column of the weights.
-        where: locates a value.
-    """
-
-    y: str
-    scores: str
-    weight: str
-    where: Where
+    y: str  # column of the labels
+    scores: str  # column or columns of the logits or probabilities
+    weight: str  # column of the weights
+    where: Where  # locates a value
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -201,7 +177,6 @@ class Predictions:
         pos_label: Any | None = None,
         classes: Sequence[Any] | None = None,
         clip: float | None = None,
-        naming: Naming | None = None,
     ) -> Predictions:
         """Makes predictions from the output of a classifier.
 
@@ -217,29 +192,22 @@ class Predictions:
             classes: names of the classes, in the order of the columns.
             clip: clips probabilities to [clip, 1 - clip], as Keras does with 1e-7; None changes
                 only probabilities of exactly 0 and 1: see `taken_for`.
-            naming: names of the columns in error messages; None uses the names of the arguments.
 
         Raises:
             InputError: an argument is missing, has a wrong length or type, or holds a value out of
                 range; the message names the first bad value.
         """
-        role = "logits" if probabilities is None else "probabilities"
-        naming = naming or Naming("y_true", role, "sample_weight", element)
-        finite = _finite_logits(logits, probabilities, clip, naming)
-        raw_labels = labels(naming.y, y_true, naming.where)
-        weight = None if sample_weight is None else _weights(sample_weight, naming)
-        _require_lengths(len(finite.exact), raw_labels.codes, weight, naming)
-        numbered = classes_of(raw_labels, finite.columns, classes, pos_label)
-        if weight is not None:
-            _require_counted(numbered.y, weight)
-        flipped = finite.columns == 2 and numbered.order == (1, 0)
-        return cls(
-            read_only(numbered.y),
-            read_only(-finite.logits if flipped else finite.logits),
-            weight,
-            numbered.names,
-            finite.exact,
-            finite.taken_for,
+        given = logits if probabilities is None else probabilities
+        if given is None:
+            raise InputError("neither logits nor probabilities are given; give one of them")
+        if logits is not None and probabilities is not None:
+            raise InputError("both logits and probabilities are given; give one of them")
+        probable = probabilities is not None
+        role = "probabilities" if probable else "logits"
+        naming = Naming("y_true", role, "sample_weight", element)
+        values = scores(role, given, element, probable=probable)
+        return _predictions(
+            naming, y_true, values, sample_weight, probable, classes, pos_label, clip
         )
 
     def __len__(self) -> int:
@@ -274,7 +242,8 @@ class Predictions:
     @cached_property
     def sample(self) -> Sample:
         """The points (z, y), for two classes only."""
-        return Sample(self.logits, self.y, self.weight)
+        weight = {} if self.weight is None else {"weight": self.weight}
+        return of_checked({"x": self.logits, "y": read_only(self.y.astype(np.float64))} | weight)
 
     @cached_property
     def measure(self) -> Measure:
@@ -354,33 +323,51 @@ def _of_table(
     arrays = [
         scores(repr(name), table[name], where, probable=chosen.probable) for name in chosen.scores
     ]
-    values = arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
-    return Predictions.of(
+    naming = Naming(repr(chosen.y), repr(chosen.name), repr(chosen.weight), where)
+    weight = None if chosen.weight is None else table[chosen.weight]
+    return _predictions(
+        naming,
         table[chosen.y],
-        None if chosen.probable else values,
-        None if chosen.weight is None else table[chosen.weight],
-        probabilities=values if chosen.probable else None,
-        pos_label=pos_label,
-        classes=chosen.classes,
-        clip=clip,
-        naming=Naming(repr(chosen.y), repr(chosen.name), repr(chosen.weight), where),
+        arrays[0] if len(arrays) == 1 else np.column_stack(arrays),
+        weight,
+        chosen.probable,
+        chosen.classes,
+        pos_label,
+        clip,
     )
 
 
-def _finite_logits(
-    logits: ArrayLike | None, probabilities: ArrayLike | None, clip: float | None, naming: Naming
-) -> Logits:
+def _predictions(
+    naming: Naming,
+    y_true: ArrayLike,
+    values: Shaped[np.ndarray, "n ..."],
+    sample_weight: ArrayLike | None,
+    probable: bool,
+    classes: Sequence[Any] | None,
+    pos_label: Any | None,
+    clip: float | None,
+) -> Predictions:
+    """Predictions from `scores`; arguments as for `Predictions.of`."""
     if clip is not None and not (isinstance(clip, Real) and 0 < clip < 0.5):
         raise InputError(f"clip={clip}: a probability between 0 and 0.5 is needed")
-    if probabilities is None:
-        if logits is None:
-            raise InputError("neither logits nor probabilities are given; give one of them")
-        if clip is not None:
-            raise InputError("clip is for probabilities, but these are logits; leave it out")
-        return of_logits(naming.scores, logits, naming.where)
-    if logits is not None:
-        raise InputError("both logits and probabilities are given; give one of them")
-    return of_probabilities(naming.scores, probabilities, naming.where, clip)
+    if clip is not None and not probable:
+        raise InputError("clip is for probabilities, but these are logits; leave it out")
+    finite = finite_logits(naming.scores, values, naming.where, clip, probable=probable)
+    raw_labels = labels(naming.y, y_true, naming.where)
+    weight = None if sample_weight is None else _weights(sample_weight, naming)
+    _require_lengths(len(finite.exact), raw_labels.codes, weight, naming)
+    numbered = classes_of(raw_labels, finite.columns, classes, pos_label)
+    if weight is not None:
+        _require_counted(numbered.y, weight)
+    flipped = finite.columns == 2 and numbered.order == (1, 0)
+    return Predictions(
+        read_only(numbered.y),
+        read_only(-finite.logits if flipped else finite.logits),
+        weight,
+        numbered.names,
+        finite.exact,
+        finite.taken_for,
+    )
 
 
 def _weights(values: ArrayLike, naming: Naming) -> Float[np.ndarray, " n"]:

@@ -41,19 +41,14 @@ Checked = TypeVar("Checked")
 
 
 class ShardRows(NamedTuple):
-    """Consecutive rows of a shard.
+    """Consecutive rows of a shard."""
 
-    Attributes:
-        x: inputs, shape (m,), finite; integers become the nearest float64.
-        y: labels, shape (m,), in [0, 1]; float64, or integers or booleans if the file has them.
-        weight: weights, shape (m,), finite and >= 0; None if each point counts once.
-        first: number of rows of the shard before these.
-    """
-
-    x: Float[np.ndarray, " m"]
+    x: Float[np.ndarray, " m"]  # inputs, shape (m,), finite; integers become the nearest float64
+    # labels, shape (m,), in [0, 1]; float64, or integers or booleans if the file has them
     y: Shaped[np.ndarray, " m"]
+    # weights, shape (m,), finite and >= 0; None if each point counts once
     weight: Float[np.ndarray, " m"] | None
-    first: int
+    first: int  # number of rows of the shard before these
 
 
 @dataclass(frozen=True)

@@ -70,20 +70,15 @@ _TO_SLOPES = np.stack(
 
 @dataclass(frozen=True, eq=False)
 class Panels:
-    """The finished panels of a population, ascending.
+    """The finished panels of a population, ascending."""
 
-    Attributes:
-        edges: ends of the panels, in units of x, shape (k + 1,).
-        values: f (1 - eta), f eta and f h(eta) at the nodes, h the entropy of eta in nats, shape
-            (3, NODES, k).
-        residual: how much the polynomials miss of either density, at most, shape (k,).
-        beyond: bounds on the mass below the first and above the last panel.
-    """
-
-    edges: Float[np.ndarray, " e"]
+    edges: Float[np.ndarray, " e"]  # ends of the panels, in units of x, shape (k + 1,)
+    # f (1 - eta), f eta and f h(eta) at the nodes, h the entropy of eta in nats, shape (3, NODES,
+    # k)
     values: Float[np.ndarray, "3 n k"]
+    # how much the polynomials miss of either density, at most, shape (k,)
     residual: Float[np.ndarray, " k"]
-    beyond: tuple[float, float]
+    beyond: tuple[float, float]  # bounds on the mass below the first and above the last panel
 
     @classmethod
     def of(
@@ -93,18 +88,7 @@ class Panels:
         intercept: float | None,
         interquartile_range: float,
     ) -> Panels:
-        """The panels of a population.
-
-        Args:
-            law: the population.
-            slope: largest |a| of the losses of a*x + b that the panels are for.
-            intercept: given if only losses of about slope * x + intercept will be integrated.
-            interquartile_range: of x.
-
-        Raises:
-            InputError: the law cannot be resolved, its tails are too heavy, or its density is not
-                finite or negative.
-        """
+        """The panels of a population."""
         edges, beyond = _start_edges(law, interquartile_range)
         panels = cls._halved(law, slope, intercept, edges, beyond)
         unresolved = panels._unresolved(law)

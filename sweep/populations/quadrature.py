@@ -36,48 +36,29 @@ MAX_MASS_ERROR = 1e-12  # of all panels; their rounding is below it unless x is 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Quadrature:
-    """The densities of both classes as polynomials on panels.
+    """The densities of both classes as polynomials on panels."""
 
-    Attributes:
-        law: the population.
-        slope: |a| up to which the panels are narrow enough for losses of a*x + b, per unit of x.
-        intercept: None, or the panels are narrow enough only where losses of about
-            slope * x + intercept are curved.
-        interquartile_range: of x.
-        edges: ends of the panels, ascending, in units of x, shape (k + 1,).
-        series: Legendre coefficients of a panel's density times its half-width, for class 0 and
-            class 1, shape (2, NODES, k).
-        missed: bound on the mass that the polynomials miss on each panel, shape (k,).
-        beyond: bounds on the mass below the first and above the last panel.
-        conditional_entropy: mean of the entropy of y given x, in nats.
-    """
-
-    law: Population
+    law: Population  # the population
+    # |a| up to which the panels are narrow enough for losses of a*x + b, per unit of x
     slope: float
+    # None, or the panels are narrow enough only where losses of about slope * x + intercept are
+    # curved
     intercept: float | None
-    interquartile_range: float
-    edges: Float[np.ndarray, " e"]
+    interquartile_range: float  # of x
+    edges: Float[np.ndarray, " e"]  # ends of the panels, ascending, in units of x, shape (k + 1,)
+    # Legendre coefficients of a panel's density times its half-width, for class 0 and class 1,
+    # shape (2, NODES, k)
     series: Float[np.ndarray, "2 n k"]
+    # bound on the mass that the polynomials miss on each panel, shape (k,)
     missed: Float[np.ndarray, " k"]
-    beyond: tuple[float, float]
-    conditional_entropy: float
+    beyond: tuple[float, float]  # bounds on the mass below the first and above the last panel
+    conditional_entropy: float  # mean of the entropy of y given x, in nats
 
     @classmethod
     def of(
         cls, law: Population, slope: float | None = None, intercept: float | None = None
     ) -> Quadrature:
-        """The panels of a population.
-
-        Args:
-            law: the population.
-            slope: largest |a| of the losses to integrate; None means STEEPEST divided by the
-                interquartile range of x.
-            intercept: given if only losses of about slope * x + intercept will be integrated.
-
-        Raises:
-            InputError: the law cannot be resolved by panels, its quantile function and its density
-                disagree, or the slope needs too many panels.
-        """
+        """The panels of a population."""
         low, _, high = _quartiles(law)
         interquartile_range = high - low
         slope = STEEPEST / interquartile_range if slope is None else slope
@@ -167,16 +148,10 @@ class Quadrature:
         return float(np.sum(self.missed)) + sum(self.beyond) + (len(self.mass) + 64) * UNIT
 
     def bound(self, profile: Profile, slope: float, intercept: float) -> float:
-        """Bound on the error of a mean loss at |a| <= slope and |b| <= intercept.
+        """Bound on |error| / max(1, value) of a mean loss at |a| <= slope and |b| <= intercept.
 
-        Args:
-            profile: of the loss.
-            slope: largest |a|.
-            intercept: largest |b|.
-
-        Returns:
-            A bound on |error| / max(1, value). It adds up the errors of the nodes, of what the
-            polynomials miss, of the tails, and of rounding x and the logit z.
+        It adds up the errors of the nodes, of what the polynomials miss, of the tails, and of
+        rounding x and the logit z.
         """
         # The nodes integrate polynomials of degree 2 NODES - 1 exactly, and a density has degree
         # NODES - 1, so that only the distance of the loss from a polynomial of degree NODES counts:

@@ -37,21 +37,13 @@ SMALLEST, BELOW_ONE = 2.0**-1000, 1 - 2.0**-53
 
 
 class SampleLayout(NamedTuple):
-    """The layout of samples of one size in arrays of shape (B, C, T, L).
+    """The layout of samples of one size in arrays of shape (B, C, T, L)."""
 
-    Attributes:
-        n: points of a sample.
-        batches: B, processed one after the other.
-        chunks: C, of which a sample consists; 1 unless it is large.
-        samples: T, side by side in a chunk; 1 unless they are small.
-        length: L, points of one sample in a chunk; the last chunk may have some beyond n.
-    """
-
-    n: int
-    batches: int
-    chunks: int
-    samples: int
-    length: int
+    n: int  # points of a sample
+    batches: int  # B, processed one after the other
+    chunks: int  # C, of which a sample consists; 1 unless it is large
+    samples: int  # T, side by side in a chunk; 1 unless they are small
+    length: int  # L, points of one sample in a chunk; the last chunk may have some beyond n
 
     @classmethod
     def of(cls, n: int) -> SampleLayout:
@@ -73,29 +65,17 @@ class SampleLayout(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Samples of one size in the shape of `SampleLayout`; points beyond n repeat the last x.
+    """Samples of one size in the shape of `SampleLayout`; points beyond n repeat the last x."""
 
-    Attributes:
-        x: positions, ascending in each sample.
-        y: labels.
-        valid: whether P(y = 1 | x) is in [0, 1] at every x.
-    """
-
-    x: Float[Array, "B C T L"]
-    y: Bool[Array, "B C T L"]
-    valid: Bool[Array, ""]
+    x: Float[Array, "B C T L"]  # positions, ascending in each sample
+    y: Bool[Array, "B C T L"]  # labels
+    valid: Bool[Array, ""]  # whether P(y = 1 | x) is in [0, 1] at every x
 
 
 def draw(law: Population, layout: SampleLayout, seed: int, first: int) -> Draws:
     """Draws `layout.samples_per_call` samples of a population, from number `first` on, in float64.
 
     Call it under `jax.enable_x64(True)`.
-
-    Args:
-        law: the population.
-        layout: of samples of this size.
-        seed: of the random numbers.
-        first: number of the first replicate.
     """
     with jax.threefry_partitionable(True):  # whatever the setting of the process
         of_size = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), layout.n)
@@ -129,11 +109,7 @@ def sample(law: Population, n: int | float, seed: int = 0, replicate: int = 0) -
 
 
 def require_valid_draws(law: Population, draws: Draws) -> None:
-    """Refuses samples at some x of which P(y = 1 | x) was not in [0, 1].
-
-    Raises:
-        InputError: names that x, if eta has such a value on the host too.
-    """
+    """Refuses samples at some x of which P(y = 1 | x) was not in [0, 1]."""
     if bool(draws.valid):
         return
     law.probability(np.asarray(draws.x))

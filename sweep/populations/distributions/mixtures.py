@@ -137,18 +137,13 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class CubicTable:
-    """A quantile function as piecewise cubics, with an error in probability of about MAX_ERROR.
+    """A quantile function as piecewise cubics, with an error in probability of about MAX_ERROR."""
 
-    Attributes:
-        u: probabilities at the knots, ascending, shape (k,).
-        cubics: coefficients c of x = c0 + c1 t + c2 t^2 + c3 t^3, where t in [0, 1] is the position
-            of u between its knots, shape (4, k - 1).
-        support: (lowest, highest) value of x.
-    """
-
-    u: Float[np.ndarray, " k"]
+    u: Float[np.ndarray, " k"]  # probabilities at the knots, ascending, shape (k,)
+    # coefficients c of x = c0 + c1 t + c2 t^2 + c3 t^3, where t in [0, 1] is the position of u
+    # between its knots, shape (4, k - 1)
     cubics: Float[np.ndarray, "4 intervals"]
-    support: tuple[float, float]
+    support: tuple[float, float]  # (lowest, highest) value of x
 
     @classmethod
     def of(cls, law: Distribution) -> CubicTable:

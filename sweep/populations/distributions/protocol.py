@@ -51,10 +51,6 @@ def native(function: Callable[[Any], Any], values: Any) -> Any:
 
     An array of NumPy is taken in float64 and padded to a power of two, because JAX compiles once
     for each length; the result is of NumPy too.
-
-    Args:
-        function: elementwise.
-        values: any shape.
     """
     if namespace(values) is not np:
         return function(values)

@@ -128,16 +128,9 @@ class Quantile:
 
 
 class Inverse(NamedTuple):
-    """The inverse of a quantile function at x.
+    """The inverse of a quantile function at x."""
 
-    Attributes:
-        u: the least float64 whose quantile is at least x.
-        excess: u minus the probability below x.
-        slope: of the quantile function at that probability.
-        smooth: whether that slope exists: x is not an end of the support or in a gap.
-    """
-
-    u: Any
-    excess: Any
-    slope: Any
-    smooth: Any
+    u: Any  # the least float64 whose quantile is at least x
+    excess: Any  # u minus the probability below x
+    slope: Any  # of the quantile function at that probability
+    smooth: Any  # whether that slope exists: x is not an end of the support or in a gap

@@ -30,12 +30,11 @@ from sweep.runs.directory import (
     require_spec,
     require_unchanged,
 )
-from sweep.runs.kind import Work
 from sweep.runs.log import Done, Log, Watcher, Writer
 from sweep.runs.spec.spec import Spec
 from sweep.runs.status import Status
 from sweep.runs.status import progress as progress_of
-from sweep.runs.store import Store
+from sweep.runs.store import Store, Work
 from sweep.runs.task import Failed, RunJob, work_of
 
 TABLE_INTERVAL_S = 60.0  # between two writings of the tables; the log holds their numbers, too

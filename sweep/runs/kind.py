@@ -1,8 +1,8 @@
-"""What a run computes: the interface of a kind of work, and how its tasks are numbered.
+"""What the kinds of work of a run have in common, and how their tasks are numbered.
 
-Landscapes (`sweep.runs.landscapes`) and networks (`sweep.runs.networks`) implement it; whatever
-starts, stores, checks or resumes a run works with either. The numbers of tasks follow from the
-canonical values of a spec alone, so that `status` counts them without loading JAX.
+The kinds are landscapes (`sweep.runs.landscapes`) and networks (`sweep.runs.networks`), which have
+the same methods; whatever starts, stores, checks or resumes a run works with either. The numbers of
+tasks follow from the canonical values of a spec alone, so that `status` counts them without JAX.
 """
 
 from __future__ import annotations
@@ -10,16 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
 
 from sweep.base.ranges import axis
-from sweep.base.storage import StoredVariable
-
-if TYPE_CHECKING:  # a spec loads JAX, which `status` does without
-    from sweep.runs.spec.spec import Spec
 
 Indices = tuple[int, ...]
 """Position of a chunk, or of an element of a table, along each dimension."""
@@ -36,56 +32,6 @@ class Coordinate(NamedTuple):
 
     values: Shaped[np.ndarray, " n"]  # texts as objects, or numbers
     attributes: Mapping[str, Any]  # units and long name
-
-
-@runtime_checkable
-class Work(Protocol):
-    """One kind of work for one spec. Tasks are numbered from 0."""
-
-    @property
-    def spec(self) -> Spec:
-        """What to compute."""
-        ...
-
-    def coordinates(self) -> Mapping[str, Coordinate]:
-        """Coordinates by dimension, in the order of the store."""
-        ...
-
-    def tables(self) -> Mapping[str, StoredVariable]:
-        """Arrays of one chunk each, filled with the scalars of all tasks."""
-        ...
-
-    def variables(self) -> Mapping[str, StoredVariable]:
-        """Arrays whose chunks the tasks write."""
-        ...
-
-    def attributes(self) -> Mapping[str, Any]:
-        """Attributes of the store beyond those of every run."""
-        ...
-
-    def count(self) -> int:
-        """Number of tasks."""
-        ...
-
-    def describe(self, task: int) -> dict[str, str | int]:
-        """What a task computes, for people: {"population": "W1", "n": "1e4", ...}."""
-        ...
-
-    def chunks(self, task: int) -> Mapping[str, tuple[Indices, ...]]:
-        """Chunks that a task writes, by variable; those of one variable hold the same bytes."""
-        ...
-
-    def cells(self, task: int) -> tuple[Indices, ...]:
-        """Elements of the tables that receive the scalars of a task."""
-        ...
-
-    def check_data(self) -> tuple[str, ...]:
-        """Reads all files of data, so that a bad row is found at once, and returns fingerprints."""
-        ...
-
-    def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
-        """Computes a task, if the files of data still have these fingerprints."""
-        ...
 
 
 class TileIndex(NamedTuple):

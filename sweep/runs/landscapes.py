@@ -80,7 +80,7 @@ OPTIMUM_TABLES = {
 
 @dataclass(frozen=True)
 class Landscapes:
-    """The landscapes of a spec; see `sweep.runs.kind.Work`."""
+    """The landscapes of a spec. Tasks are numbered from 0."""
 
     spec: Spec
     _latest: dict[Any, tuple[Measure | Population, Prepared]] = field(
@@ -88,7 +88,7 @@ class Landscapes:
     )
 
     def coordinates(self) -> dict[str, Coordinate]:
-        """Coordinates of the landscapes, a and b; whole numbers are int64, texts are objects."""
+        """Coordinates by dimension, in the order of the store; whole numbers are int64."""
         coordinates: dict[str, Any] = {}
         for name, values in self.spec.coordinates.items():
             text = isinstance(values[0], str)
@@ -99,7 +99,7 @@ class Landscapes:
         return {name: Coordinate(v, COORDINATES[name]) for name, v in coordinates.items()}
 
     def tables(self) -> dict[str, StoredVariable]:
-        """Scalars of each landscape."""
+        """Arrays of one chunk each, with the scalars of all landscapes."""
         names, shape = tuple(self.spec.coordinates), self._outer_shape
         tables = TABLES | (OPTIMUM_TABLES if self.spec.optimum else {})
         return {
@@ -108,7 +108,7 @@ class Landscapes:
         }
 
     def variables(self) -> dict[str, StoredVariable]:
-        """The metrics."""
+        """The metrics, whose chunks the tasks write."""
         spec = self.spec
         names, shape = (*spec.coordinates, "a", "b"), self._outer_shape + spec.grid.shape
         chunk = (1,) * len(self._outer_shape) + self.tile_shape
@@ -118,11 +118,11 @@ class Landscapes:
         }
 
     def attributes(self) -> dict[str, Any]:
-        """The tolerance."""
+        """Attributes of the store beyond those of every run."""
         return {"tolerance": self.spec.tolerance}
 
     def count(self) -> int:
-        """Number of tiles of all landscapes."""
+        """Number of tasks: tiles of all landscapes."""
         return self._numbers.count()
 
     def task(self, index: int) -> TileIndex:
@@ -138,7 +138,7 @@ class Landscapes:
         )
 
     def describe(self, task: int) -> dict[str, str | int]:
-        """What a task computes, by dimension."""
+        """What a task computes, for people: {"population": "W1", "n": "1e4", ...}."""
         spec, tile = self.spec, self.task(task)
         if spec.of_data:
             description: dict[str, str | int] = {"data": spec.data[tile.source]}
@@ -149,7 +149,7 @@ class Landscapes:
         return description | ({} if spec.tiles == (1, 1) else {"tile": f"{tile.row},{tile.column}"})
 
     def chunks(self, task: int) -> dict[str, tuple[Indices, ...]]:
-        """The tile in every metric."""
+        """Chunks that a task writes, by metric; they hold the same bytes."""
         tile = self.task(task)
         chunks = tuple((*indices, tile.row, tile.column) for indices in self.cells(task))
         return dict.fromkeys(self.spec.metrics, chunks)
@@ -163,7 +163,7 @@ class Landscapes:
         return tuple((source, size, k) for k in seeds)
 
     def check_data(self) -> tuple[str, ...]:
-        """Reads all files of data, and returns their fingerprints."""
+        """Reads all files of data, to find a bad row at once, and returns their fingerprints."""
         for path in self.spec.files:
             load(path, **column_names(self.spec))
         return tuple(map(fingerprint, self.spec.files))

@@ -54,7 +54,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of a spec; see `sweep.runs.kind.Work`."""
+    """The networks of a spec, by the methods of `sweep.runs.landscapes.Landscapes`."""
 
     spec: Spec
     training: Training

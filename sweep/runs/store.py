@@ -1,7 +1,7 @@
 """The store of a run: Zarr v3, which plain `xarray.open_zarr` reads, valid at every moment.
 
-The kind of work says which variables the store has and which chunks a task writes, see
-`sweep.runs.kind`. Values that are not computed yet are NaN.
+The kind of work says which variables the store has and which chunks a task writes. Values that are
+not computed yet are NaN.
 
 Zarr makes the metadata and the coordinates; no task changes them, so they can be made again and
 compared. A chunk is one file that appears as a whole, with a checksum that is known before. The
@@ -26,10 +26,15 @@ from zarr.storage import MemoryStore
 from sweep.base import files
 from sweep.base.storage import StoredVariable, consolidate
 from sweep.runs.directory import RunRecord
-from sweep.runs.kind import Indices, Values, Work
+from sweep.runs.kind import Indices, Values
+from sweep.runs.landscapes import Landscapes
 from sweep.runs.log import Chunk, Done
+from sweep.runs.networks import Networks
 
 SEPARATOR = "."  # in the names of chunks; a folder for each is slow
+Work = Landscapes | Networks
+"""A kind of work for one spec."""
+
 READERS = 8  # threads that read chunks to check them
 
 

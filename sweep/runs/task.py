@@ -17,12 +17,11 @@ from sweep.base import devices
 from sweep.base.errors import InputError
 from sweep.base.provenance import versions
 from sweep.runs.directory import Directory, RunRecord
-from sweep.runs.kind import Work
 from sweep.runs.landscapes import Landscapes
 from sweep.runs.log import Done
 from sweep.runs.networks import Networks
 from sweep.runs.spec.spec import Spec
-from sweep.runs.store import Store
+from sweep.runs.store import Store, Work
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,8 @@ class RegretEvidence:
     error: Float[np.ndarray, " N"]  # standard error of a mean; nan for one replicate
     largest: float  # regret that a classifier can have
     # Of the replicates with an optimum at the largest size, the fraction with the more frequent
-    # orientation; None if the table has no orientations, nan if no replicate has an optimum.
-    orientation: float | None
+    # orientation; nan if the table has no orientations, or no replicate has an optimum.
+    orientation: float
 
     @cached_property
     def skewness(self) -> Float[np.ndarray, " N"]:
@@ -83,16 +83,7 @@ class RegretEvidence:
 
 
 def evidence_of(table: xr.Dataset, largest: float) -> RegretEvidence:
-    """The evidence in the table of a study.
-
-    Args:
-        table: dims (n, replicate), with `regret_cross_entropy`, and with
-            `orientation_cross_entropy` where it is known.
-        largest: the largest regret that a classifier can have.
-
-    Raises:
-        InputError: a size or a regret is impossible.
-    """
+    """The evidence in the table of a study."""
     require_possible(table)
     regret = resolved(by_size(table, "regret_cross_entropy"))
     missing = np.isnan(regret)
@@ -144,10 +135,10 @@ def resolved(regret: Shaped[np.ndarray, "N R"]) -> Float[np.ndarray, "N R"]:
     return np.where(np.abs(regret) < RESOLUTION, 0.0, regret)
 
 
-def _orientation(table: xr.Dataset, present: Bool[np.ndarray, " R"]) -> float | None:
+def _orientation(table: xr.Dataset, present: Bool[np.ndarray, " R"]) -> float:
     """The fraction of the more frequent orientation among replicates at the largest size."""
     if "orientation_cross_entropy" not in table:
-        return None
+        return math.nan
     signs = by_size(table, "orientation_cross_entropy")[-1][present]
     return max(float(np.mean(signs == sign)) for sign in (1, -1)) if len(signs) else math.nan
 

@@ -22,6 +22,7 @@ import numpy as np
 from sweep.asymptotics.regimes import Crossing, Jump, Regime, regime_of
 from sweep.base.records import plain
 from sweep.measure.measure import Measure
+from sweep.metrics.logistic import loss_terms
 from sweep.optima.population_accuracy import TIE
 from sweep.optima.records import CrossEntropyOptimum, OptimumStatus, PopulationOptimum
 from sweep.populations import Population
@@ -136,8 +137,7 @@ def limits(data: Population | Measure, best: PopulationOptimum) -> Limits:
     measure = Measure.from_quadrature(quadrature)
     variance = sandwich(measure, best)
     regime = regime_of(measure, quadrature, best)
-    terms = (formula(regime, variance, best) for formula in _FORMULAS)
-    crossing = regime.crossing
+    theory, crossing = _Theory(regime, variance, best), regime.crossing
     return Limits(
         avar_a=variance.a,
         avar_b=variance.b,
@@ -146,8 +146,13 @@ def limits(data: Population | Measure, best: PopulationOptimum) -> Limits:
         density=None if crossing is None else crossing.density,
         slope=None if crossing is None else crossing.slope,
         chernoff_scale=None if crossing is None else _chernoff_scale(crossing),
-        limits=tuple(
-            Limit(quantity, *term) for quantity, term in zip(QUANTITIES, terms, strict=True)
+        limits=(
+            theory.cut_error_cross_entropy(),
+            theory.cut_error_accuracy(),
+            theory.regret_cross_entropy(),
+            theory.regret_accuracy(),
+            theory.gap(),
+            theory.shared(),
         ),
     )
 
@@ -168,29 +173,18 @@ def _quadrature(data: Population | Measure, ce: CrossEntropyOptimum) -> Quadratu
 
 
 class AsymptoticVariance(NamedTuple):
-    """n times the variances of the cross-entropy optimum; nan if there is no finite one.
+    """n times the variances of the cross-entropy optimum; nan if there is no finite one."""
 
-    Attributes:
-        a: of the slope.
-        b: of the intercept.
-        cut: of the cut.
-        inverse: (c, 1) H^-1 (c, 1)^T with H the Hessian and c the cut.
-    """
-
-    a: float
-    b: float
-    cut: float
-    inverse: float
+    a: float  # of the slope
+    b: float  # of the intercept
+    cut: float  # of the cut
+    inverse: float  # (c, 1) H^-1 (c, 1)^T with H the Hessian and c the cut
 
 
 def sandwich(measure: Measure, best: PopulationOptimum) -> AsymptoticVariance:
     """The sandwich H^-1 J H^-1 of White (1982), H the Hessian and J the variance of the gradient.
 
     It is computed in units u of x about a pivot in which H is diagonal.
-
-    Args:
-        measure: the population.
-        best: optimum of the population.
     """
     ce = best.cross_entropy
     if not math.isfinite(ce.a):
@@ -199,9 +193,8 @@ def sandwich(measure: Measure, best: PopulationOptimum) -> AsymptoticVariance:
     x = np.concatenate([class0.x, class1.x])
     mass = np.concatenate([class0.masses, class1.masses])
     sign = np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)])
-    tail = np.exp(-np.abs(ce.a * x + ce.b))
-    wrong = np.where(sign * (ce.a * x + ce.b) >= 0, tail, 1.0) / (1 + tail)  # |y - p|
-    curvature = mass * tail / (1 + tail) ** 2
+    _, wrong, curvature = loss_terms(sign * (ce.a * x + ce.b))
+    curvature *= mass
     pivot = float(np.sum(curvature * x) / np.sum(curvature))
     scale = math.sqrt(float(np.sum(curvature * (x - pivot) ** 2) / np.sum(curvature)))
     u = (x - pivot) / scale
@@ -222,18 +215,7 @@ def sandwich(measure: Measure, best: PopulationOptimum) -> AsymptoticVariance:
     )
 
 
-# --- the limits, in the order of QUANTITIES -----------------------------------------------------
-
-
-class _Term(NamedTuple):
-    """A `Limit` without its quantity."""
-
-    exponent: float | None
-    constant: float | None
-    second: float | None
-    note: str
-    next_exponent: float | None = None
-
+# --- the limits ---------------------------------------------------------------------------------
 
 _KIM_POLLARD = "Kim & Pollard (1990), with Chernoff's distribution of Groeneboom & Wellner (2001)."
 _GAP = f"{_KIM_POLLARD} The term in 1 / n is derived here, from the optimism of the fit."
@@ -249,116 +231,115 @@ _NOT_SHARED = "The optima are not shared, so the regret of the population remain
 _ROUNDING = "The optima are not shared, but the regret of the population is less than rounding."
 
 
-def _cut_error_cross_entropy(
-    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
-) -> _Term:
-    """The mean size of a normal variable of this variance is sqrt(2 variance / pi)."""
-    if best.shared is None:
-        return _Term(None, None, None, _NO_OPTIMUM)
-    if not math.isfinite(best.cross_entropy.cut):
-        return _Term(None, None, None, _NO_CUT)
-    return _Term(-1 / 2, math.sqrt(2 * variance.cut / math.pi), None, _DELTA)
+class _Theory(NamedTuple):
+    """What decides the limits, and a method for each of QUANTITIES."""
 
+    regime: Regime
+    variance: AsymptoticVariance
+    best: PopulationOptimum
 
-def _cut_error_accuracy(
-    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
-) -> _Term:
-    return _of_accuracy(regime, -1 / 3, lambda crossing: MEAN_SIZE * _chernoff_scale(crossing))
+    def cut_error_cross_entropy(self) -> Limit:
+        """The mean size of a normal variable of this variance is sqrt(2 variance / pi)."""
+        name = "cut_error_cross_entropy"
+        if self.best.shared is None:
+            return Limit(name, None, None, note=_NO_OPTIMUM)
+        if not math.isfinite(self.best.cross_entropy.cut):
+            return Limit(name, None, None, note=_NO_CUT)
+        return Limit(name, -1 / 2, math.sqrt(2 * self.variance.cut / math.pi), note=_DELTA)
 
+    def cut_error_accuracy(self) -> Limit:
+        return self._of_accuracy(
+            "cut_error_accuracy", -1 / 3, lambda crossing: MEAN_SIZE * _chernoff_scale(crossing)
+        )
 
-def _regret_accuracy(
-    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
-) -> _Term:
-    return _of_accuracy(regime, -2 / 3, lambda crossing: VARIANCE * _height(crossing))
+    def regret_accuracy(self) -> Limit:
+        return self._of_accuracy(
+            "regret_accuracy", -2 / 3, lambda crossing: VARIANCE * _height(crossing)
+        )
 
+    def _of_accuracy(
+        self, name: str, exponent: float, constant: Callable[[Crossing], float]
+    ) -> Limit:
+        """Cube-root asymptotics at a crossing; distances of single points, 1 / n, elsewhere."""
+        regime = self.regime
+        if regime.crossing is not None:
+            return Limit(name, exponent, constant(regime.crossing), note=_KIM_POLLARD)
+        if regime.several:
+            return Limit(name, exponent, None, note=regime.note)
+        if regime.jump is not None:
+            note = "P(y = 1 | x) jumps past 1/2 at the most accurate cut."
+            return Limit(name, -1.0, None, note=note)
+        if regime.flat is not None:
+            return Limit(name, -1.0, None, note=_ENDS)
+        return Limit(name, None, None, note=regime.note)
 
-def _of_accuracy(regime: Regime, exponent: float, constant: Callable[[Crossing], float]) -> _Term:
-    """Cube-root asymptotics at a crossing; distances of single points, 1 / n, elsewhere."""
-    if regime.crossing is not None:
-        return _Term(exponent, constant(regime.crossing), None, _KIM_POLLARD)
-    if regime.several:
-        return _Term(exponent, None, None, regime.note)
-    if regime.jump is not None:
-        return _Term(-1.0, None, None, "P(y = 1 | x) jumps past 1/2 at the most accurate cut.")
-    if regime.flat is not None:
-        return _Term(-1.0, None, None, _ENDS)
-    return _Term(None, None, None, regime.note)
+    def regret_cross_entropy(self) -> Limit:
+        """Accuracy is quadratic in the cut at a crossing, and piecewise linear at a jump."""
+        name, regime = "regret_cross_entropy", self.regime
+        if not self.best.shared:
+            return self._remaining(name, -1.0)
+        if regime.crossing is not None:
+            constant = _curvature(regime.crossing) * self.variance.cut
+            return Limit(name, -1.0, constant, note=_DELTA)
+        if regime.jump is not None:
+            return Limit(name, -1 / 2, self._regret_at_jump(regime.jump), note=_DELTA)
+        if regime.flat is not None:
+            return Limit(name, None, None, note=_FASTER)
+        return Limit(name, -1.0 if regime.several else None, None, note=regime.note)
 
+    def gap(self) -> Limit:
+        """Highest accuracy in the sample minus that at the cross-entropy optimum."""
+        name, regime = "gap", self.regime
+        if not self.best.shared:
+            return self._remaining(name, self._fluctuation())
+        if regime.crossing is not None:
+            crossing = regime.crossing
+            slope = abs(self.best.cross_entropy.a)
+            optimism = crossing.density / (2 * slope) * self.variance.inverse
+            second = -(1 / 2 + optimism - _curvature(crossing) * self.variance.cut)
+            return Limit(name, -2 / 3, MEAN_HEIGHT * _height(crossing), second, _GAP)
+        if regime.jump is not None:
+            return Limit(name, -1 / 2, self._regret_at_jump(regime.jump), note=_DELTA)
+        if regime.flat is not None:
+            r1, r2 = regime.flat.odds
+            # The sum over m >= 1 of 1 - (1 - r1^m)(1 - r2^m): the heights of two random walks.
+            height = r1 / (1 - r1) + r2 / (1 - r2) - r1 * r2 / (1 - r1 * r2)
+            note = "Maxima of random walks from either end of the set."
+            return Limit(name, -1.0, height, note=note)
+        return Limit(name, None, None, note=regime.note)
 
-def _regret_cross_entropy(
-    regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum
-) -> _Term:
-    """Accuracy is quadratic in the cut at a crossing, and piecewise linear at a jump."""
-    if best.shared is None:
-        return _Term(None, None, None, _NO_OPTIMUM)
-    if not best.shared:
-        return _remaining(best, -1.0)
-    if regime.crossing is not None:
-        return _Term(-1.0, _curvature(regime.crossing) * variance.cut, None, _DELTA)
-    if regime.jump is not None:
-        return _Term(-1 / 2, _regret_at_jump(regime.jump, variance), None, _DELTA)
-    if regime.flat is not None:
-        return _Term(None, None, None, _FASTER)
-    return _Term(-1.0 if regime.several else None, None, None, regime.note)
+    def _remaining(self, name: str, next_exponent: float | None) -> Limit:
+        """The regret of the population, which the mean tends to where optima are not shared."""
+        if self.best.shared is None:
+            return Limit(name, None, None, note=_NO_OPTIMUM)
+        if self.best.regret <= TIE:
+            return Limit(name, None, None, note=_ROUNDING)
+        return Limit(name, 0.0, self.best.regret, None, _NOT_SHARED, next_exponent)
 
+    def _fluctuation(self) -> float | None:
+        """The power of n with which a sample's best accuracy exceeds the population's."""
+        if self.regime.crossing is not None:
+            return -2 / 3
+        if self.regime.jump is not None or self.regime.flat is not None:
+            return -1.0
+        return -1 / 2 if self.regime.several else None
 
-def _gap(regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum) -> _Term:
-    """Highest accuracy in the sample minus that at the cross-entropy optimum."""
-    if best.shared is None:
-        return _Term(None, None, None, _NO_OPTIMUM)
-    if not best.shared:
-        return _remaining(best, _fluctuation(regime))
-    if regime.crossing is not None:
-        crossing = regime.crossing
-        optimism = crossing.density / (2 * abs(best.cross_entropy.a)) * variance.inverse
-        second = -(1 / 2 + optimism - _curvature(crossing) * variance.cut)
-        return _Term(-2 / 3, MEAN_HEIGHT * _height(crossing), second, _GAP)
-    if regime.jump is not None:
-        return _Term(-1 / 2, _regret_at_jump(regime.jump, variance), None, _DELTA)
-    if regime.flat is not None:
-        r1, r2 = regime.flat.odds
-        # The sum over m >= 1 of 1 - (1 - r1^m)(1 - r2^m): the heights of two random walks.
-        height = r1 / (1 - r1) + r2 / (1 - r2) - r1 * r2 / (1 - r1 * r2)
-        return _Term(-1.0, height, None, "Maxima of random walks from either end of the set.")
-    return _Term(None, None, None, regime.note)
+    def shared(self) -> Limit:
+        """The fraction of samples whose gap is 0."""
+        name, flat = "shared", self.regime.flat
+        if self.best.shared is None:
+            return Limit(name, None, None, note=_NO_OPTIMUM)
+        if self.best.bayes_accuracy <= 1 / 2 + TIE:
+            note = "P(y = 1 | x) is 1/2 for all x, so every cut is as good."
+            return Limit(name, None, None, note=note)
+        if self.best.shared and flat is not None:
+            r1, r2 = flat.odds
+            return Limit(name, 0.0, (1 - r1) * (1 - r2), note="Neither random walk ever gains.")
+        return Limit(name, None, 0.0, note="The optima of a sample almost never coincide.")
 
-
-def _remaining(best: PopulationOptimum, next_exponent: float | None) -> _Term:
-    """The regret of the population, which the mean tends to."""
-    if best.regret <= TIE:
-        return _Term(None, None, None, _ROUNDING)
-    return _Term(0.0, best.regret, None, _NOT_SHARED, next_exponent)
-
-
-def _fluctuation(regime: Regime) -> float | None:
-    """The power of n with which the accuracy of a sample's best cut exceeds the population's."""
-    if regime.crossing is not None:
-        return -2 / 3
-    if regime.jump is not None or regime.flat is not None:
-        return -1.0
-    return -1 / 2 if regime.several else None
-
-
-def _shared(regime: Regime, variance: AsymptoticVariance, best: PopulationOptimum) -> _Term:
-    """The fraction of samples whose gap is 0."""
-    if best.shared is None:
-        return _Term(None, None, None, _NO_OPTIMUM)
-    if best.bayes_accuracy <= 1 / 2 + TIE:
-        return _Term(None, None, None, "P(y = 1 | x) is 1/2 for all x, so every cut is as good.")
-    if best.shared and regime.flat is not None:
-        r1, r2 = regime.flat.odds
-        return _Term(0.0, (1 - r1) * (1 - r2), None, "Neither random walk ever gains.")
-    return _Term(None, 0.0, None, "The optima of a sample almost never coincide.")
-
-
-_FORMULAS = (
-    _cut_error_cross_entropy,
-    _cut_error_accuracy,
-    _regret_cross_entropy,
-    _regret_accuracy,
-    _gap,
-    _shared,
-)
+    def _regret_at_jump(self, jump: Jump) -> float:
+        """Mean regret at a normal cut: accuracy falls as a straight line on either side."""
+        return math.sqrt(self.variance.cut / (2 * math.pi)) * jump.step
 
 
 def _chernoff_scale(crossing: Crossing) -> float:
@@ -374,8 +355,3 @@ def _curvature(crossing: Crossing) -> float:
 def _height(crossing: Crossing) -> float:
     """(f / eta')^(1/3), the scale of accuracy's fluctuation near its maximum."""
     return (crossing.density / crossing.slope) ** (1 / 3)
-
-
-def _regret_at_jump(jump: Jump, variance: AsymptoticVariance) -> float:
-    """Mean regret at a normal cut: accuracy falls as a straight line on either side."""
-    return math.sqrt(variance.cut / (2 * math.pi)) * jump.step

@@ -26,21 +26,13 @@ if TYPE_CHECKING:  # xarray takes 0.3 s to load
 
 @dataclass(frozen=True)
 class Comparison:
-    """One quantity: its published values and the computed one.
+    """One quantity: its published values and the computed one."""
 
-    Attributes:
-        quantity: name of the quantity.
-        thread: its digits in the question-and-answer thread; None if not given there.
-        R: its digits from R; None if not given there.
-        computed: the computed value, or the interval that must contain the published one.
-        agrees: whether it differs from both by less than one unit of their last digit.
-    """
-
-    quantity: str
-    thread: str | None
-    R: str | None
-    computed: str
-    agrees: bool
+    quantity: str  # name of the quantity
+    thread: str | None  # its digits in the question-and-answer thread; None if not given there
+    R: str | None  # its digits from R; None if not given there
+    computed: str  # the computed value, or the interval that must contain the published one
+    agrees: bool  # whether it differs from both by less than one unit of their last digit
 
 
 @dataclass(frozen=True)

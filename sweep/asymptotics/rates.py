@@ -56,10 +56,9 @@ def summary(table: xr.Dataset, optimum: Optimum | None = None) -> xr.Dataset:
     of the most accurate classifier (`best_accuracy_excess`), and least cross-entropy of the sample
     minus that of the population (`cross_entropy_excess`).
 
-    Returns:
-        Dims (n, quantity) with `mean`, `standard_error` (of the mean; nan for fewer than two
-        values), `median` and `count` of the finite values. The mean of `shared` is the fraction
-        of the replicates with a finite optimum whose gap is 0. Dims (n, status): `status_count`.
+    The result has dims (n, quantity) with `mean`, `standard_error`, `median` and `count` of the
+    finite values, and dims (n, status) with `status_count`. The mean of `shared` is the fraction
+    of the replicates with a finite optimum whose gap is 0.
     """
     import xarray as xr  # takes 0.3 s to load
 

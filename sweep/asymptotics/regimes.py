@@ -42,41 +42,24 @@ class Jump(NamedTuple):
 
 
 class Flat(NamedTuple):
-    """A gap in the support, or a constant prediction.
+    """A gap in the support, or a constant prediction."""
 
-    Attributes:
-        odds: odds of gaining rather than losing a point where the cut leaves the set, at each end.
-    """
-
+    # odds of gaining rather than losing a point where the cut leaves the set, at each end
     odds: tuple[float, float]
 
 
 class Regime(NamedTuple):
-    """The kind of the accuracy optimum: one of three, or a sentence why it is none of them.
+    """The kind of the accuracy optimum: one of three, or a sentence why it is none of them."""
 
-    Attributes:
-        crossing: one smooth crossing.
-        jump: one jump.
-        flat: one gap, or one constant prediction.
-        several: whether accuracy is highest at several smooth crossings.
-        note: why theory has no constants; empty if it has.
-    """
-
-    crossing: Crossing | None = None
-    jump: Jump | None = None
-    flat: Flat | None = None
-    several: bool = False
-    note: str = ""
+    crossing: Crossing | None = None  # one smooth crossing
+    jump: Jump | None = None  # one jump
+    flat: Flat | None = None  # one gap, or one constant prediction
+    several: bool = False  # whether accuracy is highest at several smooth crossings
+    note: str = ""  # why theory has no constants; empty if it has
 
 
 def regime_of(measure: Measure, quadrature: Quadrature, best: PopulationOptimum) -> Regime:
-    """The regime of a population.
-
-    Args:
-        measure: the population.
-        quadrature: its panels.
-        best: its optimum.
-    """
+    """The regime of a population."""
     cuts, constants = best.accuracy.cuts, best.accuracy.constants
     if len(cuts) + len(constants) > 1:
         smooth = not constants and all(

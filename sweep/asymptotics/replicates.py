@@ -35,39 +35,27 @@ LOWEST = -700.0  # logits are clipped here: exp(700) does not overflow, and the 
 
 
 class Optima(NamedTuple):
-    """The optima of samples, each field of shape (B, T).
+    """The optima of samples, each field of shape (B, T)."""
 
-    Attributes:
-        a: slope of the cross-entropy optimum; nan if there is no finite one.
-        b: its intercept.
-        cross_entropy: its value, in nats.
-        gradient: larger of the two derivatives there, with x centred and in units of its mean
-            absolute deviation.
-        converged: whether Newton's method converged; True also if there is no finite optimum.
-        status: index into STATUSES.
-        ones: points of class 1.
-        correct_cross_entropy: correct predictions at the cross-entropy optimum.
-        correct_best: most correct predictions.
-        low: the widest cell of optimal cuts is (low, high]; infinite for a constant prediction.
-        high: upper end of that cell.
-        orientation: of that cell; +1 if class 1 is predicted above the cut.
-        optimal_cells: number of optimal cells between neighbouring points, plus optimal constants.
-        distance: from the cross-entropy cut to the nearest optimal cut of its orientation.
-    """
-
-    a: Float[Array, "B T"]
-    b: Float[Array, "B T"]
-    cross_entropy: Float[Array, "B T"]
+    a: Float[Array, "B T"]  # slope of the cross-entropy optimum; nan if there is no finite one
+    b: Float[Array, "B T"]  # its intercept
+    cross_entropy: Float[Array, "B T"]  # its value, in nats
+    # larger of the two derivatives there, with x centred and in units of its mean absolute
+    # deviation
     gradient: Float[Array, "B T"]
+    # whether Newton's method converged; True also if there is no finite optimum
     converged: Bool[Array, "B T"]
-    status: Int[Array, "B T"]
-    ones: Int[Array, "B T"]
-    correct_cross_entropy: Int[Array, "B T"]
-    correct_best: Int[Array, "B T"]
+    status: Int[Array, "B T"]  # index into STATUSES
+    ones: Int[Array, "B T"]  # points of class 1
+    correct_cross_entropy: Int[Array, "B T"]  # correct predictions at the cross-entropy optimum
+    correct_best: Int[Array, "B T"]  # most correct predictions
+    # the widest cell of optimal cuts is (low, high]; infinite for a constant prediction
     low: Float[Array, "B T"]
-    high: Float[Array, "B T"]
-    orientation: Int[Array, "B T"]
+    high: Float[Array, "B T"]  # upper end of that cell
+    orientation: Int[Array, "B T"]  # of that cell; +1 if class 1 is predicted above the cut
+    # number of optimal cells between neighbouring points, plus optimal constants
     optimal_cells: Int[Array, "B T"]
+    # from the cross-entropy cut to the nearest optimal cut of its orientation
     distance: Float[Array, "B T"]
 
 

@@ -31,20 +31,13 @@ EXACT_IN_FLOAT32 = 2**24  # whole numbers up to here are exact in float32, which
 
 
 class SampleChunk(NamedTuple):
-    """One chunk of T samples.
+    """One chunk of T samples."""
 
-    Attributes:
-        x: positions, ascending.
-        y: labels.
-        inside: whether a point is one of the n points of its sample, not padding.
-        rank: rank of each point in its sample, from 0.
-        next_chunk_x: x of the first point of the next chunk; in the last chunk, its own last x.
-    """
-
-    x: Float[Array, "T L"]
-    y: Bool[Array, "T L"]
-    inside: Bool[Array, "1 L"]
-    rank: Int[Array, "1 L"]
+    x: Float[Array, "T L"]  # positions, ascending
+    y: Bool[Array, "T L"]  # labels
+    inside: Bool[Array, "1 L"]  # whether a point is one of the n points of its sample, not padding
+    rank: Int[Array, "1 L"]  # rank of each point in its sample, from 0
+    # x of the first point of the next chunk; in the last chunk, its own last x
     next_chunk_x: Float[Array, " T"]
 
     @property
@@ -82,44 +75,30 @@ def take(values: Shaped[Array, "C T L"], index: Int[Array, " T"]) -> Shaped[Arra
 
 
 class CutScores(NamedTuple):
-    """The scores of all cuts of T samples.
+    """The scores of all cuts of T samples."""
 
-    Attributes:
-        score: after the first 1, 2, ... points.
-        last: score of all points.
-        ones: points of class 1.
-        correct: most correct predictions.
-        top: score of the best cuts with class 1 above; nan if no such cut is optimal.
-        bottom: score of the best cuts with class 1 below; nan if no such cut is optimal.
-    """
-
-    score: Float[Array, "C T L"]
-    last: Float[Array, " T"]
-    ones: Int[Array, " T"]
-    correct: Int[Array, " T"]
+    score: Float[Array, "C T L"]  # after the first 1, 2, ... points
+    last: Float[Array, " T"]  # score of all points
+    ones: Int[Array, " T"]  # points of class 1
+    correct: Int[Array, " T"]  # most correct predictions
+    # score of the best cuts with class 1 above; nan if no such cut is optimal
     top: Float[Array, " T"]
+    # score of the best cuts with class 1 below; nan if no such cut is optimal
     bottom: Float[Array, " T"]
 
 
 class BestCells(NamedTuple):
-    """The optimal cuts of T samples, and the runs of one class at both ends of x.
+    """The optimal cuts of T samples, and the runs of one class at both ends of x."""
 
-    Attributes:
-        low: lower end of the widest optimal cell (low, high] between neighbouring points, the first
-            one among equals; infinite for a constant prediction, used only if no cell is optimal.
-        high: upper end of that cell.
-        orientation: +1 if class 1 is predicted above the cell, -1 if below.
-        cells: number of optimal cells between neighbouring points, plus optimal constants.
-        leading: length of the run of one class at the lowest x.
-        trailing: length of the run of one class at the highest x.
-    """
-
+    # lower end of the widest optimal cell (low, high] between neighbouring points, the first one
+    # among equals; infinite for a constant prediction, used only if no cell is optimal
     low: Float[Array, " T"]
-    high: Float[Array, " T"]
-    orientation: Int[Array, " T"]
+    high: Float[Array, " T"]  # upper end of that cell
+    orientation: Int[Array, " T"]  # +1 if class 1 is predicted above the cell, -1 if below
+    # number of optimal cells between neighbouring points, plus optimal constants
     cells: Int[Array, " T"]
-    leading: Int[Array, " T"]
-    trailing: Int[Array, " T"]
+    leading: Int[Array, " T"]  # length of the run of one class at the lowest x
+    trailing: Int[Array, " T"]  # length of the run of one class at the highest x
 
 
 def scan(chunks: SampleChunk, layout: SampleLayout) -> CutScores:

@@ -56,7 +56,7 @@ from sweep.asymptotics.evidence import (
 from sweep.base.errors import InputError
 from sweep.base.intervals import LEVEL
 from sweep.base.records import plain
-from sweep.optima.records import Optimum, PopulationOptimum
+from sweep.optima.records import PopulationOptimum
 
 if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
@@ -76,23 +76,17 @@ ROUNDING = 1e-9  # P(y=1|x) at a cut counts as 1/2 if it is this close
 
 @dataclass(frozen=True)
 class PopulationAnswer:
-    """Whether the optima are shared in the population, by quadrature.
+    """Whether the optima are shared in the population, by quadrature."""
 
-    Attributes:
-        shared: whether the classifier at the cross-entropy optimum is one of the most accurate;
-            None where cross-entropy has no finite optimum.
-        cut_difference: from its cut to the nearest most accurate cut of its orientation, in units
-            of x; 0 if shared, inf if there is no such cut.
-        eta_excess: P(y=1|x) at its cut minus 1/2; 0 where accuracy is stationary in the cut.
-        regret: accuracy that it loses, a fraction.
-        sentence: the answer in words.
-    """
-
+    # whether the classifier at the cross-entropy optimum is one of the most accurate; None where
+    # cross-entropy has no finite optimum
     shared: bool | None
+    # from its cut to the nearest most accurate cut of its orientation, in units of x; 0 if shared,
+    # inf if there is no such cut
     cut_difference: float
-    eta_excess: float
-    regret: float
-    sentence: str
+    eta_excess: float  # P(y=1|x) at its cut minus 1/2; 0 where accuracy is stationary in the cut
+    regret: float  # accuracy that it loses, a fraction
+    sentence: str  # the answer in words
 
 
 def population_answer(optimum: PopulationOptimum) -> PopulationAnswer:
@@ -197,20 +191,13 @@ def verdict(
     - *inconclusive*: anything else, or sizes that span less than two decades, or too few
       replicates.
 
-    Args:
-        table: of a study, dims (n, replicate), with `regret_cross_entropy`, nan for a replicate
-            without a finite optimum, and with `orientation_cross_entropy` (+1 or -1) where it is
-            known. Samples must be fresh at each n.
-        epsilon: loss of accuracy, a fraction, that does not matter.
-        optimum: of the population. It bounds the regret of replicates without a finite optimum,
-            and answers the question about the population, which is reported beside the verdict.
-
-    Raises:
-        InputError: epsilon is not between 0 and 1 or is finer than regrets are known, or a size or
-            a regret in the table is impossible.
+    The table of a study has dims (n, replicate), with `regret_cross_entropy`, nan for a replicate
+    without a finite optimum, and with `orientation_cross_entropy` where it is known. Samples must
+    be fresh at each n. The optimum of the population bounds the regret of replicates without one.
     """
     require_epsilon(epsilon)
-    evidence = evidence_of(table, 1.0 if optimum is None else _largest_regret(optimum))
+    # The largest regret is that of the classifier opposite to a most accurate one.
+    evidence = evidence_of(table, 1.0 if optimum is None else 2 * optimum.accuracy.value - 1)
     finite = _judge(evidence, epsilon)
     if optimum is None:
         return finite
@@ -237,11 +224,6 @@ def require_epsilon(epsilon: float, name: str = "epsilon") -> None:
         )
 
 
-def _largest_regret(optimum: Optimum) -> float:
-    """The largest regret: that of the classifier opposite to a most accurate one."""
-    return 2 * optimum.accuracy.value - 1
-
-
 def _judge(evidence: RegretEvidence, epsilon: float) -> Verdict:
     """The verdict from replicates alone."""
     fittable = len(evidence.n) >= FEWEST_SIZES and evidence.replicates >= 2
@@ -266,15 +248,10 @@ def _judge(evidence: RegretEvidence, epsilon: float) -> Verdict:
         falling=falling(evidence, start),
         flat=flat(evidence, start),
         fits=fits,
-        settled=_settled(evidence.orientation),
+        settled=None if math.isnan(evidence.orientation) else evidence.orientation >= SETTLED,
     )
     name, sentence = _decide(undecided, evidence.largest)
     return replace(undecided, name=name, sentence=sentence)
-
-
-def _settled(orientation: float | None) -> bool | None:
-    """Whether nearly all classifiers have one orientation; None if that is not known."""
-    return None if orientation is None or math.isnan(orientation) else orientation >= SETTLED
 
 
 # --- in words -----------------------------------------------------------------------------------
@@ -283,13 +260,16 @@ def _settled(orientation: float | None) -> bool | None:
 def _decide(v: Verdict, largest: float) -> tuple[str, str]:
     """The name of the verdict, and its sentence."""
     reason = _too_little(v)
-    if not reason and _share(v):
+    low, high = v.regret_interval
+    small = high < v.epsilon and v.delta_interval[1] < v.epsilon
+    lost = low > v.epsilon and v.delta_interval[0] > 0
+    if not reason and small and v.falling:
         return "share", (
             f"The optima are shared within epsilon = {v.epsilon:g}: {_measured(v)}, "
             f"{_trend(v)}, and extrapolated from these sizes to no more than "
             f"{max(v.delta_interval[1], 0):.3g}."
         )
-    if not reason and _do_not_share(v):
+    if not reason and lost and v.flat and v.settled is not False:
         return "do_not_share", (
             f"The optima are not shared within epsilon = {v.epsilon:g}: {_measured(v)}, hardly "
             "less than a decade before, and extrapolated from these sizes to no less than "
@@ -299,17 +279,6 @@ def _decide(v: Verdict, largest: float) -> tuple[str, str]:
         f"Whether the optima are shared within epsilon = {v.epsilon:g} cannot be told: "
         f"{reason or _doubt(v)}{_missing(v, largest)}."
     )
-
-
-def _share(v: Verdict) -> bool:
-    """The rule for sharing."""
-    return v.regret_interval[1] < v.epsilon and v.delta_interval[1] < v.epsilon and v.falling
-
-
-def _do_not_share(v: Verdict) -> bool:
-    """The rule for not sharing."""
-    lost = v.regret_interval[0] > v.epsilon and v.delta_interval[0] > 0
-    return lost and v.flat and v.settled is not False
 
 
 def _too_little(v: Verdict) -> str:

@@ -11,8 +11,11 @@ from sweep.base import storage
 from sweep.populations import CATALOGUE, Population, Uniform, sampling
 
 THEORY = json.loads((Path(__file__).parents[1] / "reference" / "theory.json").read_text())
-HALF_DECADES = [316, 1000, 3162, 10000, 31623]
-"""Sizes of as many tests as can be: each size is seconds of compilation, once."""
+SIZES = [316, 3162, 31623]
+"""Sizes of as many tests as can be: each is seconds of compilation, and one more for each law."""
+
+REPLICATES = {"W2": 400}
+"""Of each size; 100 for other laws. Regrets of W2 are 0 but for a few samples."""
 
 EXPECTED = dict.fromkeys(["W1", "W2", "W4", "W5", "S1", "S5", "M1"], "share")
 EXPECTED |= dict.fromkeys(["D1", "D3", "D6", "D7"], "do_not_share")
@@ -26,7 +29,7 @@ def mean(study, quantity, n):
 
 
 def test_w1_has_the_rates_and_means_of_theory():
-    study = sweep.study("W1", "1000:1e6:7:log", 640)
+    study = sweep.study("W1", [1000, 3162, 10000, 31623], 4000)
     slopes = {
         "cut_error_cross_entropy": -1 / 2,
         "cut_error_accuracy": -1 / 3,
@@ -40,7 +43,7 @@ def test_w1_has_the_rates_and_means_of_theory():
         assert abs(rate.slope - slope) < 3 * rate.slope_error < 0.03
         assert rate.constant == pytest.approx(rate.theory_constant, rel=0.1)
     # The second term shows: the slope of the gap is not that of its leading power.
-    assert abs(rates["gap"].slope + 0.653) < 3 * rates["gap"].slope_error < 0.013
+    assert abs(rates["gap"].slope + 0.645) < 3 * rates["gap"].slope_error < 0.013
     fit = study.gap_fit
     assert abs(fit.n23 - 0.996193) < 3 * fit.n23_error < 0.05
     assert abs(fit.n1 + 1.040988) < 3 * fit.n1_error < 1
@@ -51,13 +54,14 @@ def test_w1_has_the_rates_and_means_of_theory():
         "abscutERM": "cut_error_accuracy",
         "abscutCE": "cut_error_cross_entropy",
     }
-    compared = [row for row in THEORY["monte_carlo_W1"]["rows"] if row["n"] >= 1000]
-    assert len(compared) == 7
-    for row in compared:
-        for theirs, ours in names.items():
-            value, error = mean(study, ours, row["n"])
-            reference, its_error = row[theirs]
-            assert abs(value - reference) < 4 * math.hypot(error, its_error), (row["n"], ours)
+    large = sweep.study("W1", 100_000, 640, rates=False)
+    rows = {row["n"]: row for row in THEORY["monte_carlo_W1"]["rows"]}
+    for of_size in (study, large):
+        for n in of_size.sizes:
+            for theirs, ours in names.items():
+                value, error = mean(of_size, ours, n)
+                reference, its_error = rows[n][theirs]
+                assert abs(value - reference) < 4 * math.hypot(error, its_error), (n, ours)
 
 
 def test_small_samples_of_w1_are_those_of_another_program():
@@ -83,11 +87,11 @@ def test_w2_has_the_limits_of_a_random_walk():
 
 @pytest.mark.parametrize(
     ("law", "shares"),
-    [("W1", {5: 0.37, 10: 0.045}), ("W5", {20: 0.55, 50: 0.16, 100: 0.017})],
+    [("W1", {5: 0.37}), ("W5", {20: 0.55, 100: 0.017})],
 )
 def test_samples_without_an_optimum_are_counted(law, shares):
     replicates = 5000
-    study = sweep.study(law, list(shares), replicates)
+    study = sweep.study(law, list(shares), replicates, rates=False)
     for n, share in shares.items():
         at = study.table.sel(n=n)
         without = np.mean(at.status != 0).item()
@@ -102,15 +106,16 @@ def test_samples_without_an_optimum_are_counted(law, shares):
 @pytest.mark.parametrize("law", EXPECTED)
 def test_verdicts(law):
     for seed in (0, 1):
-        assert sweep.study(law, HALF_DECADES, 100, seed).verdict.name == EXPECTED[law]
+        study = sweep.study(law, SIZES, REPLICATES.get(law, 100), seed)
+        assert study.verdict.name == EXPECTED[law]
 
 
 def test_an_inconclusive_verdict_is_decided_by_larger_samples():
-    assert sweep.study("S2", [1000, 10_000, 100_000, 1_000_000], 100).verdict.name == "share"
+    assert sweep.study("S2", [3162, 100_000, 1_000_000], 100).verdict.name == "share"
 
 
 def test_the_same_seed_is_the_same_bits_whatever_is_done_at_once():
-    sizes = [10, 316, 100_000]
+    sizes = [20, 316, 100_000]
     complete = sweep.study("W4", sizes, 30, 5)
     for other in (
         sweep.study("W4", sizes, 30, 5, memory_budget=16 * 2**20),
@@ -123,7 +128,7 @@ def test_the_same_seed_is_the_same_bits_whatever_is_done_at_once():
     assert not np.any(another.table.a == complete.table.a)
 
 
-@pytest.mark.parametrize("law", ["W1", "W5", "D3", "D7", "S5"])
+@pytest.mark.parametrize("law", ["W1", "W5", "D7", "S5"])
 def test_the_table_is_what_the_samples_say(law):
     law = CATALOGUE[law]
     study = sweep.study(law, [20, 316], 5, seed=8)

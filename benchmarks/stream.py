@@ -117,17 +117,17 @@ def stream(folder: Path, edge: int) -> dict[str, Any]:
 
 def dask(folder: Path, edge: int, workers: int) -> dict[str, Any]:
     """The sketch on workers."""
-    from sweep.measure.sketch import parallel  # not in every step
+    from sweep.measure.sketch import builder  # not in every step
 
     start = time.perf_counter()
     with _dask(workers) as executor:
         begun = time.perf_counter()
         with _load() as load:
-            sketch = parallel.sketch_files(executor, *_shards_and_schema(folder, edge))
+            sketch = builder.sketch_with(executor, *_shards_and_schema(folder, edge))
             ended = time.perf_counter()
         seconds = ended - start
         with _load() as load_again:  # the workers have imported and allocated what they need
-            again = parallel.sketch_files(executor, *_shards_and_schema(folder, edge))
+            again = builder.sketch_with(executor, *_shards_and_schema(folder, edge))
             ended_again = time.perf_counter()
         if not again.equals(sketch):
             raise SystemExit("the workers made another sketch the second time")

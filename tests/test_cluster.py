@@ -23,7 +23,7 @@ from sweep.cli.app import UsageError
 from sweep.cli.options import engine
 from sweep.cluster import AHEAD, GROUP, Dask
 from sweep.data.shards import Shards
-from sweep.measure.sketch import builder, parallel
+from sweep.measure.sketch import builder
 from tests.support.parts import shard_files, sketch_schema
 
 
@@ -116,10 +116,10 @@ def test_sketches_the_same_as_this_process(dask, tmp_path):
     paths = shard_files(tmp_path, [50, 0, 400, 3, 120])
     shards, schema = Shards.of(paths), sketch_schema()
     read = []
-    found = parallel.sketch_files(dask, shards, schema, read.append)
+    found = builder.sketch_with(dask, shards, schema, read.append)
     assert sum(read) == len(paths)
     assert found.equals(builder.sketch_files(shards, schema))
-    assert found.equals(parallel.sketch_files(Serial(), shards, schema))
+    assert found.equals(builder.sketch_with(Serial(), shards, schema))
     assert found.n == 573
 
 
@@ -129,7 +129,7 @@ def test_a_row_that_is_refused_by_a_worker_is_named(dask, tmp_path):
     x[17] = np.nan
     np.save(paths[1], np.stack([x, y], axis=1))
     with pytest.raises(InputError, match=r"shard1.npy: .*row 18"):
-        parallel.sketch_files(dask, Shards.of(paths), sketch_schema())
+        builder.sketch_with(dask, Shards.of(paths), sketch_schema())
 
 
 @pytest.mark.parametrize("items", [1, 2, 5, 100])
@@ -138,7 +138,7 @@ def test_groups_are_of_about_as_many_bytes(tmp_path, items):
     paths = [tmp_path / str(k) for k in range(len(sizes))]
     for path, size in zip(paths, sizes, strict=True):
         path.write_bytes(bytes(size))
-    groups = [*parallel._groups(paths, items)]
+    groups = [*builder.groups_of(paths, items)]
     assert [k for group in groups for k in group] == [*range(len(sizes))]
     assert 1 <= len(groups) <= items
     even, largest = sum(sizes) / items, max(sizes)

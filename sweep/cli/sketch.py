@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from sweep.base.errors import InputError
 from sweep.base.executors import Engine, Serial
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
-from sweep.base.ranges import DEFAULT_AXIS, axis
+from sweep.base.ranges import DEFAULT_AXIS, axis, pair
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -32,7 +31,7 @@ from sweep.cli.options import (
 )
 from sweep.cli.outputs import print_json, require_apart
 from sweep.data.shards import Shards
-from sweep.measure.sketch import archive, builder, parallel
+from sweep.measure.sketch import archive, builder
 from sweep.measure.sketch.schema import Schema, round_outward
 from sweep.measure.sketch.sketch import Sketch
 from sweep.report.text import counted, filled, size
@@ -132,7 +131,7 @@ def _sketched(shards: Shards, schema: Schema, executor: Engine, show: bool | Non
         with bar("sketch", shards.rows(), "rows", show) as step:
             return builder.sketch_files(shards, schema, step)
     with executor, bar("sketch", len(shards.paths), "shards", show, scale=False) as step:
-        return parallel.sketch_files(executor, shards, schema, step)
+        return builder.sketch_with(executor, shards, schema, step)
 
 
 def _write(result: Sketch, out: Path, *, force: bool) -> None:
@@ -144,12 +143,9 @@ def _write(result: Sketch, out: Path, *, force: bool) -> None:
 
 
 def _range(text: str) -> tuple[float, float]:
-    try:
-        low, high = map(float, text.split(":"))
-    except ValueError:
-        raise UsageError(f"--range={text}: give LOW:HIGH, such as --range=-8:8") from None
-    if not -math.inf < low <= high < math.inf:
-        raise UsageError(f"--range={text}: give two finite numbers, the lower one first")
+    low, high = pair(text, "--range", "-8:8")
+    if low > high:
+        raise UsageError(f"--range={text}: give the lower number first")
     return low, high
 
 

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import product
 from typing import NamedTuple
 
 import jax
@@ -89,6 +90,17 @@ class CompressedMetric:
                 out[k] = sum(near) + self._beyond(window, np.array([a]), np.array([b])).item()
         return out if self.metric.penalty is None else out + self.metric.penalty(grid.a[row])
 
+    def check(
+        self, rows: slice, columns: slice, values: Float[np.ndarray, "k m"], bound: float
+    ) -> float:
+        """Checks a tile against the nodes; the largest |error| / max(1, value) that was seen."""
+        row, column = _checked_cells(values.shape)
+        exact = self.at(rows.start + row, columns.start + column)
+        is_finite = np.isfinite(values).all()
+        error = _largest(values[row, column] - exact, exact) if is_finite else np.nan
+        _require_within([error], bound, SLACK)
+        return error
+
     def _cells(
         self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
     ) -> Float[np.ndarray, "k m"]:
@@ -124,8 +136,21 @@ class CompressedMetric:
         """The metric from the nodes of the group's window, for every slope and intercept."""
         window = self.windows[self.plan.groups[number].level]
         core = np.zeros((len(a), len(b)))
-        for loss, mass in self._weighted_losses(window):
-            _add(core, loss, a, b, window.x, mass, step)
+        shards = len(devices.available())
+        most = (TILE[0] * shards, TILE[1], TILE[2])
+        with jax.enable_x64(True):
+            for (loss, mass), (rows, columns, nodes) in product(
+                self._weighted_losses(window), direct.tiles((*core.shape, len(window.x)), most)
+            ):
+                slopes = devices.to_shards(a[rows], _padded_size(-(-len(a[rows]) // shards)))
+                others = (
+                    np.pad(values, (0, _padded_size(len(values)) - len(values)))
+                    for values in (b[columns], window.x[nodes], mass[nodes])
+                )
+                sums = np.asarray(_node_sums(slopes, *others, loss=loss))
+                view = core[rows, columns]
+                view += sums.reshape(-1, sums.shape[-1])[: view.shape[0], : view.shape[1]]
+                step(view.size * len(window.x[nodes]))
         return core
 
     @cached_property
@@ -165,31 +190,6 @@ class CompressedMetric:
                 logit = np.abs(a * first + b * mass)
                 out += np.where(sign == loss.good, 0.0, loss.level * mass + loss.slope * logit)
         return out
-
-
-def _add(
-    core: Float[np.ndarray, "r c"],
-    loss: Loss,
-    a: Float[np.ndarray, " r"],
-    b: Float[np.ndarray, " c"],
-    x: Float[np.ndarray, " s"],
-    mass: Float[np.ndarray, " s"],
-    step: Step,
-) -> None:
-    """Adds the sum of mass * loss(a*x + b) over the nodes for every slope and intercept."""
-    shards = len(devices.available())
-    most = (TILE[0] * shards, TILE[1], TILE[2])
-    with jax.enable_x64(True):
-        for rows, columns, nodes in direct.tiles((len(a), len(b), len(x)), most):
-            slopes = devices.to_shards(a[rows], _padded_size(-(-len(a[rows]) // shards)))
-            others = (
-                np.pad(values, (0, _padded_size(len(values)) - len(values)))
-                for values in (b[columns], x[nodes], mass[nodes])
-            )
-            sums = np.asarray(_node_sums(slopes, *others, loss=loss))
-            view = core[rows, columns]
-            view += sums.reshape(-1, sums.shape[-1])[: view.shape[0], : view.shape[1]]
-            step(view.size * len(x[nodes]))
 
 
 @partial(jax.jit, static_argnames="loss")
@@ -262,21 +262,6 @@ def check(
     return Check(max(errors), len(row), points.points)
 
 
-def check_tile(
-    surface: CompressedMetric,
-    rows: slice,
-    columns: slice,
-    values: Float[np.ndarray, "k m"],
-    bound: float,
-) -> float:
-    """Checks a tile against the nodes; the largest |error| / max(1, value) that was seen."""
-    row, column = _checked_cells(values.shape)
-    exact = surface.at(rows.start + row, columns.start + column)
-    error = _largest(values[row, column] - exact, exact) if np.isfinite(values).all() else np.nan
-    _require_within([error], bound, SLACK)
-    return error
-
-
 def _checked_cells(shape: tuple[int, ...]) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
     """Rows and columns of the cells that are checked, the same for each call."""
     cells = math.prod(shape)
@@ -296,7 +281,8 @@ def _require_complete(measure: Measure, deposited: Deposit) -> None:
     The points of a sketch are made from its deposit, so only the mass is known independently.
     """
     largest_x = float(np.max(np.abs(deposited.lattice.panel_ends)))
-    for points, mass, first in zip(measure.classes, *deposited.totals, strict=True):
+    totals = np.sum(deposited.mass_and_first_moment, axis=-1)
+    for points, mass, first in zip(measure.classes, *totals, strict=True):
         sum_of_x = np.sum(points.x) if points.mass is None else points.x @ points.mass
         # Adding up a chunk of CHUNK points and then the chunks rounds CHUNK + chunks times at most.
         # 8: both sums here do so, and a first moment adds the roundings of t and of its scaling.

@@ -125,12 +125,13 @@ def rounding_bound(measure: Measure, metric: Smooth, grid: Grid, dtype: str) -> 
 
 
 def tile_shape(shape: tuple[int, int], budget: int, dtype: str) -> tuple[int, int]:
-    """Rows and columns of tiles for which COPIES of tile x ROW take at most half of the budget.
-
-    Tiles are square where the grid allows it, and longer where the grid is thin.
-    """
+    """Rows and columns of tiles for which COPIES of tile x ROW take at most half of the budget."""
     cell = COPIES * ROW * np.dtype(dtype).itemsize
-    cells = max(1, min(TILE, budget // (2 * cell)))
+    return squarest(shape, max(1, min(TILE, budget // (2 * cell))))
+
+
+def squarest(shape: tuple[int, int], cells: int) -> tuple[int, int]:
+    """Tiles of at most so many cells, square where the grid allows it, longer where it is thin."""
     width = min(shape[1], cells // min(shape[0], math.isqrt(cells)))
     return min(shape[0], cells // width), width
 
@@ -225,31 +226,13 @@ def _block_shape(n: int, most: int) -> tuple[int, int]:
         return most // 16, ROW
     rows = max(1, -(-n // ROW))
     width = PADDING_STEP * -(-max(1, n) // (rows * PADDING_STEP))
-    return min(most, _rounded_up(-(-rows // -(-rows // most)))), width
+    height = -(-rows // -(-rows // most))
+    step = 2 ** max(0, height.bit_length() - 5)  # five binary digits, then zeros: a 16th more
+    return min(most, step * -(-height // step)), width
 
 
-def _rounded_up(n: int) -> int:
-    """The least number >= n of five binary digits followed by zeros: at most a 16th more."""
-    step = 2 ** max(0, n.bit_length() - 5)
-    return step * -(-n // step)
-
-
-class _Pass(NamedTuple):
-    """A loss, the points of a class to integrate it over, and the factor of the integral."""
-
-    loss: Loss
-    points: Points
-    share: float
-
-
-def _passes(measure: Measure, metric: Smooth) -> list[_Pass]:
-    total = metric.total(*measure.masses)
-    return [
-        _Pass(loss, points, share / total)
-        for loss, *shares in metric.parts
-        for share, points in zip(shares, measure.classes, strict=True)
-        if share > 0 and len(points)
-    ]
+Passes = list[tuple[Loss, Points, float]]
+"""Losses, each with the points of a class to integrate it over and the factor of the integral."""
 
 
 def _evaluate(
@@ -263,13 +246,19 @@ def _evaluate(
 ) -> Float[np.ndarray, "P Q"]:
     """The metric in the cells (a_i, b_ij), tile by tile."""
     measure = measure.normalised  # so that sums of masses do not over- or underflow
-    passes = _passes(measure, metric)
+    total = metric.total(*measure.masses)
+    passes = [
+        (loss, points, share / total)
+        for loss, *shares in metric.parts
+        for share, points in zip(shares, measure.classes, strict=True)
+        if share > 0 and len(points)
+    ]
     height, width = tile_shape(b.shape, budget, dtype)
     out = np.empty(b.shape)
     with jax.enable_x64(True):
         blocks = {
             points: _Blocks(points, dtype, most_rows(height * width, budget, dtype), budget // 8)
-            for points in {item.points for item in passes}
+            for points in {points for _, points, _ in passes}
         }
         for rows in spans(len(a), height):
             for columns in spans(b.shape[1], width):
@@ -281,7 +270,7 @@ def _evaluate(
 
 
 def _tile(
-    passes: list[_Pass],
+    passes: Passes,
     blocks: dict[Points, _Blocks],
     a: Float[np.ndarray, " p"],
     b: Float[np.ndarray, "p q"],

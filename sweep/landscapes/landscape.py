@@ -6,10 +6,8 @@ as one tile in memory, or tile by tile on disk.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
 from typing import Any
 
 import xarray as xr
@@ -20,7 +18,7 @@ from sweep.base.errors import InputError
 from sweep.base.families import Family
 from sweep.base.files import require_free
 from sweep.base.grid import Grid
-from sweep.base.memory import LEAST_BUDGET, MEMORY_BUDGET
+from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.ranges import DEFAULT_AXIS, axis
 from sweep.data.sample import Batch, Sample
 from sweep.landscapes import out_of_core
@@ -31,9 +29,6 @@ from sweep.measure.measure import Measure
 from sweep.measure.sketch.sketch import Sketch
 from sweep.metrics.metrics import Counting, Smooth, metric
 from sweep.populations import Population
-
-METHODS = ("auto", "direct", "compressed")
-DTYPES = ("float64", "float32")
 
 MetricArgument = str | Smooth | Counting | Family | Callable[..., Any]
 """A metric, its name, a family (with its defaults), or a function of a logit and a label."""
@@ -60,15 +55,14 @@ def landscape(
     exact in every cell, ties included (see `sweep.measure.confusion`).
 
     With `model`, the metrics are those of p = sigmoid(logit(params, x)) on a slice through its
-    parameters: a and b are steps along the two directions, and z is what the model computes. No
-    bound on its rounding is known, so `tolerance` and `method` are not used and `error_bound` is
-    nan.
+    parameters: a and b are steps along the two directions. No bound on the rounding of the model is
+    known, so `tolerance` and `method` are not used and `error_bound` is nan.
 
-    For a population (n = infinity) the metrics are expectations, computed by quadrature. The
-    steepest slope decides how fine the quadrature is, and `error_bound` includes its error.
-    Precision and mcc divide by a mass that some cuts make arbitrarily small, so they have no bound.
-    The bound holds if the density of x and P(y = 1 | x) have no undeclared feature narrower than
-    the panels of the quadrature resolve; the panels are compared with the law at thousands of x.
+    For a population (n = infinity) the metrics are expectations, computed by quadrature, whose
+    error `error_bound` includes. Precision and mcc divide by a mass that some cuts make arbitrarily
+    small, so they have no bound. The bound holds if the density of x and P(y = 1 | x) have no
+    undeclared feature narrower than the panels of the quadrature resolve; the panels are compared
+    with the law at thousands of x.
 
     Args:
         data: a sample, population, sketch or measure; for a model or metric of your own a sample,
@@ -104,8 +98,8 @@ def landscape(
         `population` and the condition of its bound in `quadrature_note`); `method`; `error_bound`
         on |error| / max(1, value), of each variable and the largest of those that are known; and
         the seconds of each stage, compilation apart. A compression adds its numbers of `bins` and
-        `nodes`, and `observed_error`, the largest error that `sweep.landscapes.verification` saw in
-        `checked_cells` cells against sums over `checked_points` points.
+        `nodes`, and `observed_error`, the largest error that its check saw in `checked_cells` cells
+        against sums over `checked_points` points.
 
     Raises:
         InputError: an axis or metric is malformed, there are no points, the result would not fit
@@ -113,7 +107,10 @@ def landscape(
             a model or metric of your own is not a scalar function of one sample, or a logit is nan.
         TypeError: data is of an unknown kind, or has no samples for a model or metric of your own.
     """
-    settings = _settings(a, b, metrics, tolerance, method, dtype, memory_budget, progress, True)
+    settings = LandscapeSettings(
+        Grid(axis(a, "a"), axis(b, "b")), _metrics(metrics), tolerance, method, dtype,
+        memory_budget, progress, reuse=True,
+    )  # fmt: skip
     if out is not None:
         storage.require_zarr(out)
         require_free(out, force=force)
@@ -153,34 +150,11 @@ def prepare(
     `progress` shows a bar while points are read. The method `tile(rows, columns)` of the result
     computes a part of the grid. What a model does in a cell is checked only there.
     """
-    settings = _settings(a, b, metrics, tolerance, method, dtype, memory_budget, progress, False)
+    settings = LandscapeSettings(
+        Grid(axis(a, "a"), axis(b, "b")), _metrics(metrics), tolerance, method, dtype,
+        memory_budget, progress, reuse=False,
+    )  # fmt: skip
     return _prepare(settings, data, model)
-
-
-def _settings(
-    a: str | ArrayLike,
-    b: str | ArrayLike,
-    metrics: MetricArgument | Sequence[MetricArgument],
-    tolerance: float,
-    method: str,
-    dtype: str,
-    memory_budget: int,
-    progress: bool | None,
-    reuse: bool,
-) -> LandscapeSettings:
-    """The arguments, checked."""
-    grid = Grid(axis(a, "a"), axis(b, "b"))
-    chosen = _metrics(metrics)
-    dtype = getattr(dtype, "__name__", dtype)  # numpy.float32 and jax.numpy.float32 have one
-    for option, value, choices in (("method", method, METHODS), ("dtype", dtype, DTYPES)):
-        if value not in choices:
-            raise InputError(f"there is no {option} {value!r}; choose one of {', '.join(choices)}")
-    memory_budget = int(_number("memory_budget", memory_budget))
-    if memory_budget < LEAST_BUDGET:
-        raise InputError(f"memory budget is {memory_budget} bytes; at least 1 MiB is needed")
-    if not 0 < _number("tolerance", tolerance) < math.inf:
-        raise InputError(f"tolerance is {tolerance!r}; a positive number is needed")
-    return LandscapeSettings(grid, chosen, tolerance, method, dtype, memory_budget, progress, reuse)
 
 
 def _prepare(
@@ -219,9 +193,3 @@ def _metric(argument: MetricArgument) -> LandscapeMetric:
     if not isinstance(argument, (str, Smooth, Counting, Family)):
         raise InputError(f"a metric is {argument!r}; a name or a function metric(z, y) is needed")
     return metric(argument)
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, Real) and not math.isnan(value):
-        return float(value)
-    raise InputError(f"{name} is {value!r}; a number is needed")

@@ -251,7 +251,14 @@ def _tile(
     total: Any = 0.0
     for span, block in blocks:
         sums = function(block, jnp.asarray(a), jnp.asarray(b))
-        _require_logits(np.asarray(sums.undefined), span, a, b)
+        undefined = np.asarray(sums.undefined)
+        if np.any(undefined >= 0):
+            cell = int(np.argmax(undefined >= 0))
+            raise InputError(
+                f"the model's logit is nan at a={a[cell]:g}, b={b[cell]:g} for "
+                f"x[{span.start + undefined[cell]}]; narrow the grid, or make the model defined "
+                "there"
+            )
         terms = np.stack([np.asarray(term, np.float64) for term in sums.terms])
         with np.errstate(invalid="ignore"):  # a user's metric may add inf to -inf
             total = total + terms[:, :cells]
@@ -313,30 +320,13 @@ def _plan(
 
 
 def _bytes(jaxpr: Jaxpr) -> int:
-    """Bytes of all inputs, intermediates and outputs of a computation."""
+    """Bytes of all inputs, intermediates and outputs of a computation, nested ones included."""
     variables: list[Any] = [*jaxpr.invars, *(v for eqn in jaxpr.eqns for v in eqn.outvars)]
-    outer = sum(v.aval.size * v.aval.dtype.itemsize for v in variables)
-    return outer + sum(_bytes(inner) for eqn in jaxpr.eqns for inner in _nested(eqn.params))
-
-
-def _nested(parameters: dict[str, Any]) -> Iterator[Jaxpr]:
-    """The computations nested in an equation, such as the branches of a condition."""
-    for value in jax.tree.leaves(parameters, is_leaf=lambda p: isinstance(p, ClosedJaxpr | Jaxpr)):
-        if isinstance(value, ClosedJaxpr | Jaxpr):
-            yield value.jaxpr if isinstance(value, ClosedJaxpr) else value
-
-
-def _require_logits(
-    undefined: Int[np.ndarray, " c"],
-    span: Span,
-    a: Float[np.ndarray, " c"],
-    b: Float[np.ndarray, " c"],
-) -> None:
-    """Refuses a logit that is nan, and names its cell and its sample."""
-    bad = np.flatnonzero(undefined >= 0)
-    if len(bad):
-        cell, row = bad[0], span.start + undefined[bad[0]]
-        raise InputError(
-            f"the model's logit is nan at a={a[cell]:g}, b={b[cell]:g} for x[{row}]; narrow the "
-            "grid, or make the model defined there"
-        )
+    parameters = jax.tree.leaves(
+        [eqn.params for eqn in jaxpr.eqns], is_leaf=lambda p: isinstance(p, ClosedJaxpr | Jaxpr)
+    )
+    return sum(v.aval.size * v.aval.dtype.itemsize for v in variables) + sum(
+        _bytes(p.jaxpr if isinstance(p, ClosedJaxpr) else p)
+        for p in parameters
+        if isinstance(p, ClosedJaxpr | Jaxpr)
+    )

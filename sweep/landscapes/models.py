@@ -2,9 +2,7 @@
 
 A model is any JAX function `logit(params, x)` of a tree of parameters and ONE sample x. A `Slice`
 lays the grid of (a, b) through its parameters, as in Li et al. (2018), Visualizing the Loss
-Landscape of Neural Nets: params(a, b) = origin + a * directions[0] + b * directions[1], leaf by
-leaf. A metric is any JAX function `metric(z, y)` of one logit and its label.
-`sweep.landscapes.model_kernel` evaluates both.
+Landscape of Neural Nets. A metric is any JAX function `metric(z, y)` of one logit and its label.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from jaxtyping import Shaped
 from sweep.base import storage
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
-from sweep.landscapes.direct import tiles
+from sweep.landscapes.direct import squarest, tiles
 from sweep.landscapes.prepared import Prepared
 from sweep.landscapes.stack import evenly_spaced
 
@@ -47,13 +47,7 @@ def landscape(
     force: bool = False,
     attributes: Mapping[str, Any] = MappingProxyType({}),
 ) -> xr.Dataset:
-    """Computes a landscape into a Zarr store.
-
-    `attributes` are added to those of `prepared`.
-
-    Raises:
-        InputError: the store cannot be written, or a metric cannot be computed.
-    """
+    """Computes a landscape into a Zarr store; `attributes` are added to those of `prepared`."""
     chunks = tile_shape(prepared.grid, len(prepared.names), budget)
     variables = {
         name: storage.StoredVariable(
@@ -86,9 +80,7 @@ def landscape(
 def tile_shape(grid: Grid, variables: int, budget: int) -> tuple[int, int]:
     """Rows and columns of tiles that take at most a third of the budget."""
     cells = min(EDGE**2, max(1, budget // 3 // (8 * COPIES * variables + WORK)))
-    rows = min(len(grid.a), math.isqrt(cells))
-    columns = min(len(grid.b), cells // rows)
-    return min(len(grid.a), cells // columns), columns
+    return squarest(grid.shape, cells)
 
 
 def extremes(
@@ -136,12 +128,7 @@ def described(grid: Grid, lowest: Extreme, highest: Extreme) -> dict[str, float 
 
 
 def thinned(dataset: xr.Dataset, most: int = VIEW) -> xr.Dataset:
-    """A landscape at a few of its slopes and intercepts, both ends of each included, in memory.
-
-    Args:
-        dataset: has the dimensions a and b; a store is read chunk by chunk.
-        most: largest number of points left on an axis, at least 2.
-    """
+    """At most `most` slopes and intercepts of a landscape, with both ends of each, in memory."""
     kept = {
         axis: evenly_spaced(range(size), most)
         for axis, size in dataset.sizes.items()

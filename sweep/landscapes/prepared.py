@@ -1,9 +1,7 @@
 """Prepared: metrics over a grid, decided once for the whole of it and computed tile by tile.
 
-`prepare_logistic` and `prepare_model` choose method, plan, deposit and error bounds for the whole
-grid. The cells of a tile are then the same to the bit whatever other tiles were computed before,
-and in whatever order. `sweep.landscapes.landscape` computes one tile, the whole grid;
-`sweep.landscapes.out_of_core` and the tasks of `sweep.runs` compute many.
+Method, plan, deposit and error bounds are those of the whole grid. The cells of a tile are then the
+same to the bit whatever other tiles were computed before, and in whatever order.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from sweep.base.timing import Clock
 from sweep.data.sample import Batch, Sample
 from sweep.landscapes import model_kernel
 from sweep.landscapes.counting import ENDS, counting_bound, counts
-from sweep.landscapes.models import LandscapeMetric, Slice, as_batch
+from sweep.landscapes.models import LandscapeMetric, PerSample, Slice, as_batch
 from sweep.landscapes.smooth import LandscapeSettings, Tile, TileSource, smooth
 from sweep.measure.compression.scatter import order
 from sweep.measure.measure import Measure, as_measure
@@ -110,18 +108,7 @@ class Prepared:
         return attributes
 
     def tile(self, rows: slice, columns: slice) -> dict[str, Shaped[np.ndarray, "k m"]]:
-        """Every variable in some rows and columns of the grid.
-
-        Args:
-            rows: which slopes, without gaps.
-            columns: which intercepts, without gaps.
-
-        Returns:
-            An array of shape (rows, columns) for each name, in the order of `names`.
-
-        Raises:
-            InputError: a slice leaves gaps or selects nothing.
-        """
+        """Every variable, by name, in some rows and columns of the grid, each without gaps."""
         return self.compute(rows, columns).values
 
     def compute(self, rows: slice, columns: slice, progress: bool | None = False) -> Tile:
@@ -151,7 +138,7 @@ def _counts(
     pool = ThreadPoolExecutor(devices.cores())
 
     def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
-        grid, metrics = settings.cells(rows, columns), settings.counting
+        grid, metrics = settings.cells(rows, columns), settings.of(Counting)
         with clock.stage("count"), bar("counts", grid.cells, "cells", progress) as step:
             budget = settings.budget
             return Tile(counts(measure, metrics, grid, budget, step, pool, bounded=bounded))
@@ -182,8 +169,8 @@ def prepare_logistic(
     settings: LandscapeSettings, data: Sample | Sketch | Measure | Population | Batch | tuple
 ) -> Prepared:
     """Prepares a landscape of the logistic model."""
-    clock, counting = Clock(), settings.counting
-    batch = as_batch(data) if settings.per_sample else None
+    clock, counting = Clock(), settings.of(Counting)
+    batch = as_batch(data) if settings.of(PerSample) else None
     if batch is not None and not isinstance(data, (Sample, Sketch, Measure)):
         data = Sample(batch.x, batch.y, batch.weight)
     with clock.stage("read"):
@@ -193,10 +180,10 @@ def prepare_logistic(
         attributes = _provenance(measure) | {"tolerance": settings.tolerance}
     bounds = {metric.name: counting_bound(measure, metric) for metric in counting}
     _require_counting_bounds(bounds.values(), measure, settings.tolerance)
-    quadrature = {m.name: _quadrature_bound(measure, m, settings) for m in settings.smooth}
+    quadrature = {m.name: _quadrature_bound(measure, m, settings) for m in settings.of(Smooth)}
     measure = _in_order(measure, settings, clock)
     sources: list[TileSource] = []
-    if settings.smooth:
+    if settings.of(Smooth):
         source = smooth(measure, settings, clock)
         sources.append(source.compute)
         attributes |= source.attributes
@@ -206,7 +193,7 @@ def prepare_logistic(
     if counting:
         sources.append(_counts(measure, settings, clock, bounded=bounded))
     if batch is not None:
-        own = settings.per_sample
+        own = settings.of(PerSample)
         sources.append(_model_values(model_kernel.LINEAR, batch, own, settings, clock))
     return Prepared(
         settings.grid,
@@ -243,7 +230,7 @@ def _in_order(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Me
     The last digits of a sum depend on the order, and without reuse they must not depend on whether
     somebody sorted the measure before.
     """
-    if settings.counting:
+    if settings.of(Counting):
         with clock.stage("sort"):
             order(*measure.classes)
     elif not settings.reuse:

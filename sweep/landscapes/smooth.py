@@ -7,10 +7,12 @@ the cheaper one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,6 +20,7 @@ from jaxtyping import Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
+from sweep.base.memory import LEAST_BUDGET
 from sweep.base.progress import bar
 from sweep.base.timing import Clock
 from sweep.landscapes import compressed, direct
@@ -35,8 +38,13 @@ COST_OF_POINT = 8  # depositing one point
 COST_OF_GROUP = 1_000_000  # each group of slopes, and each window
 COST_OF_START = 5_000_000  # planning, folding and checking
 
+METHODS = ("auto", "direct", "compressed")
+DTYPES = ("float64", "float32")
+
 MOST_BINS = 2**20  # with more bins a deposit is no compression
 BYTES_PER_BIN = 512  # moments of two classes: on the device, summed, and folded
+
+Kind = TypeVar("Kind", Smooth, Counting, PerSample)
 
 _latest_deposits: WeakKeyDictionary[Measure, Deposit] = WeakKeyDictionary()
 """The latest deposit of each measure in use, kept for the next grid."""
@@ -57,25 +65,32 @@ class LandscapeSettings:
     # what the measure was used for before.
     reuse: bool
 
-    @property
-    def smooth(self) -> list[Smooth]:
-        """The smooth metrics."""
-        return [metric for metric in self.metrics if isinstance(metric, Smooth)]
+    def __post_init__(self) -> None:
+        """Refuses a choice or a number that is not valid."""
+        dtype = getattr(self.dtype, "__name__", self.dtype)  # numpy.float32 has one
+        for option, value, choices in (
+            ("method", self.method, METHODS), ("dtype", dtype, DTYPES)
+        ):  # fmt: skip
+            if value not in choices:
+                known = ", ".join(choices)
+                raise InputError(f"there is no {option} {value!r}; choose one of {known}")
+        for name, number in (("memory_budget", self.budget), ("tolerance", self.tolerance)):
+            if not isinstance(number, Real) or math.isnan(number):
+                raise InputError(f"{name} is {number!r}; a number is needed")
+        if self.budget < LEAST_BUDGET:
+            raise InputError(f"memory budget is {self.budget} bytes; at least 1 MiB is needed")
+        if not 0 < self.tolerance < math.inf:
+            raise InputError(f"tolerance is {self.tolerance!r}; a positive number is needed")
+        self.__dict__.update(dtype=dtype, budget=int(self.budget))
 
-    @property
-    def counting(self) -> list[Counting]:
-        """The counting metrics."""
-        return [metric for metric in self.metrics if isinstance(metric, Counting)]
-
-    @property
-    def per_sample(self) -> list[PerSample]:
-        """The caller's own metrics."""
-        return [metric for metric in self.metrics if isinstance(metric, PerSample)]
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """The metrics of a kind: smooth, counting or the caller's own."""
+        return [metric for metric in self.metrics if isinstance(metric, kind)]
 
     @property
     def losses(self) -> list[Loss]:
         """Every loss that a smooth metric needs, once."""
-        terms = [term for metric in self.smooth for term in metric.parts]
+        terms = [term for metric in self.of(Smooth) for term in metric.parts]
         return list(dict.fromkeys(t.loss for t in terms if t.on_class0 or t.on_class1))
 
     @property
@@ -142,7 +157,8 @@ def _direct(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Smoo
     """The direct method, if it can keep the tolerance."""
     dtype = settings.dtype
     bound = max(
-        direct.rounding_bound(measure, metric, settings.grid, dtype) for metric in settings.smooth
+        direct.rounding_bound(measure, metric, settings.grid, dtype)
+        for metric in settings.of(Smooth)
     )
     if bound > settings.tolerance:
         alternative = "" if dtype == "float64" else " or float64"
@@ -153,7 +169,7 @@ def _direct(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Smoo
 
     def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
         grid, values = settings.cells(rows, columns), {}
-        for metric in settings.smooth:
+        for metric in settings.of(Smooth):
             work = direct.work(measure, metric, grid.cells)
             with (
                 clock.stage("evaluate"),
@@ -179,11 +195,17 @@ def _compressed(
         if earlier is not None and earlier.lattice != planned.lattice:
             earlier = None
         if not always and _cost(planned, measure, settings, earlier) > sum(
-            direct.work(measure, metric, settings.grid.cells) for metric in settings.smooth
+            direct.work(measure, metric, settings.grid.cells) for metric in settings.of(Smooth)
         ):
             return None
     with clock.stage("deposit"):
-        deposited = earlier or _deposit(measure, planned, settings)
+        deposited = earlier
+        if deposited is None:
+            with bar("deposit", measure.points, "points", settings.progress) as step:
+                chunk = largest_chunk(settings.budget)
+                deposited = deposit(measure.classes, planned.lattice, step, chunk)
+            if settings.reuse:
+                _latest_deposits[measure] = deposited
     with clock.stage("fold"):
         windows = fold(planned, deposited)
         # The plan bounds what folding multiplies errors by; here is what it really was.
@@ -193,7 +215,7 @@ def _compressed(
         metric.name: CompressedMetric(
             planned, windows, metric, metric.total(*measure.masses), settings.budget
         )
-        for metric in settings.smooth
+        for metric in settings.of(Smooth)
     }
     with clock.stage("verify"):
         check = compressed.check(measure, [*surfaces.values()], deposited, bound)
@@ -220,7 +242,7 @@ def _compressed_tile(
         with clock.stage("evaluate"), bar(name, work, "losses", progress) as step:
             values[name] = surface.tile(rows, columns, step)
         with clock.stage("verify"):
-            errors.append(compressed.check_tile(surface, rows, columns, values[name], bound))
+            errors.append(surface.check(rows, columns, values[name], bound))
     return Tile(values, max(errors))
 
 
@@ -270,15 +292,6 @@ def _cost(
 ) -> float:
     """Cost of the compressed method, given a deposit on the lattice of the plan if there is one."""
     points = measure.points if earlier is None else 0
-    evaluations = 2 * planned.evaluations * len(settings.smooth)
+    evaluations = 2 * planned.evaluations * len(settings.of(Smooth))
     groups = len(planned.groups) + planned.levels
     return COST_OF_POINT * points + evaluations + COST_OF_GROUP * groups + COST_OF_START
-
-
-def _deposit(measure: Measure, planned: Plan, settings: LandscapeSettings) -> Deposit:
-    """A new deposit on the lattice of a plan, kept for the next grid if it may be reused."""
-    with bar("deposit", measure.points, "points", settings.progress) as step:
-        new = deposit(measure.classes, planned.lattice, step, largest_chunk(settings.budget))
-    if settings.reuse:
-        _latest_deposits[measure] = new
-    return new

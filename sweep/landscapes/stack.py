@@ -32,8 +32,7 @@ def sample(
         population: the law, or its id or name (see `sweep.populations.population`).
         n: number of points, a whole number; inf for the population.
         seed: of the random numbers.
-        replicate: number of the sample among those of this seed and size; they are the samples of
-            a `sweep.study` with the seed.
+        replicate: number of the sample among those of this seed and size, as in `sweep.study`.
 
     Returns:
         The sample, x ascending, or the law.

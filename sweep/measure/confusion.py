@@ -11,33 +11,28 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 
 from sweep.base.intervals import UNIT
-from sweep.measure.cuts import edge, edges
+from sweep.measure.cuts import Numbers, edge, edges
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points
-from sweep.measure.sketch.binned_points import BinnedPoints
+from sweep.measure.sketch.sketch import BinnedPoints
+
+Masses = Shaped[np.ndarray, " ..."]
 
 
 class Confusion(NamedTuple):
     """The four confusion masses, each in the shape of the cells; int64 if masses are counts."""
 
-    tp: Shaped[np.ndarray, " ..."]
-    fp: Shaped[np.ndarray, " ..."]
-    fn: Shaped[np.ndarray, " ..."]
-    tn: Shaped[np.ndarray, " ..."]
+    tp: Masses
+    fp: Masses
+    fn: Masses
+    tn: Masses
 
 
-def confusion(
-    measure: Measure, a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
-) -> Confusion:
-    """Exact confusion masses of each classifier.
-
-    Args:
-        measure: the data.
-        a: slopes.
-        b: intercepts; a and b broadcast against each other.
+def confusion(measure: Measure, a: Numbers, b: Numbers) -> Confusion:
+    """Exact confusion masses of each classifier; a and b broadcast against each other.
 
     Raises:
         InputError: the measure is a sketch that does not count at one of the cuts.
@@ -46,16 +41,23 @@ def confusion(
     # In ascending order each search reads memory that the one before it left in the cache.
     order = np.argsort(ends, axis=None)
     ascending = ends.reshape(-1)[order]
-    (fp, tn), (tp, fn) = (
-        _predicted(points, ascending, order, upward) for points in (measure.class0, measure.class1)
-    )
+
+    def by_prediction(points: Points) -> tuple[Masses, Masses]:
+        halves = points.split(ascending)
+        below, above = map(np.empty_like, halves)
+        below[order], above[order] = halves
+        return _by_prediction(below.reshape(ends.shape), above.reshape(ends.shape), upward)
+
+    (fp, tn), (tp, fn) = map(by_prediction, measure.classes)
     return Confusion(tp, fp, fn, tn)
 
 
-def confusion_bounds(
-    measure: Measure, a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
-) -> tuple[Confusion, Confusion]:
-    """The worst and the best confusion masses that are consistent with a sketch."""
+def confusion_bounds(measure: Measure, a: Numbers, b: Numbers) -> tuple[Confusion, Confusion]:
+    """The worst and the best confusion masses that are consistent with a sketch.
+
+    The worst have the least of class 1 and the most of class 0 predicted to be of class 1. Both are
+    equal where the sketch counts exactly.
+    """
     ends, upward = edges(a, b)
     least, most = [], []
     for points in measure.classes:
@@ -74,14 +76,18 @@ def confusion_bounds(
     return table(most[0], least[1]), table(least[0], most[1])
 
 
-def accuracy(
-    measure: Measure, t: Float[np.ndarray, "*k"], orientation: Int[np.ndarray, "*k"]
-) -> Float[np.ndarray, "*k"]:
+def _by_prediction(
+    below: Masses, above: Masses, upward: Bool[np.ndarray, " ..."]
+) -> tuple[Masses, Masses]:
+    """Masses below and above cuts as masses predicted to be of class 1 and of class 0."""
+    return np.where(upward, above, below), np.where(upward, below, above)
+
+
+def accuracy(measure: Measure, t: Numbers, orientation: Int[np.ndarray, " ..."]) -> Numbers:
     """Accuracy of classifiers by their cuts, as a fraction; for a population it is exact."""
     upward = orientation > 0
     ends = edge(t, upward).ravel()
-    below0, above0 = measure.class0.split(ends)
-    below1, above1 = measure.class1.split(ends)
+    (below0, above0), (below1, above1) = (points.split(ends) for points in measure.classes)
     correct = np.where(upward.ravel(), below0 + above1, above0 + below1)
     return (correct / measure.total).reshape(np.shape(t))
 
@@ -100,35 +106,3 @@ def rounding_bound(measure: Measure) -> float:
     # `cumulative` has 2 sqrt(m) roundings; 16 are for uneven blocks and the masses themselves. The
     # leading 2 counts each rounding as a whole ulp, twice the unit.
     return 2 * UNIT * (2 * math.sqrt(longest) + 16)
-
-
-def _predicted(
-    points: Points,
-    ascending: Float[np.ndarray, " k"],
-    order: Int[np.ndarray, " k"],
-    upward: Bool[np.ndarray, " ..."],
-) -> tuple[Shaped[np.ndarray, " ..."], Shaped[np.ndarray, " ..."]]:
-    """The masses of one class predicted to be of class 1 and of class 0.
-
-    Edges are ascending; `order` says which cell each edge belongs to.
-    """
-    below, above = (_scattered(masses, order, upward) for masses in points.split(ascending))
-    return _by_prediction(below, above, upward)
-
-
-def _by_prediction(
-    below: Shaped[np.ndarray, " ..."],
-    above: Shaped[np.ndarray, " ..."],
-    upward: Bool[np.ndarray, " ..."],
-) -> tuple[Shaped[np.ndarray, " ..."], Shaped[np.ndarray, " ..."]]:
-    """Masses below and above cuts as masses predicted to be of class 1 and of class 0."""
-    return np.where(upward, above, below), np.where(upward, below, above)
-
-
-def _scattered(
-    values: Shaped[np.ndarray, " k"], order: Int[np.ndarray, " k"], like: Shaped[np.ndarray, " ..."]
-) -> Shaped[np.ndarray, " ..."]:
-    """Values back in the order of the cells, in the shape of an array."""
-    cells = np.empty_like(values)
-    cells[order] = values
-    return cells.reshape(like.shape)

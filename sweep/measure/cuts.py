@@ -3,8 +3,7 @@
 The classifier at (a, b) predicts class 1 iff z = fl(fl(a*x) + b) > 0 in float64, two roundings.
 Rounding is monotone, so for a > 0 the predicted class 1 is {x >= t} with t the smallest float64
 whose logit is positive, and for a < 0 it is {x <= t} with t the largest. With t known, one binary
-search in the sorted class gives the exact count that brute force over all points gives, ties
-included; see `sweep.measure.confusion`.
+search in the sorted class gives the exact count that brute force gives, ties included.
 
 All of this is NumPy on the host on purpose: an accelerator's compiler may contract a*x + b into one
 rounding or flush subnormal numbers, and either would miscount ties.
@@ -12,34 +11,26 @@ rounding or flush subnormal numbers, and either would miscount ties.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+Numbers = Float[np.ndarray, " ..."]
+Ranks = Int[np.ndarray, " k"]
+
 NEIGHBOURS = 4  # half-width, in floats, of the interval about -b/a where bisection for t begins
 
 
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """The cuts of classifiers, one for each cell.
+class Cut(NamedTuple):
+    """The cuts of classifiers, one for each cell."""
 
-    Attributes:
-        t: exact thresholds; infinite where all finite x are on one side, as for every a == 0.
-        orientation: +1, class 1 is {x >= t}; -1, class 1 is {x <= t}.
-    """
-
-    t: Float[np.ndarray, " ..."]
-    orientation: Int[np.ndarray, " ..."]
+    t: Numbers  # exact thresholds; infinite where all finite x are on one side, as for every a == 0
+    orientation: Int[np.ndarray, " ..."]  # +1, class 1 is {x >= t}; -1, class 1 is {x <= t}
 
 
-def cut(a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]) -> Cut:
-    """The exact cut of each classifier.
-
-    Args:
-        a: finite slopes.
-        b: finite intercepts; a and b broadcast against each other.
-    """
+def cut(a: Numbers, b: Numbers) -> Cut:
+    """The exact cut of each classifier; a and b are finite and broadcast against each other."""
     a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
     shape, a, b = a.shape, a.ravel(), b.ravel()
     # For a < 0 mirror x: {x <= t} for (a, b) is {-x >= -t} for (-a, b).
@@ -54,26 +45,20 @@ def cut(a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]) -> Cut:
     return Cut(t.reshape(shape), sign.astype(np.int64).reshape(shape))
 
 
-def edges(
-    a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
-) -> tuple[Float[np.ndarray, " ..."], Bool[np.ndarray, " ..."]]:
+def edges(a: Numbers, b: Numbers) -> tuple[Numbers, Bool[np.ndarray, " ..."]]:
     """The edge below which x is on the lower side of each cut, and whether class 1 is above it."""
-    cuts = cut(a, b)
-    upward = cuts.orientation > 0
-    return edge(cuts.t, upward), upward
+    t, orientation = cut(a, b)
+    upward = orientation > 0
+    return edge(t, upward), upward
 
 
-def edge(
-    t: Float[np.ndarray, " ..."], upward: Bool[np.ndarray, " ..."]
-) -> Float[np.ndarray, " ..."]:
+def edge(t: Numbers, upward: Bool[np.ndarray, " ..."]) -> Numbers:
     """Edges of cuts at t: x < edge is the lower side, and {x <= t} is {x < the next float}."""
     with np.errstate(over="ignore", under="ignore"):
         return np.where(upward, t, np.nextafter(t, np.inf))
 
 
-def _smallest_positive(
-    a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, " k"]:
+def _smallest_positive(a: Numbers, b: Numbers) -> Numbers:
     """Smallest float64 t, -inf and inf included, with fl(fl(a*t) + b) > 0, for a > 0."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         t = -b / a
@@ -88,7 +73,7 @@ def _smallest_positive(
     return t
 
 
-def _bisected(a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+def _bisected(a: Numbers, b: Numbers) -> Numbers:
     """`_smallest_positive` by bisection over the floats in their order, by their int64 ranks.
 
     It starts next to -b/a. Where t is not there (fl(a*t) underflows, or -b/a overflows), it starts
@@ -110,20 +95,17 @@ def _bisected(a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]) -> Float[n
     return _unrank(high)
 
 
-def _positive(
-    a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"], rank: Int[np.ndarray, " k"]
-) -> Shaped[np.ndarray, " k"]:
+def _positive(a: Numbers, b: Numbers, rank: Ranks) -> Shaped[np.ndarray, " k"]:
     """Whether the logit at the float of a rank is positive."""
     return a * _unrank(rank) + b > 0
 
 
-def _rank(x: Float[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+def _rank(x: Numbers) -> Ranks:
     """Rank of each float among all floats, 0 for 0.0; the ranks of neighbours differ by 1."""
     bits = (x + 0.0).view(np.int64)
     return np.where(bits < 0, np.int64(np.iinfo(np.int64).min) - bits, bits)
 
 
-def _unrank(rank: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+def _unrank(rank: Ranks) -> Numbers:
     """The float of each rank."""
-    bits = np.where(rank < 0, np.int64(np.iinfo(np.int64).min) - rank, rank)
-    return bits.view(np.float64)
+    return np.where(rank < 0, np.int64(np.iinfo(np.int64).min) - rank, rank).view(np.float64)

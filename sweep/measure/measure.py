@@ -4,11 +4,9 @@ With labels y_i in [0, 1] and weights w_i, a sample is the pair of measures
 
     mu_1 = sum_i y_i w_i delta(x_i)        mu_0 = sum_i (1 - y_i) w_i delta(x_i),
 
-and every metric is a functional of the two, linear up to a final ratio. A point with a soft label
-belongs to both. Points without mass are dropped, so the extremes of a class are those of points
-that count. A population has a `Density` for each class in place of points: nodes of a quadrature
-for smooth metrics, and Legendre series that give the mass below a cut for counting metrics. A
-sketch has bins (`sketch.binned_points`).
+and every metric is a functional of the two, linear up to a final ratio. Points without mass are
+dropped, so the extremes of a class are those of points that count. A population has a `Density` for
+each class, and a sketch has bins.
 """
 
 from __future__ import annotations
@@ -21,18 +19,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
 from sweep.base.ranges import DEFAULT_AXIS, axis
 from sweep.data.sample import Sample, digest
-from sweep.measure.points import Points, cumulative, pick
-from sweep.measure.sketch.binned_points import BinnedPoints
+from sweep.measure.points import Halves, Points, cumulative, pick
 from sweep.measure.sketch.builder import Sketcher, rows_of
 from sweep.measure.sketch.schema import Schema
-from sweep.measure.sketch.sketch import Sketch
+from sweep.measure.sketch.sketch import BinnedPoints, Sketch
 from sweep.populations import Population
 from sweep.populations.panels import NODES
 from sweep.populations.quadrature import Quadrature
@@ -44,13 +41,11 @@ RESIDUE = 2.0**-50  # share of a class's mass, 1e-15, below which a mass is only
 class Density(Points):
     """One class of a population: the nodes of a quadrature, and the density between them.
 
-    Attributes:
-        edges: ends of the panels, ascending, shape (k + 1,).
-        series: Legendre coefficients of each panel's density times half-width, shape (NODES, k).
+    Nodes serve smooth metrics; the Legendre series give the mass below a cut for counting metrics.
     """
 
-    edges: Float[np.ndarray, " e"]
-    series: Float[np.ndarray, "n k"]
+    edges: Float[np.ndarray, " e"]  # ends of the panels, ascending
+    series: Float[np.ndarray, "n k"]  # coefficients of each panel's density times half-width
 
     @classmethod
     def of(cls, quadrature: Quadrature, label: int) -> Density:
@@ -59,9 +54,7 @@ class Density(Points):
         kept = mass > 0
         return cls(x[kept], mass[kept], edges=quadrature.edges, series=quadrature.series[label])
 
-    def split(
-        self, edges: Float[np.ndarray, " k"]
-    ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
+    def split(self, edges: Float[np.ndarray, " k"]) -> Halves:
         """Mass below and above each edge, by the integral of the series: nodes do not matter."""
         clipped = np.clip(edges, self.edges[0], self.edges[-1])
         panel = np.searchsorted(self.edges, clipped, side="right") - 1
@@ -134,7 +127,7 @@ class Measure:
         x, y, w = sample.x, sample.y, sample.weight
         if w is None:
             with ThreadPoolExecutor(2) as pool:
-                x0, x1 = pool.map(lambda label: _x_of_class(x, y, label), (0, 1))
+                x0, x1 = pool.map(lambda label: pick(x, y, label, np.empty(len(x))), (0, 1))
             if len(x0) + len(x1) == len(x):
                 return cls(Points(x0), Points(x1), len(sample), sample.fingerprint)
         weight = np.ones_like(x) if w is None else w
@@ -151,8 +144,7 @@ class Measure:
                 takes `sweep.populations.quadrature.STEEPEST` over the interquartile range of x.
 
         Raises:
-            InputError: the law is not valid, or cannot be integrated at such slopes; see
-                `sweep.populations.quadrature.Quadrature.of`.
+            InputError: the law is not valid, or cannot be integrated at such slopes.
         """
         law.require_valid()
         return cls.from_quadrature(Quadrature.of(law, slope))
@@ -241,9 +233,7 @@ class Measure:
         if all(points.mass is None for points in self.classes):
             return self
         _, exponent = np.frexp(self.heaviest)
-        class0, class1 = (
-            Points(p.x, np.ldexp(p.masses, -exponent)) for p in (self.class0, self.class1)
-        )
+        class0, class1 = (Points(p.x, np.ldexp(p.masses, -exponent)) for p in self.classes)
         return replace(self, class0=class0, class1=class1)
 
     @cached_property
@@ -251,7 +241,7 @@ class Measure:
         """Mass of the heaviest point."""
         if all(points.mass is None for points in self.classes):
             return 1.0
-        return max(float(np.max(p.masses, initial=0.0)) for p in (self.class0, self.class1))
+        return max(float(np.max(p.masses, initial=0.0)) for p in self.classes)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -264,22 +254,14 @@ class Measure:
     @property
     def reach(self) -> float:
         """Largest |x|; 0 without points."""
-        ends = (*self.class0.extremes, *self.class1.extremes)
-        return max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
+        return max(map(abs, self.ends))
 
 
 def as_measure(data: object, slope: float | None = None) -> Measure:
-    """The measure of a sample, a population, a sketch or a measure.
+    """The measure of a sample, a population, a sketch or a measure; anything else is a TypeError.
 
-    Args:
-        data: one of these.
-        slope: largest |a| at which a population will be integrated, as in
-            `Measure.from_population`; a measure of a population that was made for smaller slopes is
-            made again.
-
-    Raises:
-        InputError: a population cannot be integrated.
-        TypeError: data is of another type.
+    A population is integrated at slopes up to `slope`, as by `Measure.from_population`; a measure
+    of one that was made for smaller slopes is made again.
     """
     if isinstance(data, Population):
         return Measure.from_population(data, slope)
@@ -296,14 +278,6 @@ def as_measure(data: object, slope: float | None = None) -> Measure:
         f"data is a {type(data).__name__}; give sweep.Sample(x, y), sweep.data.load(path), "
         "a law of sweep.populations, a sweep.Sketch or a sweep.Measure"
     )
-
-
-def _x_of_class(
-    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], label: int
-) -> Float[np.ndarray, " m"]:
-    """The positions of the points with a hard label."""
-    positions = np.empty(len(x))
-    return positions[: pick(x, y, label, positions)]
 
 
 def _with_mass(x: Float[np.ndarray, " n"], mass: Float[np.ndarray, " n"]) -> Points:

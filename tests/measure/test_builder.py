@@ -1,12 +1,14 @@
 """Sketchers: the order, the batches and the parts read before do not matter."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 
-from sweep import InputError, Sample
+from sweep import InputError, Sample, Sketch
 from sweep.data.shards import ShardRows
 from sweep.measure.sketch import builder
-from sweep.measure.sketch.builder import Sketcher, merged, rows_of
+from sweep.measure.sketch.builder import Sketcher, rows_of
 from sweep.measure.sketch.schema import Schema
 from tests.support.sketches import GRID, KINDS, sample, schema_for, sketch_of, split_at
 
@@ -20,9 +22,9 @@ def test_a_part_is_the_same_whatever_was_read_before_it(monkeypatch, kind, room)
     parts = [sample("normal", kind, n, seed=n) for n in (30, 333, 1, 64, 200, 1000)]
     schema = schema_for(*parts)
     single = [sketch_of(part, schema=schema, first=k) for k, part in enumerate(parts)]
-    assert sketch_of(*parts, schema=schema).equals(merged(single))
+    assert sketch_of(*parts, schema=schema).equals(reduce(Sketch.merge, single))
     assert sum(int(s.total(0)) if s.counted else s.total(0) for s in single) == pytest.approx(
-        float(merged(single).total(0))
+        float(reduce(Sketch.merge, single).total(0))
     )
 
 

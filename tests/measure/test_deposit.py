@@ -4,10 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sweep import InputError, Measure, Sample
+from sweep import Measure, Sample
 from sweep.measure.compression.lattice import MOMENTS, Lattice
 from sweep.measure.compression.scatter import deposit, order
 
@@ -81,36 +79,6 @@ def test_counts_are_exact():
     moments = deposit(data.classes, lattice_of(x)).moments
     assert np.sum(moments[0, :, 0]) == len(data.class0)
     assert np.sum(moments[1, :, 0]) == len(data.class1)
-
-
-@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32 - 1), st.booleans())
-def test_merging_deposits_is_depositing_the_merged(n, m, seed, weighted):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=n + m) * 10 ** rng.uniform(-3, 3)
-    y = rng.integers(0, 2, n + m)
-    w = rng.uniform(0.1, 2, n + m) if weighted else None
-    lattice = lattice_of(x)
-    whole, *parts = (
-        deposit(
-            Measure.from_sample(Sample(x[s], y[s], None if w is None else w[s])).classes, lattice
-        )
-        for s in (slice(None), slice(n), slice(n, None))
-    )
-    merged = parts[0].merge(parts[1])
-    assert merged.points == whole.points == n + m
-    assert merged.counted == whole.counted == (not weighted)
-    assert merged.moments == pytest.approx(whole.moments, rel=1e-13, abs=1e-12)
-    if not weighted:
-        assert np.array_equal(merged.moments[..., 0], whole.moments[..., 0])
-    swapped = parts[1].merge(parts[0])
-    assert np.array_equal(swapped.moments, merged.moments)
-
-
-def test_deposits_on_different_lattices_are_refused():
-    x = np.arange(5.0)
-    one, other = (deposit(measure(x).classes, lattice_of(x, bits=bits)) for bits in (5, 6))
-    with pytest.raises(InputError, match="deposit both on one lattice"):
-        one.merge(other)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -13,7 +13,6 @@ from sweep.base.grid import Grid
 from sweep.base.ranges import axis
 from sweep.landscapes.direct import direct_cells
 from sweep.measure.confusion import confusion
-from sweep.measure.sketch.builder import merged
 from sweep.measure.sketch.schema import Schema
 from sweep.metrics.metrics import METRICS, Counting
 from tests.support.sketches import GRID, KINDS, SHAPES, sample, schema_for, sketch_of, split_at
@@ -106,7 +105,7 @@ def test_64_parts_merged_in_random_orders_and_trees_are_the_same_bits(kind):
     schema = schema_for(whole)
     together = sketch_of(*parts, schema=schema)
     single = [sketch_of(part, schema=schema, first=k) for k, part in enumerate(parts)]
-    assert merged(single).equals(together)
+    assert reduce(Sketch.merge, single).equals(together)
     for _ in range(5):
         left = [single[k] for k in rng.permutation(64)]
         while len(left) > 1:

@@ -1,12 +1,14 @@
 """Weights in a sketch: no mass vanishes or overflows, and bounds hold however small it is."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sweep
-from sweep import InputError, Sample
+from sweep import InputError, Sample, Sketch
 from sweep.base.grid import Grid
 from sweep.base.ranges import axis
 from sweep.measure.sketch import builder
@@ -121,11 +123,11 @@ def test_masses_beyond_what_can_be_summed_are_refused_however_they_come(spread):
     with pytest.raises(InputError, match=r"the weights add up to more than 2\^61; scale them down"):
         weighted_sketch(*parts)
     single = [weighted_sketch(part) for part in parts]
-    some = builder.merged(single[:3])
+    some = reduce(Sketch.merge, single[:3])
     assert some.total(1) == 6 * 2.0**58
     for order in (single, single[::-1], [some, *single[3:]]):
         with pytest.raises(InputError, match=r"add up to more than 2\^61"):
-            builder.merged(order)
+            reduce(Sketch.merge, order)
 
 
 def test_flushes_of_one_part_add_up_before_they_are_rounded(monkeypatch):

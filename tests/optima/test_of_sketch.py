@@ -1,12 +1,13 @@
 """The optimum of a sketch is within its bounds, and certain only where they allow it."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 
 from sweep import InputError, Sample
 from sweep.base.grid import Grid
 from sweep.measure.measure import Measure
-from sweep.measure.sketch.builder import merged
 from sweep.measure.sketch.schema import Schema
 from sweep.measure.sketch.sketch import Sketch
 from sweep.optima import optimum
@@ -108,6 +109,6 @@ def test_tiny_weights_make_errors_large_or_are_rejected(size):
 
 def test_merged_sketches_have_the_optimum_of_one():
     parts = [sketch_of(drawn(seed, 500), ends=(-8.0, 8.0)) for seed in range(4)]
-    one, other = merged(parts), merged(parts[::-1])
+    one, other = reduce(Sketch.merge, parts), reduce(Sketch.merge, parts[::-1])
     assert optimum(one) == optimum(other)
     assert optimum(Measure.from_sketch(one)) == optimum(one)

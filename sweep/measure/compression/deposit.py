@@ -2,14 +2,12 @@
 
 In each bin a deposit keeps the sums of mass * t^j for j < MOMENTS, where t in [-1, 1] is a point's
 position within its bin. That is all that interpolation at MOMENTS points of the bin needs to know.
-Deposits on one lattice add up, over chunks, devices, files and machines. Points in ascending order
-are summed here, on the host, since each bin holds a contiguous run of them; `scatter` sums all
-others on the devices.
+Points in ascending order are summed here, on the host, since each bin holds a contiguous run of
+them; `scatter` sums all others on the devices.
 
 `fold` turns a deposit into weights of a few Chebyshev nodes in each panel of each window |x| < R. A
 slope integrates its loss over the nodes of one window (see `plan`); points beyond it are kept as
-their mass and first moment, which is all that a straight line needs. No step of it depends on the
-number of points.
+their mass and first moment, which is all that a straight line needs.
 """
 
 from __future__ import annotations
@@ -17,13 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from sweep.base.errors import InputError
+from sweep.base.progress import Step, ignore
 from sweep.measure.compression.lattice import MOMENTS, Lattice
 from sweep.measure.compression.plan import Plan
 from sweep.metrics import chebyshev
@@ -37,45 +35,33 @@ class Deposit:
     """Moments of both classes on a lattice."""
 
     lattice: Lattice  # the bins
-    # sums of mass * t^j over each bin, shape (2, bins, MOMENTS), class 0 first
-    moments: Float[np.ndarray, "2 bins q"]
+    moments: Float[np.ndarray, "2 bins q"]  # sums of mass * t^j over each bin, class 0 first
     points: int  # number of points in the sums
     counted: bool  # whether every point has mass 1, so that zeroth moments are exact counts
     chunks: int  # number of separately rounded sums that were added up; an error bound needs it
 
-    def merge(self, other: Deposit) -> Deposit:
-        """The deposit of both data sets together."""
-        if self.lattice != other.lattice:
-            raise InputError(
-                "deposits on different lattices cannot be merged; deposit both on one lattice"
-            )
-        return Deposit(
-            self.lattice,
-            self.moments + other.moments,
-            self.points + other.points,
-            self.counted and other.counted,
-            self.chunks + other.chunks,
-        )
-
-    @property
-    def totals(self) -> Float[np.ndarray, "2 2"]:
-        """Row 0: the mass of class 0 and 1. Row 1: their sums of mass * x."""
-        edges = self.lattice.edges
-        centre, half_width = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    @cached_property
+    def mass_and_first_moment(self) -> Float[np.ndarray, "2 2 bins"]:
+        """Mass and sum of mass * x in each bin, of class 0 and 1."""
+        centre, half_width_x = self.lattice.middles
         mass, first = self.moments[..., 0], self.moments[..., 1]
-        return np.stack([np.sum(mass, axis=1), np.sum(centre * mass + half_width * first, axis=1)])
+        return np.stack([mass, centre * mass + half_width_x * first])
 
 
 def ordered_moments(
-    x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None, lattice: Lattice
+    x: Float[np.ndarray, " m"],
+    mass: Float[np.ndarray, " m"] | None,
+    lattice: Lattice,
+    step: Step = ignore,
 ) -> tuple[Float[np.ndarray, "bins q"], int]:
-    """Sums of mass * t^j over each bin, for points in ascending order."""
+    """Sums of mass * t^j over each bin, for points in ascending order, and in how many pieces."""
     total = np.zeros((lattice.bins, MOMENTS))
-    for piece in _pieces(x, lattice):
-        power = np.ones(len(piece.t)) if mass is None else mass[piece.rows]
+    for rows, bins, begins, _, t in _pieces(x, lattice):
+        power = np.ones(len(t)) if mass is None else mass[rows]
         for j in range(MOMENTS):
-            total[piece.bins, j] += np.add.reduceat(power, piece.begins)
-            power = power * piece.t
+            total[bins, j] += np.add.reduceat(power, begins)
+            power = power * t
+        step(len(t))
     return total, -(-len(x) // PIECE)
 
 
@@ -89,33 +75,32 @@ def exact_ordered_moments(
     bound of a plan allows a `Deposit` for each unit of mass.
     """
     total = np.zeros((lattice.bins, MOMENTS), np.int64)
-    for piece in _pieces(x, lattice):
-        total[piece.bins, 0] += piece.points << FINE
-        power = np.ldexp(piece.t, FINE)
+    for _, bins, begins, points, t in _pieces(x, lattice):
+        total[bins, 0] += points << FINE
+        power = np.ldexp(t, FINE)
         for j in range(1, MOMENTS):
-            total[piece.bins, j] += np.add.reduceat(power.astype(np.int64), piece.begins)
-            power *= piece.t
+            total[bins, j] += np.add.reduceat(power.astype(np.int64), begins)
+            power *= t
     return total
 
 
-class _Piece(NamedTuple):
-    """Some ordered points, by bin."""
-
-    rows: slice  # the points
-    bins: Int[np.ndarray, " k"]  # the bins that hold any of them, ascending, shape (k,)
-    # where each bin's points begin, counted from the start of `rows`, shape (k,)
-    begins: Int[np.ndarray, " k"]
-    points: Int[np.ndarray, " k"]  # number of points in each bin, shape (k,)
-    t: Float[np.ndarray, " m"]  # position of each point within its bin, in [-1, 1]
+Numbers = Int[np.ndarray, " k"]
 
 
-def _pieces(x: Float[np.ndarray, " m"], lattice: Lattice) -> Iterator[_Piece]:
-    """Ordered points in pieces of PIECE: a bin holds a contiguous run, so nothing is scattered."""
+def _pieces(
+    x: Float[np.ndarray, " m"], lattice: Lattice
+) -> Iterator[tuple[slice, Numbers, Numbers, Numbers, Float[np.ndarray, " p"]]]:
+    """Ordered points in pieces of PIECE: a bin holds a contiguous run, so nothing is scattered.
+
+    Yields the rows, the bins that hold any of them, where each bin begins in the piece, how many
+    points it has, and the position of each point within its bin, in [-1, 1].
+    """
     edges = lattice.edges
     # A point on an edge lies in the bin further from 0.
     ends = np.searchsorted(x, edges)
     ends[edges < 0] = np.searchsorted(x, edges[edges < 0], side="right")
-    centre, scale = (edges[1:] + edges[:-1]) / 2, 2 / np.diff(edges)
+    centre, half_width_x = lattice.middles
+    scale = 1 / half_width_x
     for start in range(0, len(x), PIECE):
         rows = slice(start, min(start + PIECE, len(x)))
         first = np.searchsorted(ends, rows.start, side="right") - 1
@@ -125,28 +110,24 @@ def _pieces(x: Float[np.ndarray, " m"], lattice: Lattice) -> Iterator[_Piece]:
         held = np.flatnonzero(count)
         count, begins, bins = count[held], within[held], first + held
         t = (x[rows] - np.repeat(centre[bins], count)) * np.repeat(scale[bins], count)
-        yield _Piece(rows, bins, begins, count, t)
+        yield rows, bins, begins, count, t
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
     """The data as the slopes of one window see them."""
 
-    x: Float[np.ndarray, " s"]  # nodes, shape (s,)
-    # weights of the nodes for class 0 and 1, of either sign, shape (2, s)
-    mass: Float[np.ndarray, "2 s"]
-    # mass and first moment of the points beyond the window, shape (side, class, 2), the negative
-    # side first
+    x: Float[np.ndarray, " s"]  # nodes
+    mass: Float[np.ndarray, "2 s"]  # weights of the nodes for class 0 and 1, of either sign
+    # Mass and first moment of the points beyond it: (side, class, 2), the negative side first.
     beyond: Float[np.ndarray, "2 2 2"]
 
 
 class _Panels(NamedTuple):
     """Panels of a window on one side of 0; negative ones are mirrored to the positive side."""
 
-    # distinct numbers of panels, ascending, 0 next to x = 0, shape (k,)
-    number: Int[np.ndarray, " k"]
-    # weights of their nodes, nodes ascending in |x|, shape (k, 2, p)
-    mass: Float[np.ndarray, "k 2 p"]
+    number: Int[np.ndarray, " k"]  # of each panel, ascending, 0 next to x = 0
+    mass: Float[np.ndarray, "k 2 p"]  # weights of their nodes, ascending in |x|
 
 
 def fold(plan: Plan, deposit: Deposit) -> dict[int, Window]:
@@ -247,19 +228,11 @@ def _beyond(
 ) -> dict[int, Float[np.ndarray, "2 2 2"]]:
     """Mass and first moment beyond each window, (side, class, 2), the negative side first."""
     lattice = deposit.lattice
-    low, high = lattice.panel_ends.T
-    bins = 1 << lattice.group
-    moments = deposit.moments.reshape(2, lattice.panels, bins, MOMENTS)
-    half_width_x = (high - low) / (2 * bins)
-    centre = low[:, None] + half_width_x[:, None] * (2 * np.arange(bins) + 1)
-    mass = np.sum(moments[..., 0], axis=-1)
-    # In a bin x = centre + half_width_x * t.
-    first = np.sum(centre * moments[..., 0] + half_width_x[:, None] * moments[..., 1], axis=-1)
-    both = np.stack([mass, first], axis=-1)
+    both = deposit.mass_and_first_moment.reshape(2, 2, lattice.panels, -1).sum(axis=-1)
     octave = 1 << (lattice.bits - lattice.group)
     beyond = {}
     for level in levels:
         edge = (level + 1) * octave  # window 1 has the uniform bins: two octaves' worth of panels
         sides = (-1 - number >= edge, number >= edge)
-        beyond[level] = np.stack([np.sum(both[:, side], axis=1) for side in sides])
+        beyond[level] = np.stack([np.sum(both[..., side], axis=-1).T for side in sides])
     return beyond

@@ -2,11 +2,8 @@
 
 The bins are those of a short floating-point format: 2^(bits+1) bins of equal width on either side
 of 0, then octave after octave of 2^bits bins, each bin twice as wide as in the octave before. Near
-0 the bins are fine enough for the steepest slope. Far out they only need the same width relative to
-|x|: a point far from 0 is near the cut (|z| small) only at a smaller slope. So an outlier at 1e8
-costs 27 octaves of bins, not 1e8 bins.
-
-`deposit` sums points into the bins, and `plan` chooses how fine they are.
+0 the bins are fine enough for the steepest slope. A point far from 0 is near the cut only at a
+smaller slope, so an outlier at 1e8 costs 27 octaves of bins, not 1e8 bins.
 """
 
 from __future__ import annotations
@@ -38,8 +35,15 @@ class Lattice:
         """The lattice whose panels cover [low, high]."""
         if -TINY < high < 0:
             high = 0.0  # a device that flushes subnormal numbers to 0 puts such points into bin 0
-        first, last = (_panel(x, exponent, bits, group) for x in (low, high))
-        return cls(exponent, bits, group, first, last - first + 1)
+
+        def panel(x: float) -> int:
+            """As `scatter._bin_of` computes bins on a device."""
+            size = math.ldexp(abs(x), -exponent)
+            octave = max(math.frexp(size)[1] - 1 - bits, 0)
+            number = (octave << bits) + int(math.ldexp(size, -octave))
+            return (-1 - number if x < 0 else number) >> group
+
+        return cls(exponent, bits, group, panel(low), panel(high) - panel(low) + 1)
 
     @property
     def bins(self) -> int:
@@ -69,10 +73,16 @@ class Lattice:
         lower_ends = low[:, None] + width[:, None] * np.arange(1 << self.group)
         return np.append(lower_ends.ravel(), high[-1])
 
+    @property
+    def middles(self) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]]:
+        """The centre and half the width of each bin."""
+        edges = self.edges
+        return (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
 
-def _panel(x: float, exponent: int, bits: int, group: int) -> int:
-    """Number of the panel that x lies in; `deposit._bin_of` computes bins alike on a device."""
-    size = math.ldexp(abs(x), -exponent)
-    octave = max(math.frexp(size)[1] - 1 - bits, 0)
-    number = (octave << bits) + int(math.ldexp(size, -octave))
-    return (-1 - number if x < 0 else number) >> group
+    def panel_half_width(self, window: float) -> float:
+        """Half-width of a panel of a window of that half-width: it has 2 * 2^(bits + 1 - group)."""
+        return window / (4 << (self.bits - self.group))
+
+    def bin_half_width(self, window: float) -> float:
+        """Half-width of a bin of the smallest window, which has 2 * 2^(bits + 1) of them."""
+        return window / 2 ** (self.bits + 2)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -50,15 +50,10 @@ class CompressionError(InputError):
 class Interpolation:
     """Points of an axis at which a function is evaluated, to be interpolated to the whole axis."""
 
-    # the axis' own points or, if they are fewer, Chebyshev points, shape (r,)
-    points: Float[np.ndarray, " r"]
-    # where the axis' own points lie in [-1, 1], shape (k,); None if `points` are these
-    t: Float[np.ndarray, " k"] | None = None
+    points: Float[np.ndarray, " r"]  # the axis' own points or, if they are fewer, Chebyshev points
+    t: Float[np.ndarray, " k"] | None = None  # where its own points lie in [-1, 1]; None if taken
     error: float = 0.0  # bound on the interpolation error
     lebesgue: float = 1.0  # factor by which interpolation multiplies errors at most
-
-    def __len__(self) -> int:
-        return len(self.points if self.t is None else self.t)
 
     @property
     def rounding(self) -> float:
@@ -90,8 +85,7 @@ class Plan:
     lattice: Lattice  # the bins for the deposit
     nodes: int  # Chebyshev nodes in each panel
     window_half_width_logit: float  # largest |a x| at which a slope has nodes
-    # |z| from which losses are straight lines; inf if no x is beyond the nodes
-    straight_logit: float
+    straight_logit: float  # |z| from which losses are straight lines; inf if nodes hold all x
     levels: int  # number of the smallest window that holds all x
     groups: tuple[SlopeGroup, ...]  # the slopes by window
     intercepts: Interpolation  # where intercepts are sampled
@@ -168,11 +162,11 @@ class Plan:
 
     @property
     def _panel_half_width_logit(self) -> float:
-        return _panel_half_width_logit(self.lattice, self.window_half_width_logit)
+        return self.lattice.panel_half_width(self.window_half_width_logit)
 
     @property
     def _bin_half_width_logit(self) -> float:
-        return _bin_half_width_logit(self.lattice, self.window_half_width_logit)
+        return self.lattice.bin_half_width(self.window_half_width_logit)
 
 
 def plan(
@@ -199,12 +193,12 @@ def plan(
         min(all_x, needs.window_half_width_logit), math.ldexp(needs.steepest, window)
     )
     _require_fine(lattice, half_width_logit, needs, window)
-    panel_half_width_logit = _panel_half_width_logit(lattice, half_width_logit)
+    panel = lattice.panel_half_width(half_width_logit)
     share = needs.share / (2 * chebyshev.lebesgue(MOMENTS))  # as in Plan._interpolation_error
-    nodes = max(chebyshev.count(p, panel_half_width_logit, share) for p in needs.profiles)
-    sampling = _sampling(needs, half_width_logit, nodes)
+    nodes = max(chebyshev.count(p, panel, share) for p in needs.profiles)
+    sampled = partial(_sampled, needs, half_width_logit, nodes)
     groups = tuple(
-        SlopeGroup(level, rows, sampling.of(grid.a[rows], _outermost_x(lattice, needs, level)))
+        SlopeGroup(level, rows, sampled(grid.a[rows], _outermost_x(lattice, needs, level)))
         for level, rows in _levels(grid.a, half_width_logit, window, levels)
     )
     return Plan(
@@ -217,7 +211,7 @@ def plan(
         needs.straight_logit if all_x > half_width_logit else math.inf,
         levels,
         groups,
-        sampling.of(grid.b, 1.0),
+        sampled(grid.b, 1.0),
     )
 
 
@@ -262,36 +256,28 @@ def _needs(
     return _Needs(profiles, share, steepest, intercept, largest_x, straight, bin_half_width_logit)
 
 
-@dataclass(frozen=True)
-class _Sampling:
-    """When Chebyshev points replace an axis: where they are fewer and their errors harmless."""
+def _sampled(
+    needs: _Needs, window: float, nodes: int, axis: Float[np.ndarray, " k"], factor: float
+) -> Interpolation:
+    """Chebyshev points in place of an axis where they are fewer and their errors harmless.
 
-    profiles: tuple[Profile, ...]
-    tolerance: float
-    rounding: float
-
-    def of(self, axis: Float[np.ndarray, " k"], factor: float) -> Interpolation:
-        """Samples of an axis; `factor` is the largest that multiplies its values in the logit."""
-        low, high = float(np.min(axis)), float(np.max(axis))
-        middle, half = low / 2 + high / 2, high / 2 - low / 2
-        logit = half * factor
-        p = max(chebyshev.count(profile, logit, self.tolerance) for profile in self.profiles)
-        lebesgue = chebyshev.lebesgue(p)
-        # As `Interpolation.rounding`, with the amplification by both axes.
-        if p >= len(axis) or (p + 8) * UNIT * lebesgue**2 > self.rounding:
-            return Interpolation(axis)
-        t = np.clip((axis - middle) / half, -1, 1) if half > 0 else np.zeros(len(axis))
-        error = max(chebyshev.error(profile, logit, p) for profile in self.profiles)
-        points = middle + half * chebyshev.points(p)
-        return Interpolation(points, t, error, lebesgue)
-
-
-def _sampling(needs: _Needs, half_width_logit: float, nodes: int) -> _Sampling:
-    """The errors that sampling an axis may have, where panels have so many nodes."""
+    The largest number that multiplies values of the axis in the logit is `factor`.
+    """
     gain = chebyshev.lebesgue(MOMENTS) * chebyshev.lebesgue(nodes)
-    largest = max(p.largest(half_width_logit + needs.intercept) for p in needs.profiles)
     # 4: the two axes together err by 1 + lebesgue times this, and the latter is about 3.
-    return _Sampling(needs.profiles, needs.share / gain / 4, needs.share / largest)
+    tolerance = needs.share / gain / 4
+    rounding = needs.share / max(p.largest(window + needs.intercept) for p in needs.profiles)
+    low, high = float(np.min(axis)), float(np.max(axis))
+    middle, half = low / 2 + high / 2, high / 2 - low / 2
+    logit = half * factor
+    p = max(chebyshev.count(profile, logit, tolerance) for profile in needs.profiles)
+    lebesgue = chebyshev.lebesgue(p)
+    # As `Interpolation.rounding`, with the amplification by both axes.
+    if p >= len(axis) or (p + 8) * UNIT * lebesgue**2 > rounding:
+        return Interpolation(axis)
+    t = np.clip((axis - middle) / half, -1, 1) if half > 0 else np.zeros(len(axis))
+    error = max(chebyshev.error(profile, logit, p) for profile in needs.profiles)
+    return Interpolation(middle + half * chebyshev.points(p), t, error, lebesgue)
 
 
 def _lattice(ends: tuple[float, float], needs: _Needs) -> Lattice:
@@ -301,7 +287,7 @@ def _lattice(ends: tuple[float, float], needs: _Needs) -> Lattice:
     window = needs.exponent_above_x
     if all_x > half_width_logit:
         window = math.frexp(half_width_logit / needs.steepest)[1] - 1
-    # Solves `_panel_half_width_logit` <= PANEL, and `_bin_half_width_logit` for the bins.
+    # Solves `panel_half_width` <= PANEL, and `bin_half_width` for the bins.
     group_bits = max(0, math.ceil(math.log2(half_width_logit / PANEL)) - 2)
     bits = max(group_bits, math.ceil(math.log2(half_width_logit / needs.bin_half_width_logit)) - 2)
     if bits > MOST_BITS:
@@ -314,8 +300,8 @@ def _lattice(ends: tuple[float, float], needs: _Needs) -> Lattice:
 def _require_fine(lattice: Lattice, half_width_logit: float, needs: _Needs, window: int) -> None:
     """Refuses a lattice that is too coarse for the needs."""
     fits = math.ldexp(needs.steepest, window) <= half_width_logit * (1 + 4 * UNIT)
-    fine = _bin_half_width_logit(lattice, half_width_logit) <= needs.bin_half_width_logit
-    if not fits or not fine or _panel_half_width_logit(lattice, half_width_logit) > WIDEST:
+    fine = lattice.bin_half_width(half_width_logit) <= needs.bin_half_width_logit
+    if not fits or not fine or lattice.panel_half_width(half_width_logit) > WIDEST:
         raise CompressionError("the data were compressed for smaller slopes or a larger tolerance")
 
 
@@ -343,13 +329,3 @@ def _outermost_x(lattice: Lattice, needs: _Needs, level: int) -> float:
     width = math.ldexp(1.0, lattice.exponent + lattice.group + level - 1)
     window = math.ldexp(1.0, lattice.exponent + lattice.bits + level)
     return min(window, width * (needs.largest_x // width + 1))
-
-
-def _panel_half_width_logit(lattice: Lattice, half_width_logit: float) -> float:
-    """Half-width of a panel: a window has 2 * 2^(bits + 1 - group) of them."""
-    return half_width_logit / (4 << (lattice.bits - lattice.group))
-
-
-def _bin_half_width_logit(lattice: Lattice, half_width_logit: float) -> float:
-    """Half-width of a bin: the smallest window has 2 * 2^(bits + 1) of them."""
-    return half_width_logit / 2 ** (lattice.bits + 2)

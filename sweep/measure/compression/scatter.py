@@ -18,7 +18,7 @@ from sweep.base import devices
 from sweep.base.progress import Step, ignore
 from sweep.measure.compression.deposit import Deposit, ordered_moments
 from sweep.measure.compression.lattice import CHUNK, MOMENTS, Lattice
-from sweep.measure.points import Columns, Points, sort
+from sweep.measure.points import Columns, Points
 
 MANTISSA, BIAS = 52, 1023  # bits of a float64's mantissa, and what is added to its exponent
 BYTES_PER_POINT = 128  # working memory for a point of a chunk
@@ -32,7 +32,7 @@ def deposit(classes: Classes, lattice: Lattice, step: Step = ignore, chunk: int 
     """Sums the points of two classes into the bins of a lattice."""
     with jax.enable_x64(True):
         sums = [
-            _summed_on_host(points.ordered, lattice, step)
+            ordered_moments(points.ordered.x, points.ordered.mass, lattice, step)
             if points.in_order and devices.on_host()
             else _summed_on_devices(points, lattice, step, chunk)
             for points in classes
@@ -53,15 +53,6 @@ def chunks(classes: Classes, chunk: int = CHUNK) -> int:
     """Number of chunks in which `deposit` sums two classes, each on one device."""
     size = chunk * len(devices.available())
     return len(devices.available()) * sum(-(-len(points) // size) for points in classes)
-
-
-def _summed_on_host(
-    points: Points, lattice: Lattice, step: Step
-) -> tuple[Float[np.ndarray, "bins q"], int]:
-    """Moments of ordered points, and the number of pieces."""
-    sums = ordered_moments(points.x, points.mass, lattice)
-    step(len(points))
-    return sums
 
 
 def _summed_on_devices(
@@ -139,9 +130,13 @@ def _power_of_two(exponent: Int[Array, ""]) -> Float[Array, ""]:
 
 def order(*classes: Points) -> None:
     """Sorts the points of each class once: in threads on the host, or on the first device."""
-    chosen = sort if devices.on_host() else _sorted_on_device
+    if not devices.on_host():
+        for points in classes:
+            if not points.in_order:
+                columns = _sorted_on_device(points.x, points.mass)
+                vars(points)["ordered"] = Points(*columns)  # the cached property
     with ThreadPoolExecutor(max(1, len(classes))) as pool:
-        tuple(pool.map(lambda points: points.order(chosen), classes))
+        tuple(pool.map(lambda points: points.ordered, classes))
 
 
 def _sorted_on_device(x: Float[np.ndarray, " m"], mass: Float[np.ndarray, " m"] | None) -> Columns:

@@ -18,7 +18,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -92,7 +92,7 @@ def read(path: str | os.PathLike[str]) -> Sketch:
     header, _, body = rest.partition(b"\n")
     try:
         return _sketch(json.loads(header), memoryview(body))
-    except (ArithmeticError, KeyError, TypeError, ValueError, zlib.error):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, zlib.error):
         raise _damaged(path) from None
 
 
@@ -191,9 +191,7 @@ def _packed(array: Shaped[np.ndarray, " ..."]) -> bytes:
     return zlib.compress(numbers.view(np.uint8).reshape(-1, 8).T.tobytes(), LEVEL)
 
 
-def _unpacked(
-    sizes: Mapping[str, Any], body: memoryview
-) -> Iterator[tuple[str, Shaped[np.ndarray, " ..."]]]:
+def _unpacked(sizes: Any, body: memoryview) -> Iterator[tuple[str, Shaped[np.ndarray, " ..."]]]:
     """The arrays by name."""
     start = 0
     for name, (shape, length) in sizes.items():

@@ -9,16 +9,20 @@ order in which they were read, nor on how many processes read them.
 from __future__ import annotations
 
 import math
+import pickle
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import reduce
+from functools import lru_cache, partial
+from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 import xxhash
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from sweep.base.errors import InputError
+from sweep.base.executors import Engine
 from sweep.base.progress import Step, ignore
 from sweep.data.sample import Sample
 from sweep.data.shards import ShardRows, Shards
@@ -34,13 +38,65 @@ MOST_WEIGHTED = 2**20  # the same for points with masses, which take more memory
 MOST_ROWS = 2**20  # rows that a thread takes at once; larger batches are cut
 AHEAD = 4  # batches that are read before the threads have taken them, at most
 
+MOST_BYTES = 2**28  # size of the files in one item of work, unless a single file is larger
+ITEMS = 4  # items of work for each worker: few workers are idle while the last items are done
 
-def sketch_files(shards: Shards, schema: Schema, step: Step = ignore) -> Sketch:
-    """The sketch of some files, each of which is a part of the data."""
+
+def sketch_files(
+    shards: Shards, schema: Schema, step: Step = ignore, numbers: Sequence[int] | None = None
+) -> Sketch:
+    """The sketch of some files, by their numbers, or of all; each is a part of the data.
+
+    `step` receives the number of rows read.
+    """
     sketcher = Sketcher(schema)
-    for number in range(len(shards.paths)):
-        sketcher.add_file(shards, number, step)
+    for number in range(len(shards.paths)) if numbers is None else numbers:
+        where = f"{shards.paths[number]}: {shards.columns[0]!r}"
+        sketcher.add(str(shards.paths[number]), shards.batches(number), step, where)
     return sketcher.sketch()
+
+
+def sketch_with(engine: Engine, shards: Shards, schema: Schema, step: Step = ignore) -> Sketch:
+    """The sketch of all files by the workers of an engine, which can read them by the same paths.
+
+    Sketches add up to the last bit, so it does not matter which worker reads which files. `step`
+    receives the number of files read.
+    """
+    groups = [*groups_of(shards.paths, ITEMS * engine.slots)]
+
+    def done(index: int) -> None:
+        step(len(groups[index]))
+
+    function = partial(_sketch_group, shards, pickle.dumps(schema))
+    return engine.reduce(function, groups, Sketch.merge, done)
+
+
+_unpickled = lru_cache(maxsize=1)(pickle.loads)  # so that a worker computes the edges once
+
+
+def _sketch_group(shards: Shards, pickled_schema: bytes, numbers: Sequence[int]) -> Sketch:
+    return sketch_files(shards, _unpickled(pickled_schema), numbers=numbers)
+
+
+def groups_of(paths: Sequence[Path], items: int) -> Iterator[Sequence[int]]:
+    """Runs of file numbers with about equal numbers of bytes, at least `items` runs if possible.
+
+    One sketch of several files costs less than a sketch of each file.
+    """
+    sizes = []
+    for path in paths:
+        try:
+            sizes.append(path.stat().st_size)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    target = max(1.0, min(MOST_BYTES, sum(sizes) / items))
+    # A file belongs to the item in which its middle byte lies.
+    item = [
+        int((end - size / 2) / target) for size, end in zip(sizes, accumulate(sizes), strict=True)
+    ]
+    starts = [k for k in range(len(paths)) if k == 0 or item[k] != item[k - 1]]
+    for start, stop in zip(starts, [*starts[1:], len(paths)], strict=True):
+        yield range(start, stop)
 
 
 def rows_of(samples: Iterable[Sample]) -> Iterator[ShardRows]:
@@ -68,16 +124,9 @@ class Sketcher:
     def add(
         self, name: str, batches: Iterable[ShardRows], step: Step = ignore, where: str = "x"
     ) -> None:
-        """Adds a part of the data.
+        """Adds a part of the data, which is refused if it has been added before.
 
-        Args:
-            name: its name.
-            batches: its rows.
-            step: receives the number of rows read.
-            where: the column of x, for the message about a row that is refused.
-
-        Raises:
-            InputError: an x is outside the range, or the part has been added before.
+        `step` receives the number of rows read; `where` names the column of x for messages.
         """
         digests, n = [xxhash.xxh3_128() for _ in range(3)], 0
         class0, class1, digest = self._threads
@@ -93,23 +142,18 @@ class Sketcher:
             )
             n += len(rows.x)
             step(len(rows.x))
-        self._pending.append(
-            [
-                thread.submit(sums.end_part)
-                for thread, sums in zip((class0, class1), self._classes, strict=True)
-            ]
-        )
-        part = SketchPart(digest.submit(_fingerprint, digests).result(), n, name)
+        ends = [
+            thread.submit(sums.end_part)
+            for thread, sums in zip((class0, class1), self._classes, strict=True)
+        ]
+        self._pending.append(ends)
+        columns = digest.submit(lambda: "".join(d.hexdigest() for d in digests)).result()
+        part = SketchPart(xxhash.xxh3_128_hexdigest(columns.encode()), n, name)
         twin = self._parts.setdefault(part.fingerprint, part)
         if twin is not part and n > 0:
             raise InputError(
                 f"{name} has the same rows as {twin.name}; give each part of the data once"
             )
-
-    def add_file(self, shards: Shards, number: int, step: Step = ignore) -> None:
-        """Adds one of some files as a part of the data; see `add`."""
-        path = shards.paths[number]
-        self.add(str(path), shards.batches(number), step, f"{path}: {shards.columns[0]!r}")
 
     def sketch(self) -> Sketch:
         """The sketch of all parts that were added."""
@@ -171,10 +215,12 @@ class _ClassSums:
 
     def add(self, rows: ShardRows, label: int) -> None:
         """Takes the points of the class from some rows."""
-        if rows.weight is None and not _has_soft_labels(rows.y):
+        y = rows.y
+        is_hard = y.dtype.kind != "f" or bool(np.all((y == 0) | (y == 1)))
+        if rows.weight is None and is_hard:
             self._add_counted(rows, label)
             return
-        mass = rows.y if label else 1.0 - rows.y
+        mass = y if label else 1.0 - y
         mass = np.asarray(mass if rows.weight is None else rows.weight * mass, np.float64)
         self.counted = False
         kept = mass > 0
@@ -209,7 +255,7 @@ class _ClassSums:
             self.count()
         if len(self._buffer) == 0:
             self._buffer = np.empty(MOST_COUNTED)
-        self._buffered += pick(rows.x, rows.y, label, self._buffer[self._buffered :])
+        self._buffered += len(pick(rows.x, rows.y, label, self._buffer[self._buffered :]))
 
     def _weigh(self) -> None:
         """Sums and counts the pending points with masses."""
@@ -236,16 +282,6 @@ class _ClassSums:
         ) + mass_at_ends.where(np.equal(ends, self.extremes))
 
 
-def merged(sketches: Iterable[Sketch]) -> Sketch:
-    """The sketch of all data together, in any order."""
-    return reduce(Sketch.merge, sketches)
-
-
-def _has_soft_labels(y: Shaped[np.ndarray, " m"]) -> bool:
-    """Whether a label is neither 0 nor 1."""
-    return y.dtype.kind == "f" and not np.all((y == 0) | (y == 1))
-
-
 def _cut(batches: Iterable[ShardRows]) -> Iterator[ShardRows]:
     """Batches of at most MOST_ROWS rows."""
     for rows in batches:
@@ -260,11 +296,6 @@ def _update(digests: list[xxhash.xxh3_128], rows: ShardRows) -> None:
     for digest, values in zip(digests, rows[:3], strict=True):
         if values is not None:
             digest.update(np.ascontiguousarray(values, "<f8").data)
-
-
-def _fingerprint(digests: list[xxhash.xxh3_128]) -> str:
-    """The digest of the digests of all columns."""
-    return xxhash.xxh3_128_hexdigest("".join(digest.hexdigest() for digest in digests).encode())
 
 
 def _stacked(class0: ExactSums, class1: ExactSums) -> ExactSums:

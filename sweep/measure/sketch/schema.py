@@ -31,21 +31,13 @@ CELLS_AT_ONCE = 2**18  # cells whose cuts are computed together
 
 @dataclass(frozen=True, eq=False)
 class Schema:
-    """What a sketch is made for; sketches of equal schemas can be merged.
+    """What a sketch is made for; sketches of equal schemas can be merged."""
 
-    Attributes:
-        grid: the cells in which counting metrics are exact.
-        ends: (lowest, highest) possible x.
-        metrics: names of the requested metrics.
-        tolerance: largest error of the smooth ones, as a multiple of max(1, value).
-        lattice: the bins.
-    """
-
-    grid: Grid
-    ends: tuple[float, float]
-    metrics: tuple[str, ...]
-    tolerance: float
-    lattice: Lattice
+    grid: Grid  # the cells in which counting metrics are exact
+    ends: tuple[float, float]  # (lowest, highest) possible x
+    metrics: tuple[str, ...]  # names of the requested metrics
+    tolerance: float  # largest error of the smooth ones, as a multiple of max(1, value)
+    lattice: Lattice  # the bins
 
     @classmethod
     def of(
@@ -57,12 +49,7 @@ class Schema:
     ) -> Schema:
         """The schema with the coarsest lattice that is fine enough.
 
-        Args:
-            grid: the cells in which counting metrics will be exact; smooth metrics will be known up
-                to its largest |a|.
-            ends: (lowest, highest) possible x.
-            metrics: names; cross-entropy is always known besides.
-            tolerance: largest error of smooth metrics, as a multiple of max(1, value).
+        Smooth metrics, cross-entropy always among them, will be known up to the largest |a|.
 
         Raises:
             InputError: the range is not valid, the grid has too many cells, a metric is unknown, or
@@ -135,13 +122,8 @@ def _as_option(value: float | tuple[float | str, ...]) -> str:
 def round_outward(ends: tuple[float, float]) -> tuple[float, float]:
     """The range of some data, rounded outward so that other parts of the data get the same range.
 
-    Args:
-        ends: (lowest, highest) x of the data.
-
-    Returns:
-        The smallest power of two that is at least all |x|, on each side of 0 that has data. If x is
-        far from 0 compared with the width of its range: multiples of a power of two as large as
-        that width.
+    It is the smallest power of two that is at least all |x|, on each side of 0 that has data; if x
+    is far from 0 compared with the width of its range, multiples of a power of two of that width.
     """
     low, high = ends
     size, width = max(abs(low), abs(high)), high - low

@@ -1,13 +1,10 @@
 """Sketch: what is kept of data of any size, read once; the sketches of parts add up to the whole.
 
-A sketch is made for a `Schema`: a grid of (a, b), a range of x and a tolerance. For each class it
-keeps the moments of the points in the bins of a lattice that is fine enough for the slopes of the
-grid, the number of points between neighbouring cuts of the grid, and the extremes. So it knows
-smooth metrics everywhere within the tolerance; counting metrics exactly in the cells of the grid
-and with two bounds elsewhere; and exactly whether the classes are separated.
-
-All sums are `ExactSums`, so merging is associative and commutative to the last bit. A fingerprint
-of its rows identifies each part of the data, so none is counted twice.
+A sketch is made for a `Schema`: a grid of (a, b), a range of x and a tolerance. It knows smooth
+metrics everywhere within the tolerance; counting metrics exactly in the cells of the grid and with
+two bounds elsewhere; and exactly whether the classes are separated. All sums are `ExactSums`, so
+merging is associative and commutative to the last bit. A fingerprint of its rows identifies each
+part of the data, so none is counted twice. `BinnedPoints` are the bins of a sketch as points.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xxhash
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from sweep.base.errors import InputError
 from sweep.base.grid import Grid
@@ -29,7 +26,7 @@ from sweep.base.intervals import UNIT
 from sweep.measure.compression.deposit import Deposit
 from sweep.measure.compression.lattice import MOMENTS
 from sweep.measure.compression.plan import CompressionError, plan
-from sweep.measure.points import cumulative
+from sweep.measure.points import Halves, Points, cumulative, gauss
 from sweep.measure.sketch.exact_sums import RESOLUTION, ExactSums
 from sweep.measure.sketch.schema import MOST_BINS, Schema, cut_edges
 from sweep.metrics.metrics import Loss
@@ -40,7 +37,7 @@ class SketchPart(NamedTuple):
 
     fingerprint: str  # 128-bit XXH3 digest, in hex, of its rows
     n: int  # number of its rows
-    name: str  # its name, such as a path
+    name: str  # such as a path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,11 +87,7 @@ class Sketch:
     @property
     def sums(self) -> dict[str, ExactSums]:
         """All exact sums by name."""
-        return {
-            "inside": self.inside,
-            "moments": self.moments,
-            "at_extremes": self.at_extremes,
-        }
+        return {name: getattr(self, name) for name in ("inside", "moments", "at_extremes")}
 
     @property
     def n(self) -> int:
@@ -119,13 +112,14 @@ class Sketch:
                 f"these sketches cannot be merged: {difference}; sketch all data with the same "
                 "axes, metrics, tolerance and range"
             )
-        own = {part.fingerprint: part for part in self.parts}
+        own = {part.fingerprint: part.name for part in self.parts}
         for part in other.parts:
-            if part.fingerprint in own:
+            name = own.get(part.fingerprint)
+            if name is not None:
+                alias = "" if name == part.name else f", in one of them as {name}"
                 raise InputError(
-                    f"{part.name} ({part.n} points) is in both sketches"
-                    + _alias(own[part.fingerprint], part)
-                    + "; merge each part of the data once"
+                    f"{part.name} ({part.n} points) is in both sketches{alias}; merge each part of "
+                    "the data once"
                 )
         with refuse_overflow():
             extremes, at_extremes = _merged_extremes(self, other)
@@ -166,14 +160,9 @@ class Sketch:
         return Deposit(self.schema.lattice, self.moments.values, self.n, self.counted, chunks)
 
     def lost(self, slope: float, intercept: float) -> float:
-        """Bound on the error of a smooth metric that comes from the resolution of exact sums.
+        """Bound on the error of a smooth metric by the resolution of exact sums; 0 for counts.
 
-        Args:
-            slope: largest |a|.
-            intercept: largest |b|.
-
-        Returns:
-            The bound as a multiple of max(1, value); 0 for counts.
+        It is for the largest |a| and |b|, as a multiple of max(1, value).
         """
         if self.counted:
             return 0.0
@@ -227,30 +216,23 @@ class Sketch:
 
     def below(self, label: int) -> Shaped[np.ndarray, " k"]:
         """Mass of a class below each edge, then all of it; int64 if masses are counts."""
-        return self._below[label]
+        return self._halves[0][label]
 
     def above(self, label: int) -> Shaped[np.ndarray, " k"]:
         """All the mass of a class, then its mass from each edge on."""
-        return self._above[label]
+        return self._halves[1][label]
 
     @cached_property
-    def _below(self) -> Shaped[np.ndarray, "2 k"]:
+    def _halves(self) -> tuple[Shaped[np.ndarray, "2 k"], Shaped[np.ndarray, "2 k"]]:
         if self.counted:
-            return np.cumsum(self.inside.integer, axis=1)
-        return np.stack([cumulative(row)[1:] for row in self.inside.values])
-
-    @cached_property
-    def _above(self) -> Shaped[np.ndarray, "2 k"]:
-        if self.counted:
-            return self._below[:, -1:] - np.pad(self._below, ((0, 0), (1, 0)))[:, :-1]
-        return np.stack([cumulative(row[::-1])[:0:-1] for row in self.inside.values])
+            below = np.cumsum(self.inside.integer, axis=1)
+            return below, below[:, -1:] - np.pad(below, ((0, 0), (1, 0)))[:, :-1]
+        rows = self.inside.values
+        below = np.stack([cumulative(row)[1:] for row in rows])
+        return below, np.stack([cumulative(row[::-1])[:0:-1] for row in rows])
 
     def require(self, grid: Grid, asked: Sequence[Loss], tolerance: float) -> None:
-        """Refuses a grid, losses or a tolerance that the sketch cannot answer.
-
-        Raises:
-            InputError: the sketch is not fine enough; the message says what it can answer.
-        """
+        """Refuses a grid, losses or a tolerance that the sketch is not fine enough for."""
         try:
             plan(grid, self.schema.ends, asked, tolerance, MOST_BINS, self.schema.lattice)
         except CompressionError:
@@ -286,5 +268,84 @@ def _merged_extremes(first: Sketch, second: Sketch) -> tuple[Float[np.ndarray, "
     return extremes, masses[0] + masses[1]
 
 
-def _alias(first: SketchPart, second: SketchPart) -> str:
-    return "" if first.name == second.name else f", in one of them as {first.name}"
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class BinnedPoints(Points):
+    """One class of a sketch: two points in each bin represent all points that were in it.
+
+    By Gauss's rule they have the mass and the first three moments of those points, so the error of
+    any smooth sum over them falls with the fourth power of the bin's width. Counts do not come from
+    these points but from the sketch.
+    """
+
+    sketch: Sketch  # the sketch
+    label: int  # the class
+
+    @classmethod
+    def of(cls, sketch: Sketch, label: int) -> BinnedPoints:
+        """The binned points of one class of a sketch."""
+        moments = sketch.deposit.moments[label]
+        held = moments[:, 0] > 0
+        centre, half_width_x = (middle[held] for middle in sketch.schema.lattice.middles)
+        mass, first, second, third = moments[held].T
+        mean, second, third = first / mass, second / mass, third / mass
+        # Central moments; rounding must not make a variance negative.
+        variance = np.maximum(second - mean**2, 0.0)
+        distance, share = gauss(variance, third - 3 * mean * second + 2 * mean**3)
+        # Rounding may also move a point out of its bin, or beyond the extremes of the class.
+        x = centre + half_width_x * np.clip(mean + distance, -1.0, 1.0)
+        x = np.clip(x, *sketch.extremes[label]) if len(x) else x
+        kept = share > 0
+        return cls(x[kept], (share * mass)[kept], sketch=sketch, label=label)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the masses that the sketch knows are counts."""
+        return self.sketch.counted
+
+    @cached_property
+    def total(self) -> int | float:
+        """Mass of all points; an int if masses are counts."""
+        return self.sketch.total(self.label)
+
+    @cached_property
+    def extremes(self) -> tuple[float, float]:
+        """(min x, max x) of the original points; (inf, -inf) without points."""
+        low, high = self.sketch.extremes[self.label].tolist()
+        return low, high
+
+    def mass_at(self, x: float) -> float:
+        """Mass exactly at one of the extremes."""
+        masses = self.sketch.at_extremes[self.label].values.tolist()
+        return dict(zip(self.extremes, masses, strict=True))[x]
+
+    def split(self, edges: Float[np.ndarray, " k"]) -> Halves:
+        """Mass of the points below each edge and of all others."""
+        left, right = self._neighbours(edges)
+        if not np.array_equal(left, right):
+            raise InputError(
+                "this sketch counts exactly only at the cuts of its own grid; use that grid, or "
+                "sweep.landscape, which gives two bounds elsewhere"
+            )
+        return self._masses(left)
+
+    def split_bounds(self, edges: Float[np.ndarray, " k"]) -> tuple[Halves, Halves]:
+        """What `split` gives at the edge of the sketch next below and next above each edge."""
+        left, right = self._neighbours(edges)
+        return self._masses(left), self._masses(right)
+
+    def _neighbours(
+        self, edges: Float[np.ndarray, " k"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """Numbers of the sketch's edges next to each edge: 0 before all points, k + 1 after."""
+        counted_edges, (low, high) = self.sketch.schema.edges, self.extremes
+        right = np.searchsorted(counted_edges, edges) + 1
+        left = np.searchsorted(counted_edges, edges, side="right")
+        before_all, after_all = edges <= low, edges > high
+        ends = [np.zeros_like(left), np.full_like(left, len(counted_edges) + 1)]
+        left, right = (np.select([before_all, after_all], ends, side) for side in (left, right))
+        return left, right
+
+    def _masses(self, number: Int[np.ndarray, " k"]) -> Halves:
+        """Mass below and above edges of the sketch, by their numbers as in `_neighbours`."""
+        below, above = self.sketch.below(self.label), self.sketch.above(self.label)
+        return np.append(below[:1] * 0, below)[number], np.append(above, above[:1] * 0)[number]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
@@ -194,7 +193,7 @@ class LandscapeDisplay:
         with matplotlib.rc_context(STYLE if axes is None else {}):
             _draw(self.axes_, metrics, self.best, colorbar=colorbar, **kwargs)
             if axes is None:
-                legend = {"as it is, (1, 0)": Line2D([], [], **AS_IT_IS)}
+                legend = {"as it is, (1, 0)": AS_IT_IS}
                 legend |= optimum_legend([(self.ax_, self.best)])
                 legend_above(self.figure_, legend, columns=1 if len(names) == 1 else 3)
         return self

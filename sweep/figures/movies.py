@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 from matplotlib.animation import FFMpegWriter, PillowWriter
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 from PIL import Image
 
@@ -35,7 +33,7 @@ from sweep.figures.trajectories import (
     draw_paths,
     first_rate,
     landscapes,
-    path_handles,
+    path_looks,
 )
 from sweep.landscapes.stack import evenly_spaced
 from sweep.optima.records import CrossEntropyOptimum, Optimum
@@ -97,10 +95,8 @@ def growing(columns: Sequence[tuple[str, xr.Dataset, Optimum]]) -> Movie:
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     for ax, name in zip(axes, names, strict=True):
         draw_landscape(ax, first[name], columns[0][2], norms[name], bar="bottom")
-    legend: dict[str, Artist | tuple[Artist, ...]] = {
-        **optimum_legend([(axes[0], best) for _, _, best in columns])
-    }
-    legend_above(figure, legend | {"at smaller n": Line2D([], [], **TRAIL)}, columns=3)
+    legend = optimum_legend([(axes[0], best) for _, _, best in columns])
+    legend_above(figure, legend | {"at smaller n": TRAIL}, columns=3)
     _fix(figure, axes[0])
 
     def draw(frame: int) -> None:
@@ -135,8 +131,7 @@ def moving(result: Paths, *, validation: bool = False) -> Movie:
     for ax, name in zip(axes, METRICS, strict=True):
         draw_landscape(ax, planes[penalty][name], best, bar="bottom")
         lines += [draw_paths(ax, paths)]
-    legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, COLOURS)}
-    legend |= {"start": Line2D([], [], **START)} | optimum_legend([(axes[0], best)])
+    legend = path_looks(result, COLOURS) | {"start": START} | optimum_legend([(axes[0], best)])
     legend_above(figure, legend, columns=3)
     _fix(figure, axes[0])
 

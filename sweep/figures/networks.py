@@ -13,7 +13,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -25,12 +24,14 @@ from sweep.figures.style import (
     GREY,
     STYLE,
     VERMILION,
+    Legend,
     axis_label,
     bands_handle,
     draw_bands,
     in_style,
     label_decades,
     legend_above,
+    minus,
 )
 from sweep.training.experiments.causes import CauseOutcome, Causes
 from sweep.training.experiments.digits import Digits
@@ -71,8 +72,7 @@ def curves(networks: Sequence[tuple[str, xr.Dataset]]) -> Figure:
     axes = figure.subplots(2, count, sharex="col", sharey="row", squeeze=False)
     for column, (title, bands) in zip(axes.T, networks, strict=True):
         for ax, (_, name, colour) in zip(column, ROWS, strict=True):
-            draw_bands(ax, bands[name], "epoch", BLUE)
-            draw_bands(ax, bands[f"validation_{name}"], "epoch", colour)
+            _draw_both_sets(ax, bands, name, colour)
         column[0].set_title(title, loc="left")
         if remark := _why_empty(bands, top):
             column[0].text(0.5, 0.5, remark, transform=column[0].transAxes, ha="center")
@@ -83,6 +83,11 @@ def curves(networks: Sequence[tuple[str, xr.Dataset]]) -> Figure:
     axes[0, 0].set_ylim(0, top)
     legend_above(figure, _curves_legend(), columns=2)
     return figure
+
+
+def _draw_both_sets(ax: Axes, bands: xr.Dataset, name: str, colour: str) -> None:
+    draw_bands(ax, bands[name], "epoch", BLUE)
+    draw_bands(ax, bands[f"validation_{name}"], "epoch", colour)
 
 
 def _top(networks: Sequence[xr.Dataset]) -> float | None:
@@ -101,12 +106,12 @@ def _why_empty(bands: xr.Dataset, top: float | None) -> str:
     return "all above the axis" if top is not None and losses.min() > top else ""
 
 
-def _curves_legend() -> dict[str, Line2D | tuple[Patch, Line2D]]:
+def _curves_legend() -> Legend:
     return {
-        "training set": Line2D([], [], color=BLUE),
+        "training set": {"color": BLUE},
         "median, 25% to 75%, 5% to 95%": bands_handle(),
-        "validation set, loss": Line2D([], [], color=CE_COLOUR),
-        "validation set, accuracy": Line2D([], [], color=ACCURACY_COLOUR),
+        "validation set, loss": {"color": CE_COLOUR},
+        "validation set, accuracy": {"color": ACCURACY_COLOUR},
     }
 
 
@@ -119,11 +124,7 @@ _GUIDE: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 0.8}
 
 @in_style
 def outlier_data(outcome: Outlier) -> Figure:
-    """The training and the validation set on their line, with the outlier marked.
-
-    Args:
-        outcome: the experiment; its sets are drawn.
-    """
+    """The training and the validation set on their line, with the outlier marked."""
     figure = Figure(figsize=(3.5, 1.75))
     ax = figure.add_subplot()
     rows = {"validation": outcome.sets.validation, "training": outcome.sets.training}
@@ -144,7 +145,7 @@ def outlier_data(outcome: Outlier) -> Figure:
     ax.set(ylim=(-0.75, 1.5), xlabel="x")
     ax.set_yticks(range(len(rows)), list(rows))
     handles: dict[str, Any] = {
-        f"class {label}": Line2D([], [], marker=MARKS[label], color=colour, linestyle="")
+        f"class {label}": {"marker": MARKS[label], "color": colour, "linestyle": ""}
         for label, colour in CLASS_COLOURS.items()
     }
     handles["no training point"] = Patch(color=GREY, alpha=0.2, linewidth=0)
@@ -154,11 +155,7 @@ def outlier_data(outcome: Outlier) -> Figure:
 
 @in_style
 def outlier_curves(outcome: Outlier) -> Figure:
-    """Loss, accuracy and both parts of the loss by epoch: medians and bands over the networks.
-
-    Args:
-        outcome: the experiment; its bands are drawn.
-    """
+    """Loss, accuracy and both parts of the loss by epoch: medians and bands over the networks."""
     figure = Figure(figsize=(7, 2.8))
     axes = figure.subplots(1, 3)
     for ax, (along, title, colours) in zip(axes, _PANELS, strict=True):
@@ -189,22 +186,18 @@ _PANELS = (  # of each panel the horizontal dimension, the title, and the colour
 
 def _outlier_legend() -> dict[str, Any]:
     return {
-        "training set": Line2D([], [], color=BLUE),
-        "right: mean of the rest": Line2D([], [], color=GREY),
-        "validation set; right: the outlier": Line2D([], [], color=CE_COLOUR),
+        "training set": {"color": BLUE},
+        "right: mean of the rest": {"color": GREY},
+        "validation set; right: the outlier": {"color": CE_COLOUR},
         "median, 25% to 75%, 10% to 90%": bands_handle(),
-        "validation set, accuracy": Line2D([], [], color=ACCURACY_COLOUR),
-        "least validation loss (median)": Line2D([], [], **_GUIDE),
+        "validation set, accuracy": {"color": ACCURACY_COLOUR},
+        "least validation loss (median)": _GUIDE,
     }
 
 
 @in_style
 def outlier_losses(outcome: Outlier) -> Figure:
-    """How many validation points have which loss at the end, on average over the networks.
-
-    Args:
-        outcome: the experiment; its `point_loss` is drawn.
-    """
+    """How many validation points have which loss at the end, on average over the networks."""
     figure = Figure(figsize=(3.5, 2.5))
     ax = figure.add_subplot()
     losses, y = outcome.table.point_loss.values, outcome.sets.validation.y
@@ -232,46 +225,28 @@ def outlier_losses(outcome: Outlier) -> Figure:
 # --- images of digits ---------------------------------------------------------------------------
 
 _MEAN: dict[str, Any] = {  # means at the two epochs that are compared
-    "color": "black",
-    "linestyle": "",
-    "marker": "D",
-    "markersize": 3.5,
-    "markerfacecolor": "white",
-    "clip_on": False,
-    "zorder": 5,
-}
+    "color": "black", "linestyle": "", "marker": "D", "markersize": 3.5,
+    "markerfacecolor": "white", "clip_on": False, "zorder": 5,
+}  # fmt: skip
 
 
 @in_style
 def digits_curves(outcome: Digits) -> Figure:
-    """Loss and accuracy of both sets by epoch: medians and bands over the networks.
-
-    Args:
-        outcome: the experiment; its bands and its changes from epoch to epoch are drawn.
-    """
+    """Loss and accuracy of both sets by epoch, medians and bands, and how their means change."""
     figure = Figure(figsize=(7, 3.1))
     axes = figure.subplots(1, 2)
-    panels = (
-        ("loss", CE_COLOUR, "cross-entropy (nats)"),
-        ("accuracy", ACCURACY_COLOUR, "accuracy"),
-    )
-    for ax, (name, colour, label) in zip(axes, panels, strict=True):
-        draw_bands(ax, outcome.bands[name], "epoch", BLUE)
-        draw_bands(ax, outcome.bands[f"validation_{name}"], "epoch", colour)
+    for ax, (label, name, colour) in zip(axes, ROWS, strict=True):
+        _draw_both_sets(ax, outcome.bands, name, colour)
         _mark_change(ax, outcome, f"validation_{name}")
         ax.set(xlabel="epoch", ylabel=label, xlim=(0, outcome.epochs))
     axes[0].set_ylim(0, None)
     axes[1].set_ylim(_accuracy_floor(outcome), 1.01)
-    black: dict[str, Any] = {"color": "black", "linewidth": 0}
     legend = {
-        f"{outcome.training} training images": Line2D([], [], color=BLUE),
-        "median, 25% to 75%, 5% to 95%": (
-            Patch(alpha=0.15, **black),
-            Patch(alpha=0.25, **black),
-        ),
-        f"the other {outcome.validation}, cross-entropy": Line2D([], [], color=CE_COLOUR),
-        f"means at epochs {outcome.first} and {outcome.epochs}": Line2D([], [], **_MEAN),
-        f"the other {outcome.validation}, accuracy": Line2D([], [], color=ACCURACY_COLOUR),
+        f"{outcome.training} training images": {"color": BLUE},
+        "median, 25% to 75%, 5% to 95%": bands_handle(),
+        f"the other {outcome.validation}, cross-entropy": {"color": CE_COLOUR},
+        f"means at epochs {outcome.first} and {outcome.epochs}": _MEAN,
+        f"the other {outcome.validation}, accuracy": {"color": ACCURACY_COLOUR},
     }
     legend_above(figure, legend, columns=3)
     return figure
@@ -293,7 +268,7 @@ def _mark_change(ax: Axes, outcome: Digits, name: str) -> None:
     if math.isnan(change.difference):
         text = "every network diverged"
     # Above the panel: curves may cross any text within it.
-    title = f"from epoch {outcome.first} to {outcome.epochs}\n{text}".replace("-", "\u2212")
+    title = minus(f"from epoch {outcome.first} to {outcome.epochs}\n{text}")
     ax.set_title(title, loc="right", fontsize=7)
 
 
@@ -302,9 +277,6 @@ def causes_gallery(outcome: Causes) -> Figure:
 
     Curves are without a remedy and with the first one. Differences are those on the test set with
     95% intervals; the accuracy is balanced where plain accuracy does not show the cause.
-
-    Args:
-        outcome: the experiment; its bands and the effects of its remedies are drawn.
     """
     with matplotlib.rc_context({**STYLE, "font.size": 7, "axes.titlesize": 7}):
         rows = len(outcome.causes)
@@ -327,26 +299,19 @@ def causes_gallery(outcome: Causes) -> Figure:
 def _title(ax: Axes, text: str) -> None:
     """A title that is wider than its panel and does not push the next panel away."""
     ax.set_title(" ")
-    ax.annotate(
-        text,
-        (0, 1),
-        xytext=(0, 6),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontweight="bold",
-        in_layout=False,
-    )
+    above: dict[str, Any] = {"xytext": (0, 6), "textcoords": "offset points"}
+    ax.annotate(text, (0, 1), xycoords="axes fraction", fontweight="bold", in_layout=False, **above)
 
 
-def _legend() -> dict[str, Line2D | tuple[Patch, ...]]:
+def _legend() -> Legend:
     band = Patch(alpha=0.2, color="black", linewidth=0)
     marks = {
-        f"expected change: {verdict}": Line2D([], [], color=colour, marker=mark, markersize=3.5)
+        f"expected change: {verdict}": {"color": colour, "marker": mark, "markersize": 3.5}
         for verdict, (mark, colour) in _VERDICTS.items()
     }
     return {
-        "without remedy": Line2D([], [], color=BEFORE),
-        "with the first of the remedies": Line2D([], [], color=AFTER),
+        "without remedy": {"color": BEFORE},
+        "with the first of the remedies": {"color": AFTER},
         "5% to 95% of the networks": (band,),
         **marks,
     }

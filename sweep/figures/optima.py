@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 
@@ -18,6 +17,7 @@ from sweep.figures.style import (
     ACCURACY_COLOUR,
     CE_COLOUR,
     CLASS_COLOURS,
+    Legend,
     draw_line,
     in_style,
     legend_above,
@@ -117,16 +117,16 @@ def outline(ax: Axes, accuracy: AccuracyOptimum, largest: float) -> None:
     ax.plot(a, b, label=EDGES, **EDGE)
 
 
-def optimum_legend(panels: Iterable[tuple[Axes, Optimum]]) -> dict[str, Line2D]:
+def optimum_legend(panels: Iterable[tuple[Axes, Optimum]]) -> Legend:
     """Legend handles of the optima that are drawn, each on its axes, by their text."""
-    legend = {EDGES: Line2D([], [], **EDGE)}
+    legend = {EDGES: EDGE}
     finite = [
         (ax, best.cross_entropy) for ax, best in panels if math.isfinite(best.cross_entropy.a)
     ]
     if not all(_beyond(ax, ce) for ax, ce in finite):
-        legend[LEAST] = Line2D([], [], **STAR)
+        legend[LEAST] = STAR
     if any(_beyond(ax, ce) for ax, ce in finite):
-        legend[f"{LEAST}, beyond the axes"] = Line2D([], [], **_ARROW)
+        legend[f"{LEAST}, beyond the axes"] = _ARROW
     return legend
 
 
@@ -155,11 +155,11 @@ def sample(data: Sample, best: Optimum) -> Figure:
         ax.axvline((start + stop) / 2, color=ACCURACY_COLOUR, linestyle=":", linewidth=1)
     spans = (
         Patch(color=ACCURACY_COLOUR, alpha=0.25, linewidth=0),
-        Line2D([], [], color=ACCURACY_COLOUR, linestyle=":", linewidth=1),
+        {"color": ACCURACY_COLOUR, "linestyle": ":", "linewidth": 1},
     )
     legend = {
-        "sigmoid of least cross-entropy": Line2D([], [], color=CE_COLOUR),
-        "its cut": Line2D([], [], color=CE_COLOUR, linestyle="--"),
+        "sigmoid of least cross-entropy": {"color": CE_COLOUR},
+        "its cut": {"color": CE_COLOUR, "linestyle": "--"},
         "cuts of highest accuracy": spans,
     }
     legend_above(figure, legend, columns=2)
@@ -186,9 +186,9 @@ def slices(along_b: xr.Dataset, along_a: xr.Dataset, best: Optimum) -> Figure:
         ax.axvline(getattr(ce, along), color=CE_COLOUR, linestyle="--", linewidth=1)
         ax.set_title(f"at {fixed}", loc="left")
     legend = {
-        "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
-        "its optimum": Line2D([], [], color=CE_COLOUR, linestyle="--"),
-        "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR),
+        "cross-entropy (left axes)": {"color": CE_COLOUR},
+        "its optimum": {"color": CE_COLOUR, "linestyle": "--"},
+        "accuracy (right axes)": {"color": ACCURACY_COLOUR},
     }
     legend_above(figure, legend, columns=3)
     return figure

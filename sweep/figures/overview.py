@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from sweep.diagnosis import curves
@@ -144,10 +143,10 @@ def _planes(row: SubFigure, result: Diagnosis) -> None:
     axes = row.subplots(1, 2)
     for ax, name in zip(axes, ("cross_entropy", "accuracy"), strict=True):
         draw_recalibrations(ax, dataset[name], best, fit, bar="right")
-    legend = {str(AS_IT_IS["label"]): Line2D([], [], **AS_IT_IS)}
+    legend = {str(AS_IT_IS["label"]): AS_IT_IS}
     legend |= optimum_legend([(axes[0], best)])
     if fit is not None:
-        legend[str(FIT["label"])] = Line2D([], [], **FIT)
+        legend[str(FIT["label"])] = FIT
     legend_above(row, legend, columns=len(legend))
 
 
@@ -171,13 +170,13 @@ def _lines(row: SubFigure, result: Diagnosis) -> None:
     _draw_marks(axes[-1], {1.0: UNCHANGED, result.recalibration.slope_alone: LEAST_LOSS})
     axes[-1].set_xlabel("slope a, at b = 0" if binary else "slope a of softmax(a z)")
     legend = {
-        "cross-entropy (left axes)": Line2D([], [], color=CE_COLOUR),
-        "accuracy (right axes)": Line2D([], [], color=ACCURACY_COLOUR, linewidth=1),
-        "as it is": Line2D([], [], **UNCHANGED),
-        "least cross-entropy": Line2D([], [], **LEAST_LOSS),
+        "cross-entropy (left axes)": {"color": CE_COLOUR},
+        "accuracy (right axes)": {"color": ACCURACY_COLOUR, "linewidth": 1},
+        "as it is": UNCHANGED,
+        "least cross-entropy": LEAST_LOSS,
     }
     if binary and math.isfinite(curves.best_cut(result)):
-        legend["best threshold nearest to 0.5"] = Line2D([], [], **MOST_ACCURATE)
+        legend["best threshold nearest to 0.5"] = MOST_ACCURATE
     legend_above(row, legend, columns=5)
 
 

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from sweep.figures.optima import STAR, mark, optimum_legend, outline
@@ -138,13 +137,13 @@ def cells(dataset: xr.Dataset, best: Optimum) -> Figure:
     label_decades(ax.xaxis)
     ax.axhline(best.accuracy.value, color=ACCURACY_COLOUR, linestyle=":")
     legend = {
-        "cells of the grid": Line2D([], [], color=BLUE, marker=".", linestyle=""),
-        "highest accuracy": Line2D([], [], color=ACCURACY_COLOUR, linestyle=":"),
+        "cells of the grid": {"color": BLUE, "marker": ".", "linestyle": ""},
+        "highest accuracy": {"color": ACCURACY_COLOUR, "linestyle": ":"},
     }
     if np.isfinite(best.cross_entropy.a):
         accuracy_at_optimum = best.accuracy.value - best.regret
         ax.plot(best.cross_entropy.value, accuracy_at_optimum, **STAR)
-        legend["least cross-entropy"] = Line2D([], [], **STAR)
+        legend["least cross-entropy"] = STAR
     legend_above(figure, legend, columns=2)
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from sweep.asymptotics.limits import Limit
 from sweep.asymptotics.rates import Rate
@@ -23,9 +22,12 @@ from sweep.figures.style import (
     CE_COLOUR,
     GREY,
     VERMILION,
+    Legend,
+    handles,
     in_style,
     legend_above,
     log_log,
+    minus,
 )
 
 SPAN = 1e7  # largest ratio of an axis; smaller means stand hollow at its lower end, as 0 does
@@ -117,26 +119,17 @@ def _draw_panel(ax: Axes, study: Study, quantities: Sequence[str]) -> None:
             ax.plot(fine, line.at(fine), color=look["color"], linestyle=style, linewidth=1)
         _draw_means(ax, n, row["mean"].values, row["standard_error"].values, look)
         handle: dict[str, Any] = {"linewidth": 1} | look | {"linestyle": style}
-        legend[_entry(name, line, rate)] = Line2D([], [], **handle)
+        legend[_entry(name, line, rate)] = handle
     if (means["mean"] < ax.get_ylim()[0]).any():
-        hollow = Line2D(
-            [], [], color="black", marker="o", linestyle="", markersize=3.2, markerfacecolor="white"
-        )
-        legend["hollow: below this axis, or 0"] = hollow
+        hollow = {"color": "black", "linestyle": "", "markersize": 3.2, "markerfacecolor": "white"}
+        legend["hollow: below this axis, or 0"] = hollow | {"marker": "o"}
     _legend_over(ax, legend)
 
 
-def _legend_over(ax: Axes, legend: Mapping[str, Line2D]) -> None:
+def _legend_over(ax: Axes, legend: Legend) -> None:
     """A legend above single axes, from the left."""
-    ax.legend(
-        handles=list(legend.values()),
-        labels=list(legend),
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.01),
-        borderaxespad=0.2,
-        frameon=False,
-        handlelength=2.2,
-    )
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.01)}
+    ax.legend(**handles(legend), **place, borderaxespad=0.2, frameon=False, handlelength=2.2)
 
 
 def _span(values: np.ndarray) -> tuple[float, float]:
@@ -183,7 +176,7 @@ def _entry(name: str, line: _Line | None, rate: Rate | None) -> str:
     """The name and the measured slope; below them the formula of the line, if there is one."""
     if rate is not None and rate.slope is not None:
         error = "" if rate.slope_error is None else f" ± {1.96 * rate.slope_error:.3f}"
-        name += f": slope {rate.slope:.3f}{error}".replace("-", "\u2212")
+        name += minus(f": slope {rate.slope:.3f}{error}")
     return f"{name}\n{'no power of n' if line is None else line.text}"
 
 
@@ -325,15 +318,15 @@ def _name(study: Study) -> str:
     return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
 
 
-def _verdicts_legend() -> dict[str, Line2D | tuple[Line2D, ...]]:
+def _verdicts_legend() -> Legend:
     dot = {"linestyle": "", "markersize": 4}
     return {
-        "shared in the population": Line2D([], [], **_population_look(True)),
-        "not shared there": Line2D([], [], **_population_look(False)),
-        "epsilon": Line2D([], [], **_EPSILON),
+        "shared in the population": _population_look(True),
+        "not shared there": _population_look(False),
+        "epsilon": _EPSILON,
         "mean regret at the largest n, 95%": (
-            Line2D([], [], color="black", **_MEAN),
-            Line2D([], [], color="black", marker="o", **dot),
+            _MEAN | {"color": "black"},
+            dot | {"color": "black", "marker": "o"},
         ),
-        "its limit, 95%": Line2D([], [], color="black", marker="|", markersize=4, **_DELTA),
+        "its limit, 95%": _DELTA | {"color": "black", "marker": "|", "markersize": 4},
     }

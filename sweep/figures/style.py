@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure, FigureBase
@@ -37,6 +36,9 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 200,
 }
+
+Legend = dict[str, Any]
+"""Of each text the look of a line, an artist, or a tuple of either, one on top of the other."""
 
 in_style = matplotlib.rc_context(STYLE)  # decorates the functions that make figures
 
@@ -98,17 +100,21 @@ def label_decades(scale: Axis) -> None:
     scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def legend_above(
-    figure: FigureBase, legend: Mapping[str, Artist | tuple[Artist, ...]], columns: int
-) -> None:
-    """One legend above all panels, from texts and their handles."""
-    figure.legend(
-        handles=list(legend.values()),
-        labels=list(legend),
-        loc="outside upper center",
-        ncols=columns,
-        frameon=False,
-    )
+def handles(legend: Legend) -> dict[str, Any]:
+    """Arguments of a legend of matplotlib."""
+
+    def artist(entry: Any) -> Any:
+        if isinstance(entry, tuple):
+            return tuple(map(artist, entry))
+        return Line2D([], [], **entry) if isinstance(entry, dict) else entry
+
+    return {"handles": [artist(entry) for entry in legend.values()], "labels": list(legend)}
+
+
+def legend_above(figure: FigureBase, legend: Legend, columns: int) -> None:
+    """One legend above all panels."""
+    above: dict[str, Any] = {"loc": "outside upper center", "ncols": columns, "frameon": False}
+    figure.legend(**handles(legend), **above)
 
 
 def minus(text: str) -> str:

@@ -6,10 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from sweep.figures.style import (
     BLUE,
@@ -20,6 +18,7 @@ from sweep.figures.style import (
     PURPLE,
     SKY,
     VERMILION,
+    Legend,
     in_style,
     legend_above,
     log_log,
@@ -64,10 +63,9 @@ def bench(document: Mapping[str, Any]) -> Figure:
     axes[0].set(xlabel="points n", ylabel="time (s)", title=f"{edge} x {edge} cells")
     axes[1].set(xlabel="cells", ylabel="time (s)", title=f"n = {plan['points']} points")
     axes[2].set(xlabel="requested tolerance", ylabel="error / max(1, value)", title="cross-entropy")
-    legend: dict[str, Artist] = {name: Line2D([], [], **_PEER[name]) for name in names}
-    legend["extrapolated"] = Line2D(
-        [], [], color="black", linestyle="--", marker="o", markerfacecolor="white", **_THIN
-    )
+    legend: Legend = {name: _PEER[name] for name in names}
+    hollow = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
+    legend["extrapolated"] = _THIN | {"color": "black"} | hollow
     legend_above(figure, legend, columns=5)
     return figure
 
@@ -80,11 +78,7 @@ def _draw_times(
 ) -> None:
     """A line that is solid and filled where measured, dashed and hollow where extrapolated."""
     style: dict[str, Any] = {"label": name, **_PEER[name]}
-    hollow: dict[str, Any] = style | {
-        "linestyle": "--",
-        "linewidth": 0.7,
-        "markerfacecolor": "white",
-    }
+    hollow = style | {"linestyle": "--", "linewidth": 0.7, "markerfacecolor": "white"}
     sizes, seconds = [along(t) for t in timings], [t["seconds"] for t in timings]
     ax.plot(sizes, seconds, **hollow)
     measured = [math.nan if t["extrapolated"] else t["seconds"] for t in timings]

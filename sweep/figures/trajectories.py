@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,6 +20,7 @@ from sweep.figures.style import (
     PURPLE,
     SKY,
     VERMILION,
+    Legend,
     axis_label,
     in_style,
     kept_limits,
@@ -82,10 +82,9 @@ def paths(result: Paths, *, validation: bool = False) -> Figure:
     for ax, target in zip(rows[0], result.targets, strict=True):
         ax.set_title(_title(target.l2))
     optima = optimum_legend([(ax, best) for ax in rows[0]])
-    legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, COLOURS)}
-    legend |= {"start": Line2D([], [], **START), "end": Line2D([], [], **END)} | optima
+    legend = path_looks(result, COLOURS) | {"start": START, "end": END} | optima
     if any(target.l2 > 0 and math.isfinite(target.a) for target in result.targets):
-        legend["least with the penalty"] = Line2D([], [], **TARGET)
+        legend["least with the penalty"] = TARGET
     legend_above(figure, legend, columns=4 if len(planes) > 1 else 2)
     return figure
 
@@ -125,14 +124,14 @@ def path_curves(result: Paths) -> Figure:
     return figure
 
 
-def _curves_legend(result: Paths, validated: bool) -> dict[str, Artist | tuple[Artist, ...]]:
-    legend: dict[str, Artist | tuple[Artist, ...]] = {**path_handles(result, DARK)}
+def _curves_legend(result: Paths, validated: bool) -> Legend:
+    legend = path_looks(result, DARK)
     if validated:
-        legend["validation data"] = Line2D([], [], color="black", linestyle="-.")
+        legend["validation data"] = {"color": "black", "linestyle": "-."}
     if any(math.isfinite(target.a) for target in result.targets):
-        legend["exact optimum"] = Line2D([], [], **OPTIMUM)
+        legend["exact optimum"] = OPTIMUM
     if result.growth is not None and any(target.l2 == 0 for target in result.targets):
-        legend[minus(f"theory: a grows by {result.growth.a:.3g} log t")] = Line2D([], [], **THEORY)
+        legend[minus(f"theory: a grows by {result.growth.a:.3g} log t")] = THEORY
     return legend
 
 
@@ -155,11 +154,11 @@ def _title(l2: float) -> str:
     return "without a penalty" if l2 == 0 else f"with the penalty {l2:g}/2 a\u00b2"
 
 
-def path_handles(result: Paths, colours: tuple[str, ...]) -> dict[str, Line2D]:
+def path_looks(result: Paths, colours: tuple[str, ...]) -> Legend:
     """Legend handles of the optimisers, by their names."""
     names = [str(name) for name in result.dataset.optimizer.values]
     return {
-        OPTIMIZER_NAMES.get(name, name): Line2D([], [], color=colours[i % len(colours)])
+        OPTIMIZER_NAMES.get(name, name): {"color": colours[i % len(colours)]}
         for i, name in enumerate(names)
     }
 

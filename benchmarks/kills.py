@@ -32,7 +32,7 @@ from sweep.base import provenance
 from sweep.base.files import staged
 from sweep.benchmark.measurement import machine
 from sweep.runs import log as run_log
-from sweep.runs import task
+from sweep.runs import store
 from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.landscapes import Landscapes
 
@@ -50,14 +50,14 @@ def killed_spec(seeds: int, points: int) -> sweep.Spec:
 
 def work(out: Path, text: str, log: Path) -> None:
     """Runs or resumes the sweep, and logs the number of every task before it is computed."""
-    compute_task = task.compute
+    compute_task = store.compute
     begun_log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def logged(job: task.RunJob, index: int) -> Any:
+    def logged(job: store.RunJob, index: int) -> Any:
         os.write(begun_log, f"{index}\n".encode())
         return compute_task(job, index)
 
-    task.compute = logged
+    store.compute = logged
     if Directory(out).run_json.exists():
         sweep.resume(out, progress=False)
     else:

@@ -22,7 +22,7 @@ from sweep.base.errors import InputError
 from sweep.base.executors import Engine, Serial
 from sweep.base.progress import bar
 from sweep.base.provenance import require_device, require_same, versions
-from sweep.runs import log, task
+from sweep.runs import log, store
 from sweep.runs.directory import (
     Directory,
     RunRecord,
@@ -34,8 +34,7 @@ from sweep.runs.log import Done, Log, Watcher, Writer
 from sweep.runs.spec.spec import Spec
 from sweep.runs.status import Status
 from sweep.runs.status import progress as progress_of
-from sweep.runs.store import Store, Work
-from sweep.runs.task import Failed, RunJob, work_of
+from sweep.runs.store import Failed, RunJob, Store, Work, work_of
 
 TABLE_INTERVAL_S = 60.0  # between two writings of the tables; the log holds their numbers, too
 
@@ -211,7 +210,7 @@ class _Run:
         written = time.monotonic()
         with (
             bar("run", self.total, "tasks", self.show, done=len(self.done), scale=False) as step,
-            closing(cast(Any, self.engine.run(partial(task.compute, job), left))) as results,
+            closing(cast(Any, self.engine.run(partial(store.compute, job), left))) as results,
         ):
             for _, result in results:
                 self._mark(result)

@@ -1,35 +1,43 @@
-"""The store of a run: Zarr v3, which plain `xarray.open_zarr` reads, valid at every moment.
+"""The store of a run, and the tasks that compute what it holds.
+
+The store is Zarr v3, which plain `xarray.open_zarr` reads, and valid at every moment.
 
 The kind of work says which variables the store has and which chunks a task writes. Values that are
 not computed yet are NaN.
 
 Zarr makes the metadata and the coordinates; no task changes them, so they can be made again and
 compared. A chunk is one file that appears as a whole, with a checksum that is known before. The
-same values give the same bytes, in any order of the tasks.
+same values give the same bytes, in any order of the tasks. A task finds everything through the
+directory of its run, so any process that sees the directory can compute it.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
 import zarr
 from zarr.storage import MemoryStore
 
-from sweep.base import files
+from sweep.base import devices, files
+from sweep.base.errors import InputError
+from sweep.base.provenance import versions
 from sweep.base.storage import StoredVariable, consolidate
-from sweep.runs.directory import RunRecord
+from sweep.runs.directory import Directory, RunRecord
 from sweep.runs.kind import Indices, Values
 from sweep.runs.landscapes import Landscapes
 from sweep.runs.log import Chunk, Done
 from sweep.runs.networks import Networks
+from sweep.runs.spec.spec import Spec
 
 SEPARATOR = "."  # in the names of chunks; a folder for each is slow
 Work = Landscapes | Networks
@@ -180,3 +188,64 @@ def _remove(folder: Path, unwanted: Callable[[str], bool]) -> int:
     for name in names:
         (folder / name).unlink(missing_ok=True)
     return len(names)
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """What all tasks of a run have in common."""
+
+    path: Path  # directory of the run, absolute, since workers may have another working directory
+    spec: Spec
+    record: RunRecord  # what the run began with
+
+
+class Failed(NamedTuple):
+    """A task that could not be computed or stored."""
+
+    task: int
+    sentence: str  # the reason
+    errno: int | None = None  # of the system if chunks cannot be written: others would fail, too
+
+
+def work_of(spec: Spec) -> Work:
+    """The kind of work of a spec: networks if it has the table `training`, else landscapes."""
+    return Landscapes(spec) if spec.training is None else Networks(spec, spec.training)
+
+
+def compute(job: RunJob, task: int) -> Done | Failed:
+    """Computes a task; when it returns `Done`, the chunks are in place."""
+    start = time.perf_counter()
+    _require_same_computer(job.record)
+    work = _work(job.spec, job.spec.base)
+    try:
+        values, numbers = work.compute(task, job.record.data)
+    except InputError as error:
+        return Failed(task, str(error))
+    except MemoryError:
+        return Failed(task, "there is not enough memory")
+    try:
+        chunks = Store(Directory(job.path).store, work).write(task, values)
+    except OSError as error:
+        return Failed(task, error.strerror or str(error), error.errno or errno.EIO)
+    return Done(task, time.perf_counter() - start, chunks, numbers)
+
+
+def _require_same_computer(record: RunRecord) -> None:
+    """Refuses to compute where results may differ: a worker may be on another machine."""
+    here = devices.describe()
+    if here != record.device:
+        raise InputError(
+            f"a worker computes on {here}, but the run on {record.device}; their results must not "
+            "be mixed, so use workers on the same kind of device"
+        )
+    if versions()["sources"] != record.versions["sources"]:
+        raise InputError(
+            "a worker has other code of sweep than this process; their results must not be mixed, "
+            "so install the same version everywhere"
+        )
+
+
+@lru_cache(maxsize=1)
+def _work(spec: Spec, _: Path) -> Work:
+    """The work of a run, kept because it may have prepared what the next task needs."""
+    return work_of(spec)

@@ -3,7 +3,7 @@
 import pytest
 
 from sweep.base import devices, provenance
-from sweep.runs import task
+from sweep.runs import store
 from sweep.runs.directory import Directory, RunRecord
 from tests.support.swept import SPEC
 
@@ -22,11 +22,11 @@ def begun(tmp_path):
 @pytest.fixture
 def computed(monkeypatch):
     """Numbers of the tasks that are computed from here on."""
-    numbers, compute = [], task.compute
+    numbers, compute = [], store.compute
 
     def counting(job, number):
         numbers.append(number)
         return compute(job, number)
 
-    monkeypatch.setattr(task, "compute", counting)
+    monkeypatch.setattr(store, "compute", counting)
     return numbers

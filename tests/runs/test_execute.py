@@ -18,7 +18,7 @@ import sweep
 from sweep import InputError
 from sweep.base import files
 from sweep.base.executors import Serial
-from sweep.runs import landscapes, log, task
+from sweep.runs import landscapes, log
 from sweep.runs import store as store_module
 from sweep.runs.directory import Directory
 from tests.support.swept import SPEC, TASKS, events, store
@@ -413,9 +413,9 @@ def test_a_worker_that_would_compute_otherwise_computes_nothing(copy, name, valu
     (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").unlink()
     record = Directory(copy).read()
     changes = {"device": value} if name == "device" else {"versions": {name: value}}
-    job = task.RunJob(copy, SPEC, msgspec.structs.replace(record, **changes))
+    job = store_module.RunJob(copy, SPEC, msgspec.structs.replace(record, **changes))
     with pytest.raises(InputError, match=sentence):
-        task.compute(job, 0)
+        store_module.compute(job, 0)
     assert not (copy / "results.zarr" / "accuracy" / "c.0.0.0.0.0").exists()
 
 

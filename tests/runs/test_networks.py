@@ -15,7 +15,7 @@ import sweep
 from sweep import InputError, figures
 from sweep.base.executors import Serial
 from sweep.runs import networks, preview
-from sweep.runs.task import work_of
+from sweep.runs.store import work_of
 from sweep.training.ensemble import equal_blocks, train_networks
 from sweep.training.hyperparameters import Hyperparameters
 from sweep.training.networks import deterministic_affine

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import sweep
 from sweep import InputError
 from sweep.runs.spec.schema import TRAINING
-from sweep.runs.task import work_of
+from sweep.runs.store import work_of
 from tests.support.checkout import ROOT
 
 

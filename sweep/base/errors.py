@@ -6,4 +6,4 @@ class InputError(ValueError):
 
 
 class AxisError(InputError):
-    """The text or the numbers do not describe an axis; a wrong use of the command line."""
+    """The text or the numbers do not describe an axis or a pair; a wrong use of the CLI."""

@@ -1,4 +1,4 @@
-"""Axes of a grid and sizes of samples, from text or from numbers.
+"""Axes of a grid, sizes of samples and pairs of numbers, from text or from numbers.
 
 The command line and the Python functions accept the same text:
 
@@ -7,6 +7,7 @@ The command line and the Python functions accept the same text:
     0,1,2.5          these points
     100:1e6:9:log    9 sample sizes in geometric progression, rounded to whole numbers
     100,1e4,inf      these sample sizes; inf is the population itself
+    -3,2.5 or -8:8   a pair of numbers
 
 An axis keeps the order in which it is given: it may hold one point, start or end at 0, descend, or
 have any spacing. Sizes are whole numbers of points in ascending order.
@@ -15,10 +16,10 @@ have any spacing. Sizes are whole numbers of points in ascending order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
+import re
+from dataclasses import dataclass
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -31,9 +32,6 @@ DEFAULT_AXIS = "-5:5:101"  # slopes and intercepts where the caller gives none
 SIZES_EXAMPLE = "100:1e6:9:log"
 LARGEST = 2**53  # beyond it float64 does not hold every whole number
 MOST_SIZES = 1000  # in one range
-
-Malformed: TypeAlias = Callable[[str], InputError]
-"""Makes the error for a text, given what is wrong with it."""
 
 
 def axis(values: str | ArrayLike, name: str = "axis") -> Float[np.ndarray, " n"]:
@@ -51,14 +49,22 @@ def axis(values: str | ArrayLike, name: str = "axis") -> Float[np.ndarray, " n"]
         InputError: the axis does not fit into memory.
     """
     if isinstance(values, str):
-        return _parse_axis(values, name)
-    try:
-        points = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise AxisError(f"{name} is {values!r}; give numbers or text like {DEFAULT_AXIS}") from None
+        points = _parse_axis(_Text(values, name, DEFAULT_AXIS, AxisError))
+    else:
+        try:
+            points = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        except (TypeError, ValueError):
+            raise AxisError(
+                f"{name} is {values!r}; give numbers or text like {DEFAULT_AXIS}"
+            ) from None
     if points.ndim != 1:
         raise AxisError(f"{name} has shape {points.shape}; one dimension is needed")
-    return _finite_points(points, name)
+    if points.size == 0:
+        raise AxisError(f"{name} is empty; at least one point is needed")
+    if not np.isfinite(points).all():
+        bad = points[~np.isfinite(points)][0]
+        raise AxisError(f"{name} holds {bad:g}; every point must be a finite number")
+    return points
 
 
 def sizes(
@@ -78,10 +84,32 @@ def sizes(
         InputError: a size is not a whole number of points >= 1, or is inf where that is not
             allowed.
     """
-    numbers = _parse_sizes(values, name) if isinstance(values, str) else _numbers(values, name)
+    if isinstance(values, str):
+        numbers = _parse_sizes(_Text(values, name, SIZES_EXAMPLE, InputError))
+    else:
+        try:
+            numbers = np.asarray(values, dtype=np.float64).ravel().tolist()
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{name} is {values!r}; give numbers or text like {SIZES_EXAMPLE}"
+            ) from None
     if not numbers:
         raise InputError(f"{name} is empty; at least one size is needed")
     return tuple(sorted({_size(number, name, infinite) for number in numbers}))
+
+
+def pair(text: str, name: str, example: str) -> tuple[float, float]:
+    """Two finite numbers from a text with the separator of the example, a comma or a colon.
+
+    Raises:
+        AxisError: the text is anything else; the message calls it `name`.
+    """
+    described = _Text(text, name, example, AxisError)
+    fields = text.split(":" if ":" in example else ",")
+    if len(fields) != 2:
+        raise described.malformed("is not a pair of numbers")
+    first, second = map(described.finite, fields)
+    return first, second
 
 
 def size_text(n: float) -> str:
@@ -120,89 +148,92 @@ def whole_number(name: str, value: Any, least: int, most: int = LARGEST) -> int:
     return int(number)
 
 
-def _malformed(error: type[InputError], text: str, name: str, example: str, why: str) -> InputError:
-    return error(f"{name}={text} {why} (example: {name}={example})")
+@dataclass(frozen=True)
+class _Text:
+    """A text from the user, and how errors call it."""
+
+    text: str
+    name: str
+    example: str
+    error: type[InputError]
+
+    def malformed(self, why: str) -> InputError:
+        """The error for the text, given what is wrong with it."""
+        return self.error(f"{self.name}={self.text} {why} (example: {self.name}={self.example})")
+
+    def number(self, field: str) -> float:
+        """The number that a part of the text is."""
+        try:
+            if "_" in field:  # Python reads 1_000; a user rarely means it
+                raise ValueError
+            return float(field)
+        except ValueError:
+            raise self.malformed(f"holds {field!r}, which is not a number") from None
+
+    def finite(self, field: str) -> float:
+        """The finite number that a part of the text is."""
+        number = self.number(field)
+        if not math.isfinite(number):
+            raise self.malformed(f"holds {field!r}; every point must be a finite number")
+        return number
 
 
-def _parse_axis(text: str, name: str) -> Float[np.ndarray, " n"]:
-    malformed = partial(_malformed, AxisError, text, name, DEFAULT_AXIS)
-    fields = text.split(":")
+def _parse_axis(text: _Text) -> Float[np.ndarray, " n"]:
+    fields = text.text.split(":")
     if len(fields) == 1:
-        points = [_finite_number(field, malformed) for field in text.split(",")]
-        return _finite_points(np.array(points, dtype=np.float64), name)
+        return np.array([text.finite(field) for field in text.text.split(",")])
     spacing = fields[3] if len(fields) == 4 else "linear"
     if len(fields) not in (3, 4) or spacing not in ("linear", "log"):
-        raise malformed("is not of the form LOW:HIGH:COUNT or LOW:HIGH:COUNT:log")
-    low, high = _finite_number(fields[0], malformed), _finite_number(fields[1], malformed)
-    count = _axis_count(fields[2], f"{name}={text}", malformed)
+        raise text.malformed("is not of the form LOW:HIGH:COUNT or LOW:HIGH:COUNT:log")
+    low, high = text.finite(fields[0]), text.finite(fields[1])
+    count = _axis_count(fields[2], text)
     if (count == 1) != (low == high):
-        raise malformed("cannot include both ends; one point needs equal ends")
-    if spacing == "linear":
-        return _spaced(np.linspace, low, high, count, malformed)
-    if low == 0 or high == 0 or (low > 0) != (high > 0):
-        raise malformed("is logarithmic, so both ends must be > 0 or both < 0")
-    return _spaced(np.geomspace, low, high, count, malformed)
-
-
-def _finite_points(points: Float[np.ndarray, " n"], name: str) -> Float[np.ndarray, " n"]:
-    if points.size == 0:
-        raise AxisError(f"{name} is empty; at least one point is needed")
-    if not np.isfinite(points).all():
-        bad = points[~np.isfinite(points)][0]
-        raise AxisError(f"{name} holds {bad:g}; every point must be a finite number")
-    return points
-
-
-def _spaced(
-    space: Callable[..., np.ndarray], low: float, high: float, count: int, malformed: Malformed
-) -> Float[np.ndarray, " n"]:
+        raise text.malformed("cannot include both ends; one point needs equal ends")
+    if spacing == "log" and (low == 0 or high == 0 or (low > 0) != (high > 0)):
+        raise text.malformed("is logarithmic, so both ends must be > 0 or both < 0")
     with np.errstate(all="ignore"):
-        points = space(low, high, count)
+        points = (np.linspace if spacing == "linear" else np.geomspace)(low, high, count)
     if not np.isfinite(points).all():
-        raise malformed("spans more than float64 can hold")
+        raise text.malformed("spans more than float64 can hold")
     return points
 
 
-def _axis_count(field: str, text: str, malformed: Malformed) -> int:
-    try:
-        count = int(field[:19])
-    except ValueError:
-        raise malformed(f"asks for {field!r} points; a whole number is needed") from None
+def _axis_count(field: str, text: _Text) -> int:
+    if not re.fullmatch(r"\s*[+-]?\d+\s*", field):
+        raise text.malformed(f"asks for {field!r} points; a whole number is needed")
     if len(field) > 18:
-        raise malformed("asks for more points than fit into memory")
+        raise text.malformed("asks for more points than fit into memory")
+    count = int(field)
     if count < 1:
-        raise malformed(f"asks for {count} points; at least 1 is needed")
+        raise text.malformed(f"asks for {count} points; at least 1 is needed")
     if 8 * count > RESULT_LIMIT:
         raise InputError(
-            f"{text} would take {8 * count / 2**30:.1f} GiB of memory for the axis alone, "
-            f"more than the limit of {RESULT_LIMIT / 2**30:.0f} GiB; use fewer points"
+            f"{text.name}={text.text} would take {8 * count / 2**30:.1f} GiB of memory for the "
+            f"axis alone, more than the limit of {RESULT_LIMIT / 2**30:.0f} GiB; use fewer points"
         )
     return count
 
 
-def _parse_sizes(text: str, name: str) -> list[float]:
-    malformed = partial(_malformed, InputError, text, name, SIZES_EXAMPLE)
-    fields = text.split(":")
+def _parse_sizes(text: _Text) -> list[float]:
+    fields = text.text.split(":")
     if len(fields) == 1:
-        return [_size_number(field, malformed) for field in text.split(",")]
+        return [_size_number(field, text) for field in text.text.split(",")]
     if len(fields) not in (3, 4) or (len(fields) == 4 and fields[3] != "log"):
-        raise malformed("is not of the form LOW:HIGH:COUNT:log or LOW:HIGH:COUNT")
-    low, high, count = (_size_number(field, malformed) for field in fields[:3])
+        raise text.malformed("is not of the form LOW:HIGH:COUNT:log or LOW:HIGH:COUNT")
+    low, high, count = (_size_number(field, text) for field in fields[:3])
     if not 1 <= low < high <= LARGEST:
-        raise malformed("needs whole numbers with 1 <= LOW < HIGH")
+        raise text.malformed("needs whole numbers with 1 <= LOW < HIGH")
     if not (count == int(min(count, MOST_SIZES)) and count >= 2):
-        raise malformed(f"needs a whole COUNT from 2 to {MOST_SIZES}")
+        raise text.malformed(f"needs a whole COUNT from 2 to {MOST_SIZES}")
     space = np.geomspace if len(fields) == 4 else np.linspace
     return [float(n) for n in np.rint(space(low, high, int(count)))]
 
 
-def _numbers(values: ArrayLike, name: str) -> list[float]:
-    try:
-        return np.asarray(values, dtype=np.float64).ravel().tolist()
-    except (TypeError, ValueError):
-        raise InputError(
-            f"{name} is {values!r}; give numbers or text like {SIZES_EXAMPLE}"
-        ) from None
+def _size_number(field: str, text: _Text) -> float:
+    number = text.number(field)
+    if math.isnan(number):
+        raise text.malformed(f"holds {field!r}, which is not a number")
+    return number
 
 
 def _size(number: float, name: str, infinite: bool) -> int | float:
@@ -216,24 +247,3 @@ def _size(number: float, name: str, infinite: bool) -> int | float:
             + (f" and at most {LARGEST}" if number > LARGEST else "")
         )
     return int(number)
-
-
-def _number(field: str, malformed: Malformed) -> float:
-    try:
-        return float(field)
-    except ValueError:
-        raise malformed(f"holds {field!r}, which is not a number") from None
-
-
-def _finite_number(field: str, malformed: Malformed) -> float:
-    number = _number(field, malformed)
-    if not np.isfinite(number):
-        raise malformed(f"holds {field!r}; every point must be a finite number")
-    return number
-
-
-def _size_number(field: str, malformed: Malformed) -> float:
-    number = _number(field, malformed)
-    if math.isnan(number) or "_" in field:  # Python reads 1_000; a user rarely means it
-        raise malformed(f"holds {field!r}, which is not a number")
-    return number

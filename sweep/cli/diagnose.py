@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 import sweep
 from sweep import figures
+from sweep.base.ranges import pair
 from sweep.cli.app import UsageError
 from sweep.cli.options import FigureFile, Force, Json, integer
 from sweep.cli.outputs import document, print_json, print_lines, require_apart, together
@@ -74,8 +75,9 @@ def diagnose(
     as_json: Json = False,
 ) -> None:
     """Says why loss and accuracy of a classifier disagree."""
-    pair, platt_pair = _pair(fitted, "--fitted"), _pair(platt, "--platt")
-    _require_usage(logit, probability, [pair, platt_pair, temperature], ignore)
+    fitted_pair = None if fitted is None else pair(fitted, "--fitted", "1.2,-0.3")
+    platt_pair = None if platt is None else pair(platt, "--platt", "-1.2,0.3")
+    _require_usage(logit, probability, [fitted_pair, platt_pair, temperature], ignore)
     _require_outputs([predictions, history], out, figure, html, force=force)
     data = prediction_files.load(
         predictions,
@@ -89,7 +91,7 @@ def diagnose(
     result = sweep.diagnose(
         data,
         history=None if history is None else history_files.load(history),
-        fitted=pair,
+        fitted=fitted_pair,
         platt=platt_pair,
         temperature=temperature,
         ignore=ignore,
@@ -106,16 +108,6 @@ def diagnose(
         print_lines(numbers_lines(result))
     for path in written:
         print(f"written: {path}")
-
-
-def _pair(text: str | None, option: str) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        first, second = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"{option}={text}: give two numbers with a comma between them") from None
-    return first, second
 
 
 def _require_usage(

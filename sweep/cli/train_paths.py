@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -14,6 +13,7 @@ from sweep import figures
 from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET
+from sweep.base.ranges import pair
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -127,7 +127,8 @@ def paths(
     if illustration is not None and (data is not None or population is not None):
         raise UsageError("--illustration, DATA and --population exclude each other; give one")
     columns = (x, y, weight)
-    starts = [_start(text) for text in start] or None  # before anything is read or drawn
+    # Before anything is read or drawn.
+    starts = [pair(text, "--start", "-3,2.5") for text in start] or None
     options = {
         "starts": starts,
         "optimizers": optimizer,
@@ -210,17 +211,6 @@ def _request(
 def _loaded(path: Path, columns: tuple[str, str, str | None]) -> Sample:
     x, y, weight = columns
     return load(path, x=x, y=y, weight=weight)
-
-
-def _start(text: str) -> tuple[float, float]:
-    """The start of a path from its text."""
-    try:
-        a, b = map(float, text.split(","))
-    except ValueError:
-        a = b = math.nan
-    if not math.isfinite(a + b):
-        raise UsageError(f"--start={text}: give two numbers A,B, such as --start=-3,2.5")
-    return a, b
 
 
 def _files(request: PathsRequest) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweep.base.errors import AxisError, InputError
-from sweep.base.ranges import axis, size_text, size_title, sizes, whole_number
+from sweep.base.ranges import axis, pair, size_text, size_title, sizes, whole_number
 
 AXES = {
     "-5:5:101": np.linspace(-5, 5, 101),
@@ -55,6 +55,9 @@ BAD_AXES = {
     "0:1:2:3:4": "is not of the form",
     "0:1:5:cubic": "is not of the form",
     "": "holds '', which is not a number",
+    "1_000,2": "holds '1_000', which is not a number",
+    "0:1_0:3": "holds '1_0', which is not a number",
+    "0:1:1_0": "asks for '1_0' points",
     "1,,2": "holds '', which is not a number",
     "nan:1:3": "must be a finite number",
     "0:inf:3": "must be a finite number",
@@ -91,6 +94,20 @@ def test_malformed_text_is_refused_with_name_value_and_example(text):
 def test_bad_numbers_are_refused(values, sentence):
     with pytest.raises(AxisError, match=sentence):
         axis(values, "b")
+
+
+def test_pairs():
+    assert pair("-3,2.5", "--start", "0,1") == (-3, 2.5)
+    assert pair("-8:8", "--range", "0:1") == (-8, 8)
+    for text, sentence in (
+        ("1", "--start=1 is not a pair"),
+        ("1,2,3", "is not a pair"),
+        ("1,x", "holds 'x', which is not a number"),
+        ("nan,1", "must be a finite number"),
+        ("1_0,1", r"holds '1_0', which is not a number \(example: --start=0,1\)"),
+    ):
+        with pytest.raises(AxisError, match=sentence):
+            pair(text, "--start", "0,1")
 
 
 def test_an_axis_beyond_memory_says_how_much_it_would_take():

@@ -192,9 +192,9 @@ def test_a_history_is_read(run, asked, files):
 
 USAGE = {
     "no file": ([], "PREDICTIONS"),
-    "words": (["p.csv", "--fitted", "a,b"], "--fitted=a,b: give two numbers with a comma"),
-    "one number": (["p.csv", "--platt=1"], "--platt=1: give two numbers with a comma"),
-    "three": (["p.csv", "--fitted=1,2,3"], "--fitted=1,2,3: give two numbers"),
+    "words": (["p.csv", "--fitted", "a,b"], "--fitted=a,b holds 'a', which is not a number"),
+    "one number": (["p.csv", "--platt=1"], "--platt=1 is not a pair of numbers"),
+    "three": (["p.csv", "--fitted=1,2,3"], "--fitted=1,2,3 is not a pair of numbers"),
     "temperature": (["p.csv", "--temperature", "hot"], "--temperature"),
     "two fits": (["p.csv", "--fitted=1,0", "--temperature=2"], "exclude each other"),
     "both": (["p.csv", "--logit=l", "--probability=p"], "--logit and --probability exclude"),

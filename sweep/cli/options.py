@@ -20,8 +20,12 @@ from sweep.metrics.metrics import metric as metric_named
 
 def integer(_: type, tokens: Sequence[Token]) -> int:
     """Converts text to a whole number: accepts 1e6, rejects 2.5 and 1_000."""
-    value = float(tokens[0].value)
-    if "_" in tokens[0].value or not value.is_integer():  # nor are nan and inf
+    text = tokens[0].value
+    try:
+        value = math.nan if "_" in text else float(text)
+    except ValueError:
+        value = math.nan
+    if not value.is_integer():  # nor are nan and inf
         raise ValueError
     return int(value)
 

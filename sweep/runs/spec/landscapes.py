@@ -19,10 +19,10 @@ from sweep.runs.spec.schema import (
     as_list,
     checked,
     data_files,
+    distinct,
     key_errors,
     positive_integer,
     refusal,
-    require_distinct,
     require_unset,
     seed_values,
     shortened,
@@ -70,15 +70,14 @@ def canonical(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
 
 def _laws(texts: Sequence[str]) -> tuple[str, ...]:
     """The ids of laws that the spec names by id, else names with all parameters."""
-    laws = []
     for text in texts:
         if not text.strip():
             raise refusal("population", text, "holds")
-        with key_errors("population"):
-            laws.append(population(text))
-    require_distinct("population", texts, [law.name for law in laws])
+    with key_errors("population"):
+        laws = [population(text) for text in texts]
+    distinct("population", texts, [law.name for law in laws])
     return tuple(
-        law.id if law.id == text.strip().upper() else law.name
+        law.id if law.id and law.id == text.strip().upper() else law.name
         for text, law in zip(texts, laws, strict=True)
     )
 
@@ -93,7 +92,7 @@ def _sizes(values: Any) -> tuple[int | float, ...]:
             require_drawable(n)
     if not (isinstance(values, str) and ":" in values):  # a range may round two sizes to one
         elements = values.split(",") if isinstance(values, str) else as_list(values)
-        require_distinct("n", elements, [sizes(element, infinite=True) for element in elements])
+        distinct("n", elements, [sizes(element, infinite=True) for element in elements])
     return ascending
 
 
@@ -101,18 +100,15 @@ def _axis(key: str, value: Any) -> str | tuple[float, ...]:
     """The text of an axis without spaces, or its points."""
     with key_errors(key):
         points = tuple((axis(value, key) + 0.0).tolist())  # no -0.0
-    require_distinct(key, points, points)
+    distinct(key, points, points)
     return value.replace(" ", "") if isinstance(value, str) else points
 
 
 def _metrics(entries: Any) -> tuple[str, ...]:
     texts = [text for entry in as_list(entries) for text in _combinations(entry)]
-    names = []
-    for text in texts:
-        with key_errors("metrics"):
-            names.append(metric(text).name)
-    require_distinct("metrics", texts, names)
-    return tuple(names)
+    with key_errors("metrics"):
+        names = [metric(text).name for text in texts]
+    return distinct("metrics", texts, names)
 
 
 def _combinations(entry: Any) -> Iterator[str]:

@@ -18,9 +18,9 @@ from sweep.runs.spec.schema import (
     as_list,
     checked,
     data_files,
+    distinct,
     key_errors,
     positive_integer,
-    require_distinct,
     require_known_keys,
     require_unset,
     seed_values,
@@ -145,14 +145,13 @@ def _training(table: Mapping[str, Any], of_data: bool, seeds: int) -> Training:
         )
     values = TRAINING_DEFAULTS | written
     epochs = _whole("epochs", values["epochs"], 1, MOST_EPOCHS)
-    keep = tuple(_whole("keep", epoch, 0, epochs) for epoch in as_list(values.get("keep", epochs)))
-    require_distinct("training.keep", keep, keep)
+    keep = [_whole("keep", epoch, 0, epochs) for epoch in as_list(values.get("keep", epochs))]
     share, dtype = values["validation"], values["dtype"]
     training = Training(
         problem=_problems(as_list(values.get("problem", ()))),
         validation=checked("training.validation", share, 0 < share < 1) if of_data else None,
         epochs=epochs,
-        keep=keep,
+        keep=distinct("training.keep", keep, keep),
         dtype=checked("training.dtype", dtype, dtype in DTYPES),
         block=positive_integer("training.block", values["block"]),
         hyperparameters=_hyperparameters({n: written[n] for n in NAMES if n in written}),
@@ -174,12 +173,9 @@ def _whole(key: str, value: float, least: int, most: int) -> int:
 
 
 def _problems(texts: Sequence[str]) -> tuple[str, ...]:
-    names = []
-    for text in texts:
-        with key_errors("training.problem"):
-            names.append(problem(text).name)
-    require_distinct("training.problem", texts, names)
-    return tuple(names)
+    with key_errors("training.problem"):
+        names = [problem(text).name for text in texts]
+    return distinct("training.problem", texts, names)
 
 
 def _hyperparameters(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -206,9 +202,8 @@ def _columns(value: str | list[str] | None) -> tuple[str, ...] | None:
     """Columns of the inputs; None for all but the labels and weights."""
     if value is None:
         return None
-    names = tuple(checked("x", name, name != "") for name in as_list(value))
-    require_distinct("x", names, names)
-    return names
+    names = [checked("x", name, name != "") for name in as_list(value)]
+    return distinct("x", names, names)
 
 
 def _require_room(training: Training, seeds: int) -> None:

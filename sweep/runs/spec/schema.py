@@ -13,7 +13,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import ValidationError, convert
 
@@ -36,6 +36,8 @@ class Key(NamedTuple):
     type: Any
     needed: str  # the same in words, with an example
 
+
+Item = TypeVar("Item")
 
 MOST_TASKS = 10**7  # the log grows by about 600 bytes for each
 UNSET = ((), [])  # values of keys that are left out
@@ -193,8 +195,8 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def require_distinct(key: str, written: Iterable[Any], meanings: Sequence[Any]) -> None:
-    """Rejects a value that occurs twice, as the spec writes it or by what it means."""
+def distinct(key: str, written: Iterable[Any], meanings: Sequence[Item]) -> tuple[Item, ...]:
+    """What the values of a key mean, if no two of them mean the same."""
     first: dict[Any, Any] = {}
     for text, meaning in zip(written, meanings, strict=True):
         if meaning in first:
@@ -203,6 +205,7 @@ def require_distinct(key: str, written: Iterable[Any], meanings: Sequence[Any]) 
                 f"{_bare_name(key)} holds {shortened(text)} twice{other}; give it once", key
             )
         first[meaning] = text
+    return tuple(meanings)
 
 
 def data_files(values: Any, base: Path) -> tuple[str, ...]:
@@ -211,7 +214,7 @@ def data_files(values: Any, base: Path) -> tuple[str, ...]:
     for name in names:
         if not name.strip() or "\0" in name:
             raise refusal("data", name, "holds")
-    require_distinct("data", names, [os.path.realpath(base / name) for name in names])
+    distinct("data", names, [os.path.realpath(base / name) for name in names])
     return tuple(names)
 
 
@@ -221,8 +224,5 @@ def seed_values(values: Any, largest: int = 2**53) -> tuple[int, ...]:
         return (0,)
     with key_errors("seed"):
         numbers = axis(values, "seed").tolist()
-        seeds = tuple(
-            whole_number("seed", int(x) if x.is_integer() else x, 0, largest) for x in numbers
-        )
-    require_distinct("seed", seeds, seeds)
-    return seeds
+        seeds = [whole_number("seed", int(x) if x.is_integer() else x, 0, largest) for x in numbers]
+    return distinct("seed", seeds, seeds)

@@ -1,3 +1,5 @@
+from functools import cache
+
 import jax
 import numpy as np
 import pytest
@@ -11,9 +13,15 @@ from sweep.populations import CATALOGUE, Normal, Population, Uniform, sampling
 LAWS = list(CATALOGUE)
 
 
+@cache
+def drawn(law):
+    """A sample of two chunks, the second of which has points beyond n."""
+    return sampling.sample(CATALOGUE[law], 20_000, seed=3)
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_x_has_its_law_and_comes_in_order(law):
-    sample = sampling.sample(CATALOGUE[law], 20000, seed=3)
+    sample = drawn(law)
     assert np.all(np.diff(sample.x) >= 0)
     low, high = CATALOGUE[law].support
     assert low <= sample.x[0]
@@ -23,15 +31,14 @@ def test_x_has_its_law_and_comes_in_order(law):
 
 @pytest.mark.parametrize("law", LAWS)
 def test_labels_have_their_probability(law):
-    law = CATALOGUE[law]
-    sample = sampling.sample(law, 20000, seed=4)
-    probability = law.probability(sample.x)
+    sample = drawn(law)
+    probability = CATALOGUE[law].probability(sample.x)
     for weight in (np.ones(20000), np.sign(sample.x - np.median(sample.x))):
         excess = np.sum(weight * (sample.y - probability))
         assert abs(excess) < 4 * np.sqrt(np.sum(probability * (1 - probability)))
 
 
-@pytest.mark.parametrize("n", [1, 100, 40_001])
+@pytest.mark.parametrize("n", [1, 100, 20_000])
 def test_a_sample_is_the_same_bits_whatever_else_is_drawn(n):
     law, layout = CATALOGUE["W4"], sampling.SampleLayout.of(n)
     every = layout.samples_per_call
@@ -56,15 +63,15 @@ def test_a_layout_holds_every_point_and_little_more(n):
 
 def test_other_seeds_sizes_and_replicates_have_other_streams():
     law = CATALOGUE["W1"]
-    drawn = {
+    samples = {
         key: sampling.sample(law, n, seed, replicate)
-        for n in (50, 51)
+        for n in (100, 20_000)
         for seed in (0, 1, 2**40)
         for replicate in (0, 1, 2000)
         for key in [(n, seed, replicate)]
     }
-    assert len({sample.x[:3].tobytes() for sample in drawn.values()}) == len(drawn)
-    assert len({sample.y[:50].tobytes() for sample in drawn.values()}) == len(drawn)
+    assert len({sample.x[:3].tobytes() for sample in samples.values()}) == len(samples)
+    assert len({sample.y[:50].tobytes() for sample in samples.values()}) == len(samples)
 
 
 def test_settings_of_the_process_change_no_sample():
@@ -101,13 +108,13 @@ def test_bad_sizes_and_seeds_are_rejected(arguments, said):
 def test_an_eta_above_1_is_rejected_when_a_sample_meets_it():
     # Too narrow for a look at some thousands of quantiles.
     def spike(x):
-        return jax.numpy.where(abs(x - 0.12345678) < 1e-6, 1.1, 0.5)
+        return jax.numpy.where(abs(x - 0.12345678) < 1.5e-4, 1.1, 0.5)
 
     law = Population("spike", x=Uniform(-1, 1), eta=spike)
     law.require_valid()
-    # One in a million points lies in it.
-    with pytest.raises(sweep.InputError, match=r"eta of spike is 1\.1 at x = 0\.12345"):
-        sampling.sample(law, 10**7)
+    # Three of these points are expected in it.
+    with pytest.raises(sweep.InputError, match=r"eta of spike is 1\.1 at x = 0\.123"):
+        sampling.sample(law, 20_000)
 
 
 def test_a_law_of_your_own_can_be_sampled():

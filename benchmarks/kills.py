@@ -110,7 +110,7 @@ class Sweep:
             if kill is None:
                 break
             killed.append(kill)
-        again = len(begun(self._log)) - Landscapes(self._spec).count()
+        again = len(begun(self._log)) - Landscapes(self._spec).numbers.count()
         if again != sum(kill["computed_again"] for kill in killed):
             raise SystemExit(f"{again} tasks were repeated, not those in flight: {killed}")
         return killed
@@ -156,7 +156,7 @@ def killed(spec: sweep.Spec, folder: Path, kills: int, seed: int) -> dict[str, A
             raise SystemExit(f"the store of {interrupted.out} differs from {uninterrupted.out}")
         sweeps += 1
     return {
-        "tasks": Landscapes(spec).count(),
+        "tasks": Landscapes(spec).numbers.count(),
         "uninterrupted_s": seconds,
         "sweeps_equal_byte_for_byte": sweeps,
         "most_computed_again": max(kill["computed_again"] for kill in each),
@@ -186,7 +186,7 @@ def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
     Landscapes.compute = timed
     sweep.run(spec, folder / "timed", progress=False, on_event=watch)
     Landscapes.compute = compute
-    count = Landscapes(spec).count()
+    count = Landscapes(spec).numbers.count()
     total = moments["finished"] - moments["first"]
     return {
         "tasks": count,
@@ -207,7 +207,7 @@ def status_seconds(count: int, folder: Path, like: Path, repeats: int = 3) -> di
     directory.begin(record)
     finished = list(run_log.read(Directory(like).events).done.values())
     work, write = Landscapes(spec), run_log.Writer(directory.events)
-    tasks = range(work.count())
+    tasks = range(work.numbers.count())
     with write.alive():
         for k in tasks:
             done, counts = finished[k % len(finished)], {"done": k + 1, "total": len(tasks)}

@@ -154,7 +154,7 @@ class _Run:
 
     def go(self, name: str, watcher: Watcher | None) -> Status:
         """Computes the tasks that are left; `name` is that of the first event."""
-        self.total = self.work.count()
+        self.total = self.work.numbers.count()
         self.store = Store(self.directory.store, self.work)
         logged = log.repair(self.directory.events)
         self.write = Writer(self.directory.events, watcher)

@@ -121,13 +121,10 @@ class Landscapes:
         """Attributes of the store beyond those of every run."""
         return {"tolerance": self.spec.tolerance}
 
-    def count(self) -> int:
-        """Number of tasks: tiles of all landscapes."""
-        return self._numbers.count()
-
-    def task(self, index: int) -> TileIndex:
-        """The tile that the task with this number computes."""
-        return self._numbers.locate(index)
+    @cached_property
+    def numbers(self) -> TileNumbers:
+        """The numbers of the tasks."""
+        return TileNumbers.of(self.spec.to_dict())
 
     def slices(self, tile: TileIndex) -> tuple[slice, slice]:
         """The cells of a tile, along a and along b."""
@@ -139,7 +136,7 @@ class Landscapes:
 
     def describe(self, task: int) -> dict[str, str | int]:
         """What a task computes, for people: {"population": "W1", "n": "1e4", ...}."""
-        spec, tile = self.spec, self.task(task)
+        spec, tile = self.spec, self.numbers.locate(task)
         if spec.of_data:
             description: dict[str, str | int] = {"data": spec.data[tile.source]}
         else:
@@ -150,13 +147,13 @@ class Landscapes:
 
     def chunks(self, task: int) -> dict[str, tuple[Indices, ...]]:
         """Chunks that a task writes, by metric; they hold the same bytes."""
-        tile = self.task(task)
+        tile = self.numbers.locate(task)
         chunks = tuple((*indices, tile.row, tile.column) for indices in self.cells(task))
         return dict.fromkeys(self.spec.metrics, chunks)
 
     def cells(self, task: int) -> tuple[Indices, ...]:
         """The landscapes with the tile, along the dimensions before a and b."""
-        source, size, seed, *_ = self.task(task)
+        source, size, seed, *_ = self.numbers.locate(task)
         if self.spec.of_data:
             return ((source,),)
         seeds = range(len(self.spec.seed)) if seed is None else (seed,)
@@ -170,7 +167,7 @@ class Landscapes:
 
     def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
         """The metrics of a tile; the first tile adds the scalars of its landscape."""
-        tile = self.task(task)
+        tile = self.numbers.locate(task)
         first = tile.row == tile.column == 0
         if first:
             self._latest.clear()  # the scalars must not depend on what was computed before
@@ -185,10 +182,6 @@ class Landscapes:
         """Cells of a chunk along a and along b."""
         rows, columns = self.spec.grid.shape
         return min(rows, self.spec.tile), min(columns, self.spec.tile)
-
-    @cached_property
-    def _numbers(self) -> TileNumbers:
-        return TileNumbers.of(self.spec.to_dict())
 
     @property
     def _outer_shape(self) -> Indices:

@@ -97,17 +97,14 @@ class Networks:
         fixed = {n: int(v) if isinstance(v, bool) else v for n, v in self.training.fixed.items()}
         return fixed | {"dtype": self.training.dtype}
 
-    def count(self) -> int:
-        """Number of blocks of seeds of all programs and sources."""
-        return self._numbers.count()
-
-    def task(self, index: int) -> SeedBlock:
-        """The task with this number."""
-        return self._numbers.locate(index)
+    @cached_property
+    def numbers(self) -> BlockNumbers:
+        """The numbers of the tasks."""
+        return BlockNumbers.of(self.spec.to_dict())
 
     def describe(self, task: int) -> dict[str, str | int]:
         """What a task trains, by dimension; seeds from the first to the last."""
-        block = self.task(task)
+        block = self.numbers.locate(task)
         seeds = self._seeds(block)
         description: dict[str, str | int] = {self.source: self.sources[block.source]}
         for (name, values), k in zip(self._axes.items(), block.program, strict=True):
@@ -117,7 +114,7 @@ class Networks:
 
     def chunks(self, task: int) -> dict[str, tuple[Indices, ...]]:
         """One chunk of every recorded variable."""
-        block = self.task(task)
+        block = self.numbers.locate(task)
         outer = (block.source, block.block, *block.program)
         chunks: dict[str, tuple[Indices, ...]] = {
             name: ((*outer, *(0 for _ in VARIABLES[name][0])),)
@@ -142,7 +139,7 @@ class Networks:
 
     def compute(self, task: int, data: tuple[str, ...]) -> tuple[Values, Numbers]:
         """The recorded variables of a block of seeds."""
-        block = self.task(task)
+        block = self.numbers.locate(task)
         if data:
             require_unchanged(self.spec.files[block.source], data[block.source])
         problem, seeds = self._problems[block.source], self._seeds(block)
@@ -174,10 +171,6 @@ class Networks:
         return {
             name: np.concatenate([part[name] for part in parts])[: len(seeds)] for name in parts[0]
         }
-
-    @cached_property
-    def _numbers(self) -> BlockNumbers:
-        return BlockNumbers.of(self.spec.to_dict())
 
     @property
     def _axes(self) -> Mapping[str, tuple[Any, ...]]:

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def progress(directory: Directory, written_to: bool | None) -> Status:
         size=_size(numbers, events),
         seconds=end - start,
         silence=silence,
-        started=_utc_text(start) if begun else None,
+        started=f"{begun['time'][:19]}Z" if begun else None,  # without its milliseconds
         pid=begun["pid"] if begun else None,
         host=begun["host"] if begun else None,
     )
@@ -151,7 +151,3 @@ def _size(numbers: TileNumbers | BlockNumbers, events: Log) -> int:
 
 def _seconds(event: Event) -> float:
     return datetime.fromisoformat(event["time"]).timestamp()
-
-
-def _utc_text(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

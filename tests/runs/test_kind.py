@@ -16,8 +16,8 @@ from sweep.training.problems import problem
 def _require_numbering_of_text(spec, work):
     """The numbering of the canonical text, which `status` reads, is that of the work."""
     numbers = numbering(tomllib.loads(spec.to_toml()))
-    assert numbers.count() == work.count()
-    for task in range(work.count()):
+    assert numbers.count() == work.numbers.count()
+    for task in range(work.numbers.count()):
         assert {numbers.copies(task)} == {len(chunks) for chunks in work.chunks(task).values()}
 
 
@@ -38,11 +38,13 @@ def test_tasks_of_landscapes_write_every_chunk_once(laws, sizes, seeds, grid):
         tile=side,
     )
     work = Landscapes(spec)
-    chunks = [indices for task in range(work.count()) for indices in work.chunks(task)["accuracy"]]
+    chunks = [
+        indices for task in range(work.numbers.count()) for indices in work.chunks(task)["accuracy"]
+    ]
     shape = (laws, len(sizes), seeds, *spec.tiles)
     assert len(set(chunks)) == len(chunks) == math.prod(shape)
     assert all(0 <= k < most for chunk in chunks for k, most in zip(chunk, shape, strict=True))
-    tiles = (work.slices(work.task(task)) for task in range(work.count()))
+    tiles = (work.slices(work.numbers.locate(task)) for task in tasks)
     cells = sum(math.prod(len(range(*side.indices(10))) for side in tile) for tile in tiles)
     samples = laws * (len(sizes) * seeds - (math.inf in sizes) * (seeds - 1))
     assert cells == samples * rows * columns
@@ -52,7 +54,14 @@ def test_tasks_of_landscapes_write_every_chunk_once(laws, sizes, seeds, grid):
 def test_a_file_is_one_landscape():
     spec = sweep.Spec(data=["a.csv", "b.csv", "c.csv"], a="0:1:3", b="0:1:2", tile=2)
     work = Landscapes(spec)
-    assert [work.task(k).source for k in range(work.count())] == [0, 0, 1, 1, 2, 2]
+    assert [work.numbers.locate(k).source for k in range(work.numbers.count())] == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]
     assert work.describe(3) == {"data": "b.csv", "tile": "1,0"}
     _require_numbering_of_text(spec, work)
 
@@ -79,7 +88,7 @@ def test_tasks_of_networks_write_every_chunk_once(sources, seeds, block, lists):
     work = Networks(spec, spec.training)
     work.__dict__["_splits"] = (problem("outlier").draw(0),) * sources
     for name, variable in work.variables().items():
-        tasks = [work.chunks(task) for task in range(work.count())]
+        tasks = [work.chunks(task) for task in range(work.numbers.count())]
         chunks = [indices for task in tasks for indices in task.get(name, ())]
         counts = [-(-n // c) for n, c in zip(variable.shape, variable.chunks, strict=True)]
         assert len(chunks) == len(set(chunks)) == math.prod(counts)

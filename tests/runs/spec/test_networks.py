@@ -84,7 +84,7 @@ def test_the_spec_of_the_readme_reads():
     values = tomllib.loads(text)
     spec = sweep.Spec.of(values)
     assert len(spec.training.grid.combinations) == 8
-    assert work_of(spec).count() == 4 * 4
+    assert work_of(spec).numbers.count() == 4 * 4
     usual = sweep.Spec(training={"problem": "outlier"}).training
     changed = {
         key for key, value in spec.training.to_dict().items() if value != usual.to_dict()[key]

@@ -38,9 +38,8 @@ def test_tasks_of_landscapes_write_every_chunk_once(laws, sizes, seeds, grid):
         tile=side,
     )
     work = Landscapes(spec)
-    chunks = [
-        indices for task in range(work.numbers.count()) for indices in work.chunks(task)["accuracy"]
-    ]
+    tasks = range(work.numbers.count())
+    chunks = [indices for task in tasks for indices in work.chunks(task)["accuracy"]]
     shape = (laws, len(sizes), seeds, *spec.tiles)
     assert len(set(chunks)) == len(chunks) == math.prod(shape)
     assert all(0 <= k < most for chunk in chunks for k, most in zip(chunk, shape, strict=True))

@@ -49,6 +49,11 @@ CHECKED_POINTS = 2**14  # most points of a sum, so that the check takes little t
 SLACK = 512 * UNIT  # rounding of the sum over a window's nodes, some hundreds, in `at`
 
 
+Numbers = Int[np.ndarray, " k"]
+Cells = Float[np.ndarray, "k m"]
+Values = Float[np.ndarray, " ..."]
+
+
 @dataclass(frozen=True, eq=False)
 class CompressedMetric:
     """A smooth metric over the grid of a plan, computed tile by tile.
@@ -76,9 +81,7 @@ class CompressedMetric:
                 out[group.rows[inside[i]] - rows.start, j] = cells
         return out
 
-    def at(
-        self, row: Int[np.ndarray, " k"], column: Int[np.ndarray, " k"]
-    ) -> Float[np.ndarray, " k"]:
+    def at(self, row: Numbers, column: Numbers) -> Float[np.ndarray, " k"]:
         """The metric in a few cells, directly from the nodes: no core, no interpolation."""
         out, grid = np.zeros(len(row)), self.plan.grid
         for group in self.plan.groups:
@@ -90,9 +93,7 @@ class CompressedMetric:
                 out[k] = sum(near) + self._beyond(window, np.array([a]), np.array([b])).item()
         return out if self.metric.penalty is None else out + self.metric.penalty(grid.a[row])
 
-    def check(
-        self, rows: slice, columns: slice, values: Float[np.ndarray, "k m"], bound: float
-    ) -> float:
+    def check(self, rows: slice, columns: slice, values: Cells, bound: float) -> float:
         """Checks a tile against the nodes; the largest |error| / max(1, value) that was seen."""
         row, column = _checked_cells(values.shape)
         exact = self.at(rows.start + row, columns.start + column)
@@ -101,9 +102,7 @@ class CompressedMetric:
         _require_within([error], bound, SLACK)
         return error
 
-    def _cells(
-        self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
-    ) -> Float[np.ndarray, "k m"]:
+    def _cells(self, number: int, inside: Numbers, columns: slice, step: Step) -> Cells:
         """Cells of some slopes of a group: the core, interpolated, and what lies beyond nodes."""
         plan, group = self.plan, self.plan.groups[number]
         core = self._core(number, inside, columns, step)
@@ -118,7 +117,7 @@ class CompressedMetric:
         return cells
 
     def _core(
-        self, number: int, inside: Int[np.ndarray, " k"], columns: slice, step: Step
+        self, number: int, inside: Numbers, columns: slice, step: Step
     ) -> Float[np.ndarray, "r c"]:
         """The metric where each axis is sampled, or on its own points if it is not."""
         a, b = self.plan.groups[number].slopes, self.plan.intercepts
@@ -175,9 +174,7 @@ class CompressedMetric:
             if on_class0 or on_class1:
                 yield loss, (on_class0 * window.mass[0] + on_class1 * window.mass[1]) / self.total
 
-    def _beyond(
-        self, window: Window, a: Float[np.ndarray, " ..."], b: Float[np.ndarray, " ..."]
-    ) -> Float[np.ndarray, " ..."]:
+    def _beyond(self, window: Window, a: Values, b: Values) -> Values:
         """The contribution of data beyond the window, where losses are straight lines."""
         out = np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b)))
         for side, classes in zip((-1, 1), window.beyond / self.total, strict=True):
@@ -262,7 +259,7 @@ def check(
     return Check(max(errors), len(row), points.points)
 
 
-def _checked_cells(shape: tuple[int, ...]) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+def _checked_cells(shape: tuple[int, ...]) -> tuple[Numbers, Numbers]:
     """Rows and columns of the cells that are checked, the same for each call."""
     cells = math.prod(shape)
     chosen = np.random.default_rng(0).choice(cells, min(CHECKED_CELLS, cells), replace=False)

@@ -36,11 +36,10 @@ def counts(
     *,
     bounded: bool,
 ) -> dict[str, Shaped[np.ndarray, "P Q"]]:
-    """Counting metrics in every cell, each by its name, with `correct` where accuracy is a count.
+    """Counting metrics in every cell by name, with `correct` where accuracy is a count.
 
     If `bounded`, for a sketch, a metric is nan where it does not count exactly, and comes with its
-    bounds. Who counts many tiles should pass one pool of threads for all of them: memory that a
-    thread frees is kept for that thread only.
+    bounds. One pool should count all tiles: memory that a thread frees is kept for that thread.
     """
     names = [metric.name + end for metric in metrics for end in (ENDS if bounded else ENDS[:1])]
     values: dict[str, np.ndarray] = {name: np.empty(grid.cells) for name in names}

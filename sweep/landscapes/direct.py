@@ -33,6 +33,10 @@ COPIES = 4  # budgeted arrays of tile x block: none if fused, but a compiler may
 PADDING_STEP = 64  # rows are padded to a multiple, which bounds the number of compiled shapes
 
 
+Axis = Float[np.ndarray, " p"]
+Cells = Float[np.ndarray, "p q"]
+
+
 class PointBlock(NamedTuple):
     """Rows of points on the device, padded to one of few shapes (r, m)."""
 
@@ -74,14 +78,8 @@ def direct(
 
 
 def direct_cells(
-    measure: Measure,
-    metric: Smooth,
-    a: Float[np.ndarray, " k"],
-    b: Float[np.ndarray, " k"],
-    dtype: str,
-    budget: int,
-    step: Step = ignore,
-) -> Float[np.ndarray, " k"]:
+    measure: Measure, metric: Smooth, a: Axis, b: Axis, dtype: str, budget: int, step: Step = ignore
+) -> Axis:
     """`direct` in the cells (a_i, b_i), which need not form a grid."""
     return _evaluate(measure, metric, a, b[:, None], dtype, budget, step)[:, 0]
 
@@ -187,7 +185,7 @@ class _Blocks:
     """The points of one class as device blocks: kept there if they fit, else sent each time."""
 
     def __init__(self, points: Points, dtype: str, most_rows: int, most_bytes: int) -> None:
-        self._points, self._dtype = points, dtype
+        self._points, self._dtype, self.count = points, dtype, len(points)
         self._shape = _block_shape(len(points), most_rows)
         self._no_limit = self._on_device(np.full(math.prod(self._shape), np.inf), 0.0)
         columns = 2 if points.mass is None else 3  # x and limit, and mass
@@ -231,60 +229,44 @@ def _block_shape(n: int, most: int) -> tuple[int, int]:
     return min(most, step * -(-height // step)), width
 
 
-Passes = list[tuple[Loss, Points, float]]
+Passes = list[tuple[Loss, "_Blocks", float]]
 """Losses, each with the points of a class to integrate it over and the factor of the integral."""
 
 
 def _evaluate(
-    measure: Measure,
-    metric: Smooth,
-    a: Float[np.ndarray, " P"],
-    b: Float[np.ndarray, "P Q"],
-    dtype: str,
-    budget: int,
-    step: Step,
-) -> Float[np.ndarray, "P Q"]:
+    measure: Measure, metric: Smooth, a: Axis, b: Cells, dtype: str, budget: int, step: Step
+) -> Cells:
     """The metric in the cells (a_i, b_ij), tile by tile."""
     measure = measure.normalised  # so that sums of masses do not over- or underflow
     total = metric.total(*measure.masses)
-    passes = [
-        (loss, points, share / total)
-        for loss, *shares in metric.parts
-        for share, points in zip(shares, measure.classes, strict=True)
-        if share > 0 and len(points)
-    ]
     height, width = tile_shape(b.shape, budget, dtype)
     out = np.empty(b.shape)
     with jax.enable_x64(True):
-        blocks = {
-            points: _Blocks(points, dtype, most_rows(height * width, budget, dtype), budget // 8)
-            for points in {points for _, points, _ in passes}
-        }
+        most = most_rows(height * width, budget, dtype), budget // 8
+        blocks = [_Blocks(p, dtype, *most) if len(p) else None for p in measure.classes]
+        passes = [
+            (loss, points, share / total)
+            for loss, *shares in metric.parts
+            for share, points in zip(shares, blocks, strict=True)
+            if share > 0 and points is not None
+        ]
         for rows in spans(len(a), height):
             for columns in spans(b.shape[1], width):
                 counted = rows.length * columns.length  # without padding
                 cells = a[rows.numbers], b[np.ix_(rows.numbers, columns.numbers)]
-                mean = _tile(passes, blocks, *cells, dtype, counted, step)
+                mean = _tile(passes, *cells, dtype, counted, step)
                 out[rows.slice, columns.slice] = mean[: rows.length, : columns.length]
     return out if metric.penalty is None else out + metric.penalty(a)[:, None]
 
 
-def _tile(
-    passes: Passes,
-    blocks: dict[Points, _Blocks],
-    a: Float[np.ndarray, " p"],
-    b: Float[np.ndarray, "p q"],
-    dtype: str,
-    counted: int,
-    step: Step,
-) -> Float[np.ndarray, "p q"]:
+def _tile(passes: Passes, a: Axis, b: Cells, dtype: str, counted: int, step: Step) -> Cells:
     """Sum over the passes in the cells of a tile, of which so many are counted as steps."""
     cells = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
     zeros = jnp.zeros(b.shape, jnp.float64)
     sums = CompensatedSums(zeros, zeros)
     for loss, points, share in passes:
-        good, left = profile(loss).good, len(points)
-        for block in blocks[points]:
+        good, left = profile(loss).good, points.count
+        for block in points:
             before = sums
             sums = _add(sums, *cells, block, share, loss=loss, good=good)
             before.value.block_until_ready()  # so that at most two blocks wait in memory

@@ -109,7 +109,7 @@ def landscape(
     """
     settings = LandscapeSettings(
         Grid(axis(a, "a"), axis(b, "b")), _metrics(metrics), tolerance, method, dtype,
-        memory_budget, progress, reuse=True,
+        memory_budget, progress, reuse=True
     )  # fmt: skip
     if out is not None:
         storage.require_zarr(out)
@@ -152,7 +152,7 @@ def prepare(
     """
     settings = LandscapeSettings(
         Grid(axis(a, "a"), axis(b, "b")), _metrics(metrics), tolerance, method, dtype,
-        memory_budget, progress, reuse=False,
+        memory_budget, progress, reuse=False
     )  # fmt: skip
     return _prepare(settings, data, model)
 

@@ -1,10 +1,9 @@
 """Evaluation of any `logit(params, x)` on every sample in every cell of its slice.
 
-`cell_sums` is the mathematics of one cell: model and metrics are written for one sample and
-vmapped over the samples, then over cells, and compiled once. Everything else cuts the cells into
-tiles and the samples into blocks of one fixed shape each. Their sizes follow from the memory that
-the model's own intermediates take, so that nothing of the size of cells x n ever exists.
-`sweep.landscapes.direct` does the same, faster, for the logistic model.
+`cell_sums` is the mathematics of one cell. Everything else cuts the cells into tiles and the
+samples into blocks of one fixed shape each, which is compiled once. Their sizes follow from the
+memory that the model's own intermediates take. `sweep.landscapes.direct` does the same, faster, for
+the logistic model.
 """
 
 from __future__ import annotations
@@ -36,6 +35,8 @@ from sweep.landscapes.models import (
 )
 from sweep.measure.confusion import Confusion
 from sweep.metrics.metrics import Counting, Smooth
+
+Axis = Float[np.ndarray, " c"]
 
 Term = Callable[[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]
 """What a sample of mass 1 adds to a sum, from its logit z and its label y in [0, 1]."""
@@ -91,8 +92,8 @@ def evaluate(
 ) -> dict[str, np.ndarray]:
     """Metrics of a model in every cell of its slice, with `correct` where accuracy is a count.
 
-    Parameters, inputs, logits and losses are of the dtype; sums over blocks are accumulated in
-    float64 either way. `step` receives the number of (cell, sample) pairs of each block.
+    Sums over blocks are accumulated in float64 whatever the dtype is; `step` receives the number of
+    (cell, sample) pairs of each block.
     """
     for metric in metrics:
         if isinstance(metric, Smooth) and metric.penalty is not None:
@@ -191,12 +192,11 @@ class _Blocks:
     """The samples as device blocks of one shape: kept there if they fit, else sent each time."""
 
     def __init__(self, batch: Batch, rows: int, dtype: str, most_bytes: int) -> None:
-        self._batch, self._dtype = batch, dtype
+        self._batch, self._dtype, self.counted = batch, dtype, batch.counted
         self._spans = spans(len(batch), rows)
         heaviest = 1.0 if batch.weight is None else np.max(batch.weight)
         self._exponent = int(np.frexp(heaviest)[1])
-        self.counted = batch.counted
-        self.masses = self._masses()
+        self.masses = self._masses()  # of class 0 and class 1
         x, columns = _input(batch, dtype), 2 * np.dtype(dtype).itemsize  # y and mass
         fits = len(batch) * (x.size * x.dtype.itemsize + columns) <= most_bytes
         self._kept = list(self._send()) if fits else None
@@ -240,12 +240,7 @@ def _input(batch: Batch, dtype: str) -> jax.ShapeDtypeStruct:
 
 
 def _tile(
-    function: Callable[..., CellSums],
-    blocks: _Blocks,
-    a: Float[np.ndarray, " c"],
-    b: Float[np.ndarray, " c"],
-    cells: int,
-    step: Step,
+    function: Callable[..., CellSums], blocks: _Blocks, a: Axis, b: Axis, cells: int, step: Step
 ) -> Float[np.ndarray, "terms cells"]:
     """Sums over all samples in the first `cells` of a tile; the others are padding."""
     total: Any = 0.0

@@ -209,7 +209,7 @@ def prepare_logistic(
 
 
 def prepare_model(settings: LandscapeSettings, model: Slice, batch: Batch) -> Prepared:
-    """Prepares a landscape of a user's model."""
+    """Prepares a landscape of a user's model; tolerance and method are not used."""
     clock = Clock()
     how = {"model": repr(model), "method": "direct", "dtype": settings.dtype}
     return Prepared(
@@ -242,10 +242,7 @@ def _in_order(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Me
 def _bound_attributes(
     settings: LandscapeSettings, bounds: dict[str, float], *, bounded: bool
 ) -> dict[str, Any]:
-    """The largest known error bound, and notes on metrics without one.
-
-    `bounds` holds nan where none is known, and nothing for a user's model or metric.
-    """
+    """The largest known bound, and notes on metrics without one: nan, or not there if a user's."""
     known = [bound for bound in bounds.values() if not math.isnan(bound)]
     attributes: dict[str, Any] = {"error_bound": max(known, default=math.nan)}
     if len(bounds) < len(settings.metrics):

@@ -65,14 +65,10 @@ def evenly_spaced(values: Sequence[Value], most: int) -> list[Value]:
 
 
 def stacked(landscapes: Sequence[xr.Dataset], sizes: Sequence[float]) -> xr.Dataset:
-    """Joins landscapes of several sizes along the dimension n, which comes before a and b.
+    """Joins landscapes of several sizes, on the same axes, along the dimension n before a and b.
 
     Only attributes with the same value for all sizes are kept, and `error_bound`, the largest, or
     nan if one is not known. `correct`, a number of points, is left out if inf is one of the sizes.
-
-    Args:
-        landscapes: on the same axes, of the same metrics.
-        sizes: n of each.
     """
     common = set.intersection(*({*landscape.data_vars} for landscape in landscapes))
     joined = xr.concat(

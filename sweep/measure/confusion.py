@@ -1,8 +1,7 @@
 """Exact confusion masses of classifiers, from which every counting metric follows.
 
 The cut of a classifier turns its four masses into masses of each class below and above an edge,
-which the points of a class know exactly, whether they are a sample, a density or the bins of a
-sketch. Where a sketch does not count, `confusion_bounds` gives the worst and the best masses.
+which the points of a class know exactly. Where a sketch does not count, there are bounds.
 """
 
 from __future__ import annotations
@@ -32,10 +31,9 @@ class Confusion(NamedTuple):
 
 
 def confusion(measure: Measure, a: Numbers, b: Numbers) -> Confusion:
-    """Exact confusion masses of each classifier; a and b broadcast against each other.
+    """Exact confusion masses of each classifier; refuses a sketch that does not count at a cut.
 
-    Raises:
-        InputError: the measure is a sketch that does not count at one of the cuts.
+    The slopes a and the intercepts b broadcast against each other.
     """
     ends, upward = edges(a, b)
     # In ascending order each search reads memory that the one before it left in the cache.

@@ -3,7 +3,3 @@
 A plan chooses the lattice and the nodes from the grid and the tolerance alone; a deposit sums the
 points into the bins of the lattice; a fold turns the deposit into weighted nodes.
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

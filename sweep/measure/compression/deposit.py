@@ -197,8 +197,7 @@ def _windows(panels: _Panels, lattice: Lattice) -> Iterator[_Panels]:
         inner = _merged(window)
         number = panels.number[outer] - (level - 1) * octave
         window = _Panels(
-            np.concatenate([inner.number, number]),
-            np.concatenate([inner.mass, panels.mass[outer]]),
+            np.concatenate([inner.number, number]), np.concatenate([inner.mass, panels.mass[outer]])
         )
 
 

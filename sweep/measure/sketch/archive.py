@@ -229,5 +229,5 @@ def _sketch(header: dict[str, Any], body: memoryview) -> Sketch:
     parts = tuple(SketchPart(*part) for part in header["parts"])
     return Sketch(
         schema, **sums, extremes=arrays["extremes"], counted=header["counted"],
-        pieces=header["pieces"], parts=parts,
+        pieces=header["pieces"], parts=parts
     )  # fmt: skip

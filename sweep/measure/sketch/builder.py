@@ -45,10 +45,7 @@ ITEMS = 4  # items of work for each worker: few workers are idle while the last 
 def sketch_files(
     shards: Shards, schema: Schema, step: Step = ignore, numbers: Sequence[int] | None = None
 ) -> Sketch:
-    """The sketch of some files, by their numbers, or of all; each is a part of the data.
-
-    `step` receives the number of rows read.
-    """
+    """The sketch of some files, by their numbers, or of all; `step` receives numbers of rows."""
     sketcher = Sketcher(schema)
     for number in range(len(shards.paths)) if numbers is None else numbers:
         where = f"{shards.paths[number]}: {shards.columns[0]!r}"
@@ -57,10 +54,9 @@ def sketch_files(
 
 
 def sketch_with(engine: Engine, shards: Shards, schema: Schema, step: Step = ignore) -> Sketch:
-    """The sketch of all files by the workers of an engine, which can read them by the same paths.
+    """The sketch of all files by the workers of an engine; `step` receives numbers of files.
 
-    Sketches add up to the last bit, so it does not matter which worker reads which files. `step`
-    receives the number of files read.
+    Sketches add up to the last bit, so it does not matter which worker reads which files.
     """
     groups = [*groups_of(shards.paths, ITEMS * engine.slots)]
 

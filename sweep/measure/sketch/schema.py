@@ -47,13 +47,9 @@ class Schema:
         metrics: Sequence[str] = ("cross_entropy", "accuracy"),
         tolerance: float = 1e-9,
     ) -> Schema:
-        """The schema with the coarsest lattice that is fine enough.
+        """The schema with the coarsest lattice that is fine enough, or an InputError.
 
         Smooth metrics, cross-entropy always among them, will be known up to the largest |a|.
-
-        Raises:
-            InputError: the range is not valid, the grid has too many cells, a metric is unknown, or
-                the tolerance cannot be met.
         """
         low, high = map(float, ends)
         if not -math.inf < low <= high < math.inf:

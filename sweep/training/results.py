@@ -14,9 +14,7 @@ from sweep.base.intervals import student, wilson
 from sweep.training.hyperparameters import Setting, coordinate_value
 
 if TYPE_CHECKING:
-    import xarray as xr  # slow, and runs use only the names of the variables
-if TYPE_CHECKING:
-    import xarray as xr  # slow, and the CLI needs only the records
+    import xarray as xr  # slow, and runs and the CLI use only names and records
 
 UNITS = {"l1": "nats", "l2": "nats", "noise": "unit of x", "batch": "points"}
 """Units of hyperparameters that are no pure numbers."""
@@ -27,6 +25,11 @@ CURVES = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 """What is recorded of every network after each epoch, whatever it learns."""
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the quantiles
+
+
+def described(dims: Any, values: Any, units: str, words: str) -> tuple[Any, Any, dict[str, str]]:
+    """A variable or coordinate of xarray with its unit and its long name."""
+    return dims, values, {"units": units, "long_name": words}
 
 
 def _variables() -> dict[str, tuple[tuple[str, ...], dict[str, str]]]:
@@ -58,11 +61,6 @@ def dimensions(names: Iterable[str]) -> tuple[str, ...]:
     return tuple("loss_function" if name == "loss" else name for name in names)
 
 
-def attributes(name: str) -> dict[str, str]:
-    """Units and long name of a variable."""
-    return VARIABLES[name][1]
-
-
 def dataset(
     arrays: Mapping[str, Shaped[np.ndarray, "s k ..."]],
     axes: Mapping[str, tuple[Setting, ...]],
@@ -82,11 +80,7 @@ def dataset(
         split_axes = values.reshape(len(seeds), *shape, *values.shape[2:])
         variables[name] = (("seed", *dimensions(axes), *dims), split_axes, attrs_of_name)
     class_dims = ("seed", "point") if validation_y.ndim == 2 else ("point",)
-    variables["validation_y"] = (
-        class_dims,
-        validation_y,
-        {"units": "1", "long_name": "classes, validation set"},
-    )
+    variables["validation_y"] = described(class_dims, validation_y, "1", "classes, validation set")
     return xr.Dataset(variables, coordinates(axes, seeds, epochs, kept), dict(attrs))
 
 
@@ -94,17 +88,15 @@ def coordinates(
     axes: Mapping[str, tuple[Setting, ...]], seeds: Sequence[int], epochs: int, kept: Sequence[int]
 ) -> dict[str, Any]:
     """The coordinates as (dimension, values, attributes), by name."""
-
-    def entry(name: str, values: Any, words: str, units: str = "1") -> Any:
-        return name, np.asarray(values), {"units": units, "long_name": words}
-
-    entries = {"seed": entry("seed", seeds, "seed of weights, batches and drawn data")}
+    rows: list[tuple[str, Any, str, str]] = [
+        ("seed", seeds, "1", "seed of weights, batches and drawn data")
+    ]
     for (name, values), dim in zip(axes.items(), dimensions(axes), strict=True):
         texts = [coordinate_value(name, value) for value in values]
-        entries[dim] = entry(dim, texts, dim.replace("_", " "), UNITS.get(name, "1"))
-    entries["epoch"] = entry("epoch", np.arange(1, epochs + 1), "epochs done", "epoch")
-    entries["kept_epoch"] = entry("kept_epoch", kept, "epochs whose logits are kept", "epoch")
-    return entries
+        rows.append((dim, texts, UNITS.get(name, "1"), dim.replace("_", " ")))
+    rows.append(("epoch", range(1, epochs + 1), "epoch", "epochs done"))
+    rows.append(("kept_epoch", kept, "epoch", "epochs whose logits are kept"))
+    return {dim: described(dim, np.asarray(values), *about) for dim, values, *about in rows}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from sweep.training.ensemble import stacked_sets, train_networks
 from sweep.training.experiments.protocol import finding_shares, network_findings
 from sweep.training.hyperparameters import Hyperparameters, single_combination
 from sweep.training.problems import PROBLEMS, Problem
-from sweep.training.results import CURVES, Share, attributes, difference
+from sweep.training.results import CURVES, VARIABLES, Share, described, difference
 
 SHORTEST = 5  # epochs in the history of a network that stops early: fewer show nothing
 
@@ -280,8 +280,8 @@ def causes_dataset(
     coordinates = {
         "cause": ("run", [cause for cause, _ in names], {"long_name": "cause"}),
         "remedy": ("run", [remedy for _, remedy in names], {"long_name": "remedy"}),
-        "seed": ("seed", np.array(seeds), {"units": "1", "long_name": "seed"}),
-        "epoch": ("epoch", np.arange(1, epochs + 1), {"units": "epoch", "long_name": "epoch"}),
+        "seed": described("seed", np.array(seeds), "1", "seed"),
+        "epoch": described("epoch", np.arange(1, epochs + 1), "epoch", "epoch"),
         "metric": ("metric", [*METRICS], {"long_name": "judged by"}),
         "code": ("code", [*CODES], {"long_name": "code of a finding"}),
     }
@@ -294,20 +294,21 @@ def _network_variables(runs: Sequence[Evaluation]) -> dict[str, Any]:
     missing = np.full(len(runs[0].diverged), np.nan)
     judged = [np.stack([r.metrics.get(n, missing) for n in METRICS], axis=1) for r in runs]
     flags = [np.array([[c in codes for c in CODES] for codes in r.findings], np.int8) for r in runs]
-    rows: dict[str, tuple[tuple[str, ...], Sequence[Any], str, str]] = {
-        "judged": (("metric",), judged, "nats or fraction", "by what it is judged"),
-        "judged_epoch": ((), [r.judged_epoch for r in runs], "epoch", "epoch it is judged after"),
-        "diverged": (
-            (), [r.diverged.astype(np.int8) for r in runs], "1", "1 where a loss was not finite"
-        ),
-        "found": (("code",), flags, "1", "1 where the finding was made"),
-    }  # fmt: skip
-    for name in RECORDED:
-        about = attributes(name)
-        rows[name] = ("epoch",), [r.curves[name] for r in runs], about["units"], about["long_name"]
-    return {
-        name: (("run", "seed", *dims), np.stack(values), {"units": units, "long_name": words})
-        for name, (dims, values, units, words) in rows.items()
+    diverged = [r.diverged.astype(np.int8) for r in runs]
+
+    def of_networks(values: Sequence[Any], units: str, words: str, *dims: str) -> Any:
+        return described(("run", "seed", *dims), np.stack(values), units, words)
+
+    curves = {
+        name: of_networks([r.curves[name] for r in runs], *VARIABLES[name][1].values(), "epoch")
+        for name in RECORDED
+    }
+    epochs = [r.judged_epoch for r in runs]
+    return curves | {
+        "judged": of_networks(judged, "nats or fraction", "by what it is judged", "metric"),
+        "judged_epoch": of_networks(epochs, "epoch", "epoch it is judged after"),
+        "diverged": of_networks(diverged, "1", "1 where a loss was not finite"),
+        "found": of_networks(flags, "1", "1 where the finding was made", "code"),
     }
 
 
@@ -325,13 +326,11 @@ def _effect_variables(
     values = np.full((len(words), len(names), len(METRICS)), np.nan)
     for outcome in outcomes:
         for effect in outcome.effects:
-            cell = (
-                names.index((outcome.cause, outcome.remedy)),
-                [*METRICS].index(effect.metric),
-            )
+            run = names.index((outcome.cause, outcome.remedy))
+            cell = run, [*METRICS].index(effect.metric)
             said, verdict = DIRECTIONS.index(effect.said) - 1, 1 - VERDICTS.index(effect.verdict)
             values[:, *cell] = effect.difference, effect.low, effect.high, said, verdict
     return {
-        name: (("run", "metric"), value, {"units": "1", "long_name": words[name]})
+        name: described(("run", "metric"), value, "1", words[name])
         for name, value in zip(words, values, strict=True)
     }

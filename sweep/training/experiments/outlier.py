@@ -131,16 +131,12 @@ class Outlier(Experiment):
     wrong: tuple[Wrong, ...]  # every validation point, in the order of the rows
     constant_at_start: Share  # networks with equal logits at all validation points before training
     constant_at_end: Share  # the same after training: their hidden units are dead there
-    falling: (
-        Share  # networks whose validation loss is least at the last epoch: it has not risen yet
-    )
+    falling: Share  # networks whose validation loss is least at the last epoch: not risen yet
     diverged: Share  # networks with a loss that is not finite
     diverged_epoch: float  # the first epoch with such a loss in any network; nan without one
     findings: dict[str, Share]  # of `sweep.diagnose` about the first networks, most frequent first
     sets: Split
-    table: (
-        xr.Dataset
-    )  # that of `sweep.train`, with `point_loss` of each validation point at the end
+    table: xr.Dataset  # that of `sweep.train`, and `point_loss` of validation points at the end
     bands: xr.Dataset  # dims (level, epoch) and (level, kept_epoch), levels `BANDS`
 
     def claim(self, name: str) -> Share:
@@ -230,8 +226,7 @@ class Statistics:
     """The arrays that claims and quantities of each network are computed from."""
 
     alive: Bool[np.ndarray, " s"]  # whether the network did not diverge
-    # index of the epoch of the least validation loss; arbitrary if it diverged
-    least: Int[np.ndarray, " s"]
+    least: Int[np.ndarray, " s"]  # index of the epoch of the least validation loss, if alive
     losses: Float[np.ndarray, "s epochs"]  # validation loss after each epoch
     right: Float[np.ndarray, "s epochs"]  # validation points classified correctly after each epoch
     training: Float[np.ndarray, "s epochs"]  # training accuracy after each epoch

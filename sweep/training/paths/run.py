@@ -38,8 +38,15 @@ from sweep.training.paths.targets import (
     summarize,
 )
 from sweep.training.paths.trajectories import Settings, check_settings, descend, steepest_slope
+from sweep.training.results import described
 
 Data = Sample | Population | Measure
+
+METRIC_LABELS = {  # of each metric its unit and its name
+    "objective": ("nats", "cross-entropy and penalty"),
+    "cross_entropy": ("nats", "cross-entropy"),
+    "accuracy": ("1", "accuracy"),
+}
 
 OPTIMIZERS = ("sgd", "adam")  # by default; on all points at once, sgd is gradient descent
 
@@ -207,44 +214,32 @@ def _dataset(
 ) -> xr.Dataset:
     """The dataset, with the dimensions (optimizer, learning_rate if several, l2, start, step)."""
     dims = ("optimizer", "learning_rate", "l2", "start", "step")
-    variables: dict[str, Any] = {
-        "a": (dims, ab[..., 0], {"units": "1 / unit of x", "long_name": "slope a"}),
-        "b": (dims, ab[..., 1], {"units": "1", "long_name": "intercept b"}),
+    variables = {
+        "a": described(dims, ab[..., 0], "1 / unit of x", "slope a"),
+        "b": described(dims, ab[..., 1], "1", "intercept b"),
     }
     for name, array in values.items():
-        variables[name] = (dims, array, _metric_attributes(name))
+        metric = name.removeprefix("validation_")
+        units, words = METRIC_LABELS[metric]
+        variables[name] = described(
+            dims, array, units, words if metric == name else f"{words}, validation"
+        )
     if not settings.several:
-        variables["rate"] = (dims[:3], rates, {"units": "1", "long_name": "learning rate"})
-    dataset = xr.Dataset(variables, _coordinates(settings), attrs)
-    return dataset if settings.several else dataset.isel(learning_rate=0)
-
-
-def _metric_attributes(name: str) -> dict[str, str]:
-    """Units and long name of a metric, perhaps of validation data."""
-    metric = name.removeprefix("validation_")
-    units, words = {
-        "objective": ("nats", "cross-entropy and penalty"),
-        "cross_entropy": ("nats", "cross-entropy"),
-        "accuracy": ("1", "accuracy"),
-    }[metric]
-    return {"units": units, "long_name": words if metric == name else f"{words}, validation"}
-
-
-def _coordinates(settings: Settings) -> dict[str, Any]:
-    def entry(dim: str, values: Any, words: str, units: str = "1") -> Any:
-        return dim, np.asarray(values), {"units": units, "long_name": words}
-
-    entries = {
-        "optimizer": entry("optimizer", settings.optimizers, "optimizer"),
-        "l2": entry("l2", settings.l2, "penalty l2 / 2 * a^2", "nats (unit of x)^2"),
-        "start": entry("start", np.arange(len(settings.starts)), "number of the start"),
-        "start_a": entry("start", settings.starts[:, 0], "slope a at the start", "1 / unit of x"),
-        "start_b": entry("start", settings.starts[:, 1], "intercept b at the start"),
-        "step": entry("step", settings.records, "steps done", "step"),
+        variables["rate"] = described(dims[:3], rates, "1", "learning rate")
+    starts, numbers = settings.starts, np.arange(len(settings.starts))
+    coordinates = {
+        "optimizer": described("optimizer", np.array(settings.optimizers), "1", "optimizer"),
+        "l2": described("l2", np.array(settings.l2), "nats (unit of x)^2", "penalty l2 / 2 * a^2"),
+        "start": described("start", numbers, "1", "number of the start"),
+        "start_a": described("start", starts[:, 0], "1 / unit of x", "slope a at the start"),
+        "start_b": described("start", starts[:, 1], "1", "intercept b at the start"),
+        "step": described("step", settings.records, "step", "steps done"),
     }
     if settings.several:
-        entries["learning_rate"] = entry("learning_rate", settings.rates, "learning rate")
-    return entries
+        rate = described("learning_rate", np.array(settings.rates), "1", "learning rate")
+        coordinates["learning_rate"] = rate
+    dataset = xr.Dataset(variables, coordinates, attrs)
+    return dataset if settings.several else dataset.isel(learning_rate=0)
 
 
 def _planes(

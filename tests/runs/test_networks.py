@@ -182,15 +182,14 @@ def test_deterministic_products_and_their_derivatives_are_those_of_numpy(k):
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
-SCRIPT = """
+SCRIPT = f"""
 import os, signal, sys, sweep
-from tests.runs.test_networks import SPEC
 
 def die(event):
     if event["event"] == "task" and event["done"] == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
-sweep.run(SPEC, sys.argv[1], on_event=die)
+sweep.run(sweep.Spec(seed=[4, 0, 7], training={TABLE!r}), sys.argv[1], on_event=die)
 """
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import InputError
@@ -158,13 +157,8 @@ class LandscapeDisplay:
         best = optimum(predictions.sample)
         metrics = [*PAIR] if metric is None else [*PAIR, _full_name(metric)]
         slopes, intercepts = axes_around((best.cross_entropy.a, best.cross_entropy.b), CELLS)
-        dataset = landscape(
-            predictions.sample,
-            slopes if a is None else a,
-            intercepts if b is None else b,
-            metrics,
-        )
-        return cls(dataset, best)
+        a, b = slopes if a is None else a, intercepts if b is None else b
+        return cls(landscape(predictions.sample, a, b, metrics), best)
 
     def plot(
         self, ax: Any = None, *, metric: str | None = None, colorbar: bool = True, **kwargs: Any
@@ -189,9 +183,12 @@ class LandscapeDisplay:
         self.axes_ = _pyplot_axes(len(names)) if axes is None else axes
         self.ax_ = self.axes_[0]
         self.figure_ = self.ax_.figure
-        metrics = [self.dataset[name] for name in names]
         with matplotlib.rc_context(STYLE if axes is None else {}):
-            _draw(self.axes_, metrics, self.best, colorbar=colorbar, **kwargs)
+            for ax, name in zip(self.axes_, names, strict=True):
+                values, side = self.dataset[name], "right" if colorbar else ""
+                draw_recalibrations(ax, values, self.best, bar=side, **kwargs)
+                if not colorbar:
+                    ax.set_title(axis_label(values), loc="left")
             if axes is None:
                 legend = {"as it is, (1, 0)": AS_IT_IS}
                 legend |= optimum_legend([(self.ax_, self.best)])
@@ -234,23 +231,7 @@ def _pyplot_axes(count: int) -> np.ndarray:
     """Axes beside each other, shape (count,), of a new figure that pyplot knows and shows."""
     from matplotlib import pyplot  # loads slowly, and users of their own axes do not need it
 
-    _, axes = pyplot.subplots(1, count, figsize=(3.5 * count, 3.3), squeeze=False)
-    return axes[0]
-
-
-def _draw(
-    axes: Sequence[Axes] | np.ndarray,
-    metrics: Sequence[xr.DataArray],
-    best: Optimum,
-    *,
-    colorbar: bool,
-    **colours: Any,
-) -> None:
-    """A landscape on each of the axes, with both optima and the classifier."""
-    for ax, metric in zip(axes, metrics, strict=True):
-        draw_recalibrations(ax, metric, best, bar="right" if colorbar else "", **colours)
-        if not colorbar:
-            ax.set_title(axis_label(metric), loc="left")
+    return pyplot.subplots(1, count, figsize=(3.5 * count, 3.3), squeeze=False)[1][0]
 
 
 # --- the predictions of an estimator ------------------------------------------------------------
@@ -279,14 +260,8 @@ def _predicted(
     if names is None and positive == classes[0]:
         response = 1 - response if name == "predict_proba" else -response
     logits, probabilities = (None, response) if name == "predict_proba" else (response, None)
-    return Predictions.of(
-        y,
-        logits,
-        sample_weight,
-        probabilities=probabilities,
-        pos_label=positive,
-        classes=names,
-    )
+    labels: dict[str, Any] = {"pos_label": positive, "classes": names}
+    return Predictions.of(y, logits, sample_weight, probabilities=probabilities, **labels)
 
 
 def _two_classes(estimator: Any) -> list[Any]:
@@ -294,10 +269,7 @@ def _two_classes(estimator: Any) -> list[Any]:
     kind = type(estimator).__name__
     if not hasattr(estimator, "classes_"):
         raise InputError(f"{kind} has no classes_; give a fitted classifier, not a regressor")
-    classes = [
-        label.item() if isinstance(label, np.generic) else label
-        for label in list(estimator.classes_)
-    ]
+    classes = [v.item() if isinstance(v, np.generic) else v for v in list(estimator.classes_)]
     if any(np.ndim(label) for label in classes):
         raise InputError(f"{kind} has {len(classes)} outputs; use one of its estimators")
     if len(classes) != 2:

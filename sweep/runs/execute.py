@@ -58,7 +58,8 @@ def run(
         out: directory of the run; it must not exist, or be empty.
         engine: computes the tasks, not started yet; None computes them in this process.
         progress: whether to show a bar on stderr; None shows it on a terminal only.
-        on_event: receives each event that is logged in `OUT/events.jsonl`.
+        on_event: receives each event that is logged in `OUT/events.jsonl`, without checksums and
+            scalars.
 
     Returns:
         The progress: every task is done.
@@ -106,7 +107,8 @@ def resume(
         engine: computes the tasks, not started yet; None computes them in this process. Results do
             not depend on it, so it may differ from the engine before.
         progress: whether to show a bar on stderr; None shows it on a terminal only.
-        on_event: receives each event that is logged in `OUT/events.jsonl`.
+        on_event: receives each event that is logged in `OUT/events.jsonl`, without checksums and
+            scalars.
 
     Returns:
         The progress: every task is done.

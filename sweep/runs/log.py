@@ -24,10 +24,11 @@ import xxhash
 from sweep.base import files
 
 CHECK = ', "check": "'  # precedes the checksum of the text of a line up to there
+INSIDE = ("slots", "chunks", "numbers")  # keys of the log that watchers do not receive
 INTERVAL = 1.0  # seconds between two signs of life
 
 Event = dict[str, Any]
-"""`time` in UTC in ISO 8601, the name of the event as `event`, its details, and `check`."""
+"""`time` in UTC in ISO 8601, the name of the event as `event`, and its details."""
 
 Watcher = Callable[[Event], None]
 """Receives events as they happen."""
@@ -100,10 +101,9 @@ def _lines(path: Path) -> Iterable[str]:
 
 
 def line(event: Event) -> str:
-    """The line of an event, without its end; adds the checksum to the event."""
+    """The line of an event, without its end."""
     text = json.dumps(event, allow_nan=False)[:-1]
-    event["check"] = _checksum(text)
-    return f'{text}{CHECK}{event["check"]}"}}'
+    return f'{text}{CHECK}{_checksum(text)}"}}'
 
 
 def parsed(text: str) -> Event | None:
@@ -153,7 +153,7 @@ class Writer:
 
     def _tell(self, event: Event) -> None:
         if self._watcher is not None:
-            self._watcher(event)
+            self._watcher({key: value for key, value in event.items() if key not in INSIDE})
 
     def _append(self, event: Event) -> None:
         """Adds a line by one write; removes it again if the disk has no room for all of it."""

@@ -135,6 +135,14 @@ def test_where_the_library_itself_is_out_the_rest_is_still_shown(document):
     assert "  sweep            wrong" in scoreboard(bare)
 
 
+def test_without_other_tools_no_line_compares_them(document):
+    unknown = document["targets"][0] | {"text": "fastest peer / sweep, 4 x 4 cells", "value": None}
+    compared = document | {"targets": [unknown]}
+    assert "fastest peer / sweep" in scoreboard(compared)
+    alone = compared | {"peers": document["peers"][:2]}
+    assert "fastest peer" not in scoreboard(alone)
+
+
 @pytest.fixture
 def run(capsys, tmp_path, monkeypatch, measured):
     """Runs `sweep bench` in an empty directory on a ready measurement: (exit code, out, err)."""

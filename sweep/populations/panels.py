@@ -73,8 +73,7 @@ class Panels:
     """The finished panels of a population, ascending."""
 
     edges: Float[np.ndarray, " e"]  # ends of the panels, in units of x, shape (k + 1,)
-    # f (1 - eta), f eta and f h(eta) at the nodes, h the entropy of eta in nats, shape (3, NODES,
-    # k)
+    # f (1 - eta), f eta and f h(eta) at the nodes, h the entropy of eta in nats
     values: Float[np.ndarray, "3 n k"]
     # how much the polynomials miss of either density, at most, shape (k,)
     residual: Float[np.ndarray, " k"]
@@ -82,25 +81,19 @@ class Panels:
 
     @classmethod
     def of(
-        cls,
-        law: Population,
-        slope: float,
-        intercept: float | None,
-        interquartile_range: float,
+        cls, law: Population, slope: float, intercept: float | None, interquartile_range: float
     ) -> Panels:
         """The panels of a population."""
         edges, beyond = _start_edges(law, interquartile_range)
-        panels = cls._halved(law, slope, intercept, edges, beyond)
-        unresolved = panels._unresolved(law)
-        for _ in range(MAX_REFINEMENTS):
-            if not len(unresolved):
-                return panels
-            edges = np.unique(np.concatenate([panels.edges, unresolved]))
+        unresolved = np.empty(0)
+        for _ in range(MAX_REFINEMENTS + 1):
+            edges = np.unique(np.concatenate([edges, unresolved]))
             panels = cls._halved(law, slope, intercept, edges, beyond)
             unresolved = panels._unresolved(law)
-        if len(unresolved):
-            raise _unresolved_error(law, unresolved[0])
-        return panels
+            if not len(unresolved):
+                return panels
+            edges = panels.edges
+        raise _unresolved_error(law, unresolved[0])
 
     @classmethod
     def _halved(

@@ -85,6 +85,8 @@ class Normal:
 
     mean: float = 0.0
     sd: float = 1.0
+    support = (-math.inf, math.inf)
+    breaks = ()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.mean) and 0 < self.sd < math.inf):
@@ -92,16 +94,6 @@ class Normal:
                 f"a normal law has mean={short(self.mean)} and sd={short(self.sd)}; give finite "
                 "numbers, sd above 0"
             )
-
-    @property
-    def support(self) -> tuple[float, float]:
-        """All real numbers."""
-        return -math.inf, math.inf
-
-    @property
-    def breaks(self) -> tuple[float, ...]:
-        """The density has no breaks."""
-        return ()
 
     def quantile(self, u: Any) -> Any:
         """The least x below which the probability is at least u."""
@@ -137,22 +129,14 @@ class Exponential:
     """
 
     rate: float = 1.0
+    support = (0.0, math.inf)
+    breaks = (0.0,)
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < math.inf:
             raise InputError(
                 f"an exponential law has rate={short(self.rate)}; give a finite number above 0"
             )
-
-    @property
-    def support(self) -> tuple[float, float]:
-        """From 0 to infinity."""
-        return 0.0, math.inf
-
-    @property
-    def breaks(self) -> tuple[float, ...]:
-        """The lower end."""
-        return (0.0,)
 
     def quantile(self, u: Any) -> Any:
         """The least x below which the probability is at least u."""

@@ -116,8 +116,9 @@ def _squared(z, y):
     return (z - y) ** 2
 
 
-def test_slopes_and_requests_beyond_what_a_population_can_do_are_refused():
+def test_slopes_and_requests_beyond_what_a_population_can_do_are_refused(monkeypatch):
     law = CATALOGUE["W1"]
+    monkeypatch.setattr("sweep.populations.panels.MAX_PANELS", 2**14)
     with pytest.raises(InputError, match=r"slopes as steep as 1e\+07 need more than"):
         sweep.landscape(law, "-1e7:1e7:3", "0:1:2")
     with pytest.raises(TypeError, match="data is a Population; a model or metric of your own"):

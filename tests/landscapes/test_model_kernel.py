@@ -120,6 +120,9 @@ def test_own_metrics_of_the_plain_model_see_the_logit_of_two_roundings():
     assert sweep.landscape(sample, a, -(a * x), margin).margin.item() == 0
 
 
+METRICS_OF_LINE = [metric("cross_entropy"), metric("accuracy")]  # the default: compiled already
+
+
 @pytest.mark.parametrize("n", [1, 5, 511, 512, 513, 1030])
 @pytest.mark.parametrize("grid", [(1, 1), (1, 9), (130, 7)])
 def test_tiles_and_blocks_of_every_raggedness_agree_with_the_definition(n, grid):
@@ -129,9 +132,7 @@ def test_tiles_and_blocks_of_every_raggedness_agree_with_the_definition(n, grid)
     done = []
     found = sweep.landscape(sample, a, b, model=LINE, memory_budget=2**20)
     batch = Batch(sample.x, sample.y)
-    model_kernel.evaluate(
-        LINE, batch, Grid(a, b), [metric("accuracy")], "float64", 2**20, done.append
-    )
+    model_kernel.evaluate(LINE, batch, Grid(a, b), METRICS_OF_LINE, "float64", 2**20, done.append)
     expected = oracle.grid(oracle.cross_entropy, sample, a, b)
     np.testing.assert_allclose(found.cross_entropy, expected, rtol=1e-12)
     np.testing.assert_array_equal(found.correct, oracle.grid(oracle.correct, sample, a, b))

@@ -58,15 +58,22 @@ def element(column: str, row: int) -> str:
     return f"{column}[{row}]"
 
 
-def array(name: str, values: ArrayLike, needed: str) -> Shaped[np.ndarray, " *shape"]:
-    """The user's values as NumPy converts them; `needed` tells a user of ragged ones what is."""
+def array(
+    name: str, values: ArrayLike, needed: str, *, flat: bool = False
+) -> Shaped[np.ndarray, " *shape"]:
+    """The user's values as NumPy converts them; `needed` tells a user of ragged ones what is.
+
+    With `flat`, shape (n, 1) becomes (n,).
+    """
     try:
         converted = np.asarray(values)
     except ValueError:
         raise InputError(f"{name} is ragged; {needed} is needed") from None
     if np.ma.is_masked(values):
         raise InputError(f"{name} has masked values; leave these points out, or give them weight 0")
-    return converted
+    return (
+        converted[:, 0] if flat and converted.ndim == 2 and converted.shape[1] == 1 else converted
+    )
 
 
 def column(name: str, values: ArrayLike, where: Where) -> Float[np.ndarray, " n"]:

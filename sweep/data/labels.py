@@ -44,9 +44,7 @@ class Classes(NamedTuple):
 
 def labels(name: str, values: ArrayLike, where: Where) -> Labels:
     """Reads the labels of a column."""
-    column = array(name, values, "one label for each sample")
-    if column.ndim == 2 and column.shape[1] == 1:
-        column = column[:, 0]
+    column = array(name, values, "one label for each sample", flat=True)
     if column.ndim != 1:
         raise InputError(f"{name} has shape {column.shape}; one label for each sample is needed")
     if column.dtype.kind in "OUST":

@@ -82,9 +82,7 @@ def scores(
     name: str, values: ArrayLike, where: Where, *, probable: bool
 ) -> Shaped[np.ndarray, "n ..."]:
     """Logits or probabilities as an array of shape (n,), or (n, k) with k > 1."""
-    numbers = array(name, values, "a number, or one for each class, for each sample")
-    if numbers.ndim == 2 and numbers.shape[1] == 1:
-        numbers = numbers[:, 0]
+    numbers = array(name, values, "a number, or one for each class, for each sample", flat=True)
     if numbers.ndim not in (1, 2) or 0 in numbers.shape[1:]:
         raise InputError(
             f"{name} has shape {numbers.shape}; shape (n,), or (n, k) for k classes, is needed"

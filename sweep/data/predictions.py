@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,11 +64,10 @@ class Selection(NamedTuple):
     classes: tuple[str, ...] | None  # names of the classes; None if the columns do not contain them
     weight: str | None  # column of the weights, if there is one
 
-
-def columns(options: Mapping[str, str | None], names: list[str]) -> list[str]:
-    """The columns to read, of those that a file has; arguments and errors as in `selection`."""
-    chosen = selection(options, names)
-    return [chosen.y, *chosen.scores, *([] if chosen.weight is None else [chosen.weight])]
+    @property
+    def columns(self) -> list[str]:
+        """The columns to read."""
+        return [self.y, *self.scores, *([] if self.weight is None else [self.weight])]
 
 
 def selection(options: Mapping[str, str | None], names: list[str]) -> Selection:
@@ -134,12 +133,12 @@ def _missing(
 
 
 class Naming(NamedTuple):
-    """Names of the columns in error messages."""
+    """How error messages call the columns and locate a value."""
 
-    y: str  # column of the labels
-    scores: str  # column or columns of the logits or probabilities
-    weight: str  # column of the weights
-    where: Where  # locates a value
+    y: str
+    scores: str
+    weight: str
+    where: Where
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -304,7 +303,7 @@ def load(
     """
     path = Path(path)
     options = {"y": y, "logit": logit, "probability": probability, "weight": weight}
-    table = tables.read(path, partial(columns, options))
+    table = tables.read(path, lambda names: selection(options, names).columns)
     chosen = selection(options, list(table))
     try:
         if len(table[chosen.y]) == 0:
@@ -371,9 +370,7 @@ def _predictions(
 
 
 def _weights(values: ArrayLike, naming: Naming) -> Float[np.ndarray, " n"]:
-    weight = array(naming.weight, values, "a weight for each sample")
-    if weight.ndim == 2 and weight.shape[1] == 1:
-        weight = weight[:, 0]
+    weight = array(naming.weight, values, "a weight for each sample", flat=True)
     weight = column(naming.weight, weight, naming.where)
     require_finite(naming.weight, weight, naming.where)
     require_weights(naming.weight, weight, naming.where)

@@ -49,28 +49,16 @@ Columns = dict[str, np.ndarray]  # name -> one value for each sample
 
 @dataclass(frozen=True)
 class StudyJob:
-    """The samples of a table, and the memory to solve them in.
+    """The samples of a table, and the memory to solve them in."""
 
-    Attributes:
-        law: the population.
-        sizes: all n, ascending.
-        replicates: number of samples of each size.
-        seed: seed of all samples.
-        budget: working memory in bytes.
-    """
-
-    law: Population
-    sizes: tuple[int, ...]
-    replicates: int
-    seed: int
-    budget: int
+    law: Population  # the population
+    sizes: tuple[int, ...]  # all n, ascending
+    replicates: int  # number of samples of each size
+    seed: int  # seed of all samples
+    budget: int  # working memory in bytes
 
     def require_room(self) -> None:
-        """Rejects a table that is too large, and sizes of which not one sample fits the budget.
-
-        Raises:
-            InputError: the table or a sample is too large.
-        """
+        """Rejects a table that is too large, and sizes of which not one sample fits the budget."""
         table = 8 * len(self.sizes) * self.replicates * len(_DESCRIBED)  # bytes
         if table > RESULT_LIMIT:
             raise InputError(
@@ -93,17 +81,7 @@ class StudyJob:
 
 
 def table(job: StudyJob, population: PopulationOptimum, measure: Measure, step: Step) -> xr.Dataset:
-    """The optima of every sample, dims (n, replicate).
-
-    Args:
-        job: which samples.
-        population: the optimum of their law.
-        measure: the measure of their law.
-        step: called with the number of points after each batch of samples.
-
-    Raises:
-        InputError: P(y=1|x) leaves [0, 1] at a sampled point.
-    """
+    """The optima of every sample, dims (n, replicate); `step` is told the points of each batch."""
     window = _window(job.law, population.cross_entropy.cut)
     rows = []
     for n in job.sizes:

@@ -20,12 +20,11 @@ from sweep.data.history import History
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap.binary import Replicates, bootstrap
 from sweep.diagnosis.bootstrap.multiclass import bootstrap_multiclass
-from sweep.diagnosis.decomposition import LossDecomposition, decompose
 from sweep.diagnosis.findings.evidence import Evidence
 from sweep.diagnosis.findings.rules import findings, require_codes
 from sweep.diagnosis.findings.training_history import history_findings
 from sweep.diagnosis.foreign_fits import fit_findings, judge
-from sweep.diagnosis.one_parameter import temperature_optimum
+from sweep.diagnosis.recalibration import LossDecomposition, decompose, temperature_optimum
 from sweep.diagnosis.report import (
     Baselines,
     ClassReport,
@@ -39,6 +38,8 @@ from sweep.diagnosis.report import (
 )
 from sweep.diagnosis.scores import (
     Scores,
+    Shares,
+    mean,
     predicted,
     scores,
     within_chance,
@@ -107,18 +108,18 @@ def diagnose(
         InputError: the data or an argument is invalid; the message says how.
     """
     codes = require_codes(ignore)
-    _require_count("replicates", replicates)
-    _require_count("seed", seed)
-    if replicates and replicates < MIN_REPLICATES:
+    for name, number in {"replicates": replicates, "seed": seed}.items():
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < 0:
+            raise InputError(f"{name}={number!r}: must be a whole number >= 0")
+    if 0 < replicates < MIN_REPLICATES:
         raise InputError(
             f"replicates={replicates}: a 95% interval needs at least {MIN_REPLICATES}; "
             "0 skips the intervals"
         )
-    predictions = (
-        y_true
-        if isinstance(y_true, Predictions)
-        else Predictions.of(
-            y_true,
+    predictions = y_true
+    if not isinstance(predictions, Predictions):
+        predictions = Predictions.of(
+            predictions,
             logits,
             sample_weight,
             probabilities=probabilities,
@@ -126,9 +127,8 @@ def diagnose(
             classes=classes,
             clip=clip,
         )
-    )
     training = None if history is None else History.of(history)
-    best = optimum(predictions.sample) if predictions.binary else temperature_optimum(predictions)
+    best = optimum(predictions.measure) if predictions.binary else temperature_optimum(predictions)
     loss = decompose(predictions, best.cross_entropy if isinstance(best, Optimum) else best)
     # Before the bootstrap, so that an invalid fit is rejected at once.
     fit = judge(predictions, loss, fitted=fitted, platt=platt, temperature=temperature)
@@ -140,11 +140,6 @@ def diagnose(
     return replace(evidence.diagnosis, findings=findings(evidence, more, codes), ignored=codes)
 
 
-def _require_count(name: str, number: object) -> None:
-    if not isinstance(number, Integral) or isinstance(number, bool) or number < 0:
-        raise InputError(f"{name}={number!r}: must be a whole number >= 0")
-
-
 def _numbers(
     predictions: Predictions,
     best: Optimum | TemperatureOptimum,
@@ -153,30 +148,39 @@ def _numbers(
     seed: int,
 ) -> Diagnosis:
     """The diagnosis without findings."""
-    resampled = None
-    if replicates and isinstance(best, Optimum):
-        resampled = bootstrap(predictions, loss, replicates, seed)
-    elif replicates and isinstance(best, TemperatureOptimum):
+    resampled = threshold = None
+    if isinstance(best, Optimum):
+        threshold = best_threshold(predictions, best.accuracy, seed)
+        if replicates:
+            resampled = bootstrap(predictions, loss, replicates, seed)
+    elif replicates:
         resampled = bootstrap_multiclass(predictions, best, replicates, seed)
-    estimate = _Intervals(resampled)
     as_is = scores(predictions)
+    estimate = _Intervals(as_is, resampled)
     return Diagnosis(
         n=len(predictions),
         classes=predictions.classes,
         weighted=predictions.weight is not None,
         replicates=replicates,
         seed=seed,
-        cross_entropy=estimate(as_is.cross_entropy, "cross_entropy"),
-        accuracy=estimate(as_is.accuracy, "accuracy"),
-        brier=estimate(as_is.brier, "brier"),
-        baselines=_baselines(predictions, as_is, estimate),
+        cross_entropy=estimate("cross_entropy"),
+        accuracy=estimate("accuracy"),
+        brier=estimate("brier"),
+        baselines=_baselines(predictions, estimate),
         optimum=best,
         recalibration=_recalibration(predictions, loss, estimate),
-        threshold=best_threshold(predictions, best.accuracy, seed)
-        if isinstance(best, Optimum)
-        else None,
-        concentration=_concentration(len(predictions), as_is, estimate),
-        by_class=_by_class(predictions, as_is, estimate),
+        threshold=threshold,
+        concentration=_concentration(len(predictions), as_is.shares, estimate),
+        by_class=tuple(
+            ClassReport(
+                label,
+                int(as_is.class_n[k]),
+                float(as_is.class_share[k]),
+                estimate("class_cross_entropy", column=k),
+                estimate("class_accuracy", column=k),
+            )
+            for k, label in enumerate(predictions.classes)
+        ),
         exact=_exact(predictions),
         worst=_worst(predictions),
         predictions=predictions,
@@ -185,31 +189,32 @@ def _numbers(
 
 @dataclass(frozen=True, eq=False)
 class _Intervals:
-    """Gives values their bootstrap intervals, by their names in `Replicates`."""
+    """Gives statistics their bootstrap intervals, by their names in `Scores` and `Replicates`."""
 
+    as_is: Scores
     resampled: Replicates | None
 
-    def __call__(self, value: float, name: str) -> Estimate:
+    def __call__(
+        self, name: str, value: float | None = None, column: int | None = None
+    ) -> Estimate:
+        """The statistic of this name; its value if it is no score, or the class of its column."""
+        scored: Any = getattr(self.as_is, name) if value is None else value
+        scored = float(scored if column is None else scored[column])
         if self.resampled is None:
-            return Estimate.without(value, NO_BOOTSTRAP)
-        return Estimate.of(value, getattr(self.resampled, name))
-
-    def of_class(self, value: float, name: str, k: int) -> Estimate:
-        if self.resampled is None:
-            return Estimate.without(value, NO_BOOTSTRAP)
-        return Estimate.of(value, getattr(self.resampled, name)[:, k])
+            return Estimate.without(scored, NO_BOOTSTRAP)
+        replicates = getattr(self.resampled, name)
+        return Estimate.of(scored, replicates if column is None else replicates[:, column])
 
 
-def _baselines(predictions: Predictions, as_is: Scores, estimate: _Intervals) -> Baselines:
+def _baselines(predictions: Predictions, estimate: _Intervals) -> Baselines:
     """Scores of predictions without features.
 
     Equal classes maximise the entropy and minimise the majority, so bootstrap samples never reach
     these extremes. Unless the data rule equal classes out, the intervals are extended to them.
     """
-    k, entropy = len(predictions.classes), as_is.base_rate_entropy
-    base_rate = estimate(entropy, "base_rate_entropy")
-    majority = estimate(as_is.majority_accuracy, "majority_accuracy")
-    if within_chance(predictions, math.log(k) - entropy, k - 1):
+    k, base_rate = len(predictions.classes), estimate("base_rate_entropy")
+    majority = estimate("majority_accuracy")
+    if within_chance(predictions, math.log(k) - base_rate.value, k - 1):
         base_rate, majority = base_rate.extended_to(math.log(k)), majority.extended_to(1 / k)
     return Baselines(base_rate, math.log(k), majority)
 
@@ -224,68 +229,44 @@ def _recalibration(
     boundary of the parameter space, Econometrica 68). Unless the data rule 0 out, they are extended
     to it.
     """
-    binary = predictions.binary
-    by_slope = estimate(loss.as_is - loss.by_slope, "by_slope")
-    by_intercept = estimate(loss.as_is - loss.by_intercept, "by_intercept")
-    by_both = estimate(loss.as_is - loss.by_both, "by_both")
-    finite = loss.status is OptimumStatus.finite
-    unbounded = Estimate.without(math.nan, UNBOUNDED)
-    intercept = unbounded
+    binary, finite = predictions.binary, loss.status is OptimumStatus.finite
+    intercept = Estimate.without(math.nan, UNBOUNDED)
     if not binary:
         intercept = Estimate.without(math.nan, "several classes are recalibrated by a slope alone")
     elif finite:
-        intercept = estimate(loss.b, "intercept")
+        intercept = estimate("intercept", loss.b)
+
+    def saved(name: str, parameters: int) -> Estimate:
+        saving = estimate(name, loss.as_is - getattr(loss, name))
+        is_chance = within_chance(predictions, saving.value, parameters)
+        return saving.extended_to(0.0) if is_chance else saving
+
     return Recalibration(
-        slope=estimate(loss.a, "slope") if finite else replace(unbounded, value=loss.a),
+        slope=estimate("slope", loss.a) if finite else Estimate.without(loss.a, UNBOUNDED),
         intercept=intercept,
-        cross_entropy=estimate(loss.by_both, "recalibrated"),
+        cross_entropy=estimate("recalibrated", loss.by_both),
         slope_alone=loss.slope_alone,
         intercept_alone=loss.intercept_alone if binary else math.nan,
-        by_slope=_saved(predictions, by_slope, 1),
-        by_intercept=_saved(predictions, by_intercept, 1),
-        by_both=_saved(predictions, by_both, 2 if binary else 1),
+        by_slope=saved("by_slope", 1),
+        by_intercept=saved("by_intercept", 1),
+        by_both=saved("by_both", 2 if binary else 1),
     )
 
 
-def _saved(predictions: Predictions, saving: Estimate, parameters: int) -> Estimate:
-    """The saving, its interval extended to 0 unless the data rule 0 out."""
-    is_chance = within_chance(predictions, saving.value, parameters)
-    return saving.extended_to(0.0) if is_chance else saving
+def _concentration(n: int, shares: Shares, estimate: _Intervals) -> Concentration:
+    def of_worst(name: str, samples: float) -> Estimate:
+        """The share of the loss of so many worst samples, without interval if they are few."""
+        share = estimate(name, getattr(shares, name))
+        few = math.ceil(samples) < MIN_WORST
+        return Estimate.without(share.value, EXTREME) if few else share
 
-
-def _concentration(n: int, as_is: Scores, estimate: _Intervals) -> Concentration:
-    shares = as_is.shares
-    one_percent = estimate(shares.worst_1_percent, "worst_1_percent")
-    ten_percent = estimate(shares.worst_10_percent, "worst_10_percent")
     return Concentration(
         worst_1=Estimate.without(shares.worst_1, EXTREME),
         worst_5=Estimate.without(shares.worst_5, EXTREME),
-        worst_1_percent=_of_worst(one_percent, 0.01 * n),
-        worst_10_percent=_of_worst(ten_percent, 0.1 * n),
-        gini=estimate(shares.gini, "gini"),
+        worst_1_percent=of_worst("worst_1_percent", 0.01 * n),
+        worst_10_percent=of_worst("worst_10_percent", 0.1 * n),
+        gini=estimate("gini", shares.gini),
         half=shares.half,
-    )
-
-
-def _of_worst(share: Estimate, samples: float) -> Estimate:
-    """The share of the loss of so many worst samples, without interval if they are few."""
-    few = math.ceil(samples) < MIN_WORST
-    return Estimate.without(share.value, EXTREME) if few else share
-
-
-def _by_class(
-    predictions: Predictions, as_is: Scores, estimate: _Intervals
-) -> tuple[ClassReport, ...]:
-    loss, accuracy = as_is.class_cross_entropy, as_is.class_accuracy
-    return tuple(
-        ClassReport(
-            label,
-            int(as_is.class_n[k]),
-            float(as_is.class_share[k]),
-            estimate.of_class(float(loss[k]), "class_cross_entropy", k),
-            estimate.of_class(float(accuracy[k]), "class_accuracy", k),
-        )
-        for k, label in enumerate(predictions.classes)
     )
 
 
@@ -296,28 +277,26 @@ def _exact(predictions: Predictions) -> Exact:
     loss, weight = predictions.losses, predictions.mass
     # Exact samples of small loss are right, or have the 0 at a class that is not the true one.
     wrong = exact & (loss > -CERTAIN * math.log(predictions.taken_for))
-    total, other_weight = float(np.sum(weight * loss)), weight[~exact]
+    total, others = float(np.sum(weight * loss)), weight[~exact]
     return Exact(
         count=int(exact.sum()),
         wrong=int(wrong.sum()),
         taken_for=predictions.taken_for,
         loss=float(np.sum((weight * loss)[wrong])) / total if total else 0.0,
-        cross_entropy=float(np.average(loss[~exact], weights=other_weight))
-        if np.any(other_weight > 0)
-        else math.nan,
+        cross_entropy=mean(loss[~exact], others) if np.any(others > 0) else math.nan,
     )
 
 
 def _worst(predictions: Predictions) -> tuple[Worst, ...]:
-    loss = predictions.losses
-    weighted = loss * predictions.mass
-    total, predicted_class = float(np.sum(weighted)), predicted(predictions)
+    loss, classes = predictions.losses, predictions.classes
+    weighted, predicted_class = loss * predictions.mass, predicted(predictions)
+    total = float(np.sum(weighted))
     return tuple(
         Worst(
             row=int(row),
-            label=predictions.classes[predictions.y[row]],
+            label=classes[predictions.y[row]],
             probability=math.exp(-loss[row]),
-            predicted=predictions.classes[predicted_class[row]],
+            predicted=classes[predicted_class[row]],
             loss=float(loss[row]),
             share=float(weighted[row]) / total if total else 0.0,
         )

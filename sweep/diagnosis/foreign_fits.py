@@ -8,18 +8,14 @@ Support Vector Machines, section 2.2), so its optimum differs slightly from that
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from sweep.base.errors import InputError
 from sweep.data.predictions import Predictions
 from sweep.data.sample import Sample
-from sweep.diagnosis.decomposition import LossDecomposition
-from sweep.diagnosis.one_parameter import WeightedRows
+from sweep.diagnosis.recalibration import LossDecomposition, WeightedRows
 from sweep.diagnosis.report import Finding, JudgedFit, Severity
 from sweep.diagnosis.scores import mean, within_chance
 from sweep.measure.measure import Measure
@@ -34,20 +30,22 @@ SIGN_LEVEL = 0.99  # of the test that the logits carry a signal, so that a sign 
 FLAT = 0.01  # share of the best gain over a constant below which a fit gains nothing
 FAR = 10.0  # ratio to the best slope beyond which a slope explains a loss as bad as a constant's
 
-SEVERITIES: dict[str, Severity] = {
-    "off": "warning",
-    "border": "warning",
-    "diverged": "critical",
-    "wrong_sign": "critical",
+FAULTS: dict[str, tuple[Severity, str]] = {
+    "off": ("warning", "Fit again on these data until the gradient of the loss is 0."),
+    "border": (
+        "warning",
+        "Widen the bounds of the solver or change its starting point, then fit again.",
+    ),
+    "diverged": (
+        "critical",
+        "Fit again from a = 1, with a smaller step or a solver with a line search.",
+    ),
+    "wrong_sign": (
+        "critical",
+        "Check which class the scores and the labels call class 1, then fit again.",
+    ),
 }
-"""Verdicts that are findings, with their severity."""
-
-ADVICE = {
-    "off": "Fit again on these data until the gradient of the loss is 0.",
-    "border": "Widen the bounds of the solver or change its starting point, then fit again.",
-    "diverged": "Fit again from a = 1, with a smaller step or a solver with a line search.",
-    "wrong_sign": "Check which class the scores and the labels call class 1, then fit again.",
-}
+"""Verdicts that are findings, with severity and advice."""
 
 
 def judge(
@@ -57,9 +55,12 @@ def judge(
     fitted: object = None,
     platt: object = None,
     temperature: object = None,
-    bounds: Sequence[float] = BOUNDS,
 ) -> JudgedFit | None:
-    """Compares a fit with the optimum of its family."""
+    """Compares a fit, written as in `sweep.diagnose`, with the optimum of its family.
+
+    None if no fit is given. InputError says that more than one is given, that its numbers are not
+    finite, that its slope or temperature is 0, or that it has an intercept for several classes.
+    """
     given = {"fitted": fitted, "platt": platt, "temperature": temperature}
     names = [name for name, value in given.items() if value is not None]
     if not names:
@@ -67,27 +68,21 @@ def judge(
     if len(names) > 1:
         raise InputError(f"{' and '.join(names)} are given together; give one fit only")
     fit = _fit(predictions, names[0], given[names[0]])
-    return _Comparison(predictions, decomposition, fit, tuple(bounds)).judged
+    return _Comparison(predictions, decomposition, fit).judged
 
 
 def fit_findings(fit: JudgedFit) -> list[Finding]:
     """The finding that a fit is far from its optimum; empty if it is not."""
-    if fit.verdict not in SEVERITIES:
+    if fit.verdict not in FAULTS:
         return []
-    numbers = {
-        "verdict": fit.verdict,
-        "a": fit.a,
-        "b": fit.b,
-        "best_a": fit.best_a,
-        "best_b": fit.best_b,
-        "excess": fit.excess,
-    }
-    advice, severity = ADVICE[fit.verdict], SEVERITIES[fit.verdict]
+    severity, advice = FAULTS[fit.verdict]
+    names = ("verdict", "a", "b", "best_a", "best_b", "excess")
+    numbers = {name: getattr(fit, name) for name in names}
     return [Finding("fit_misplaced", severity, fit.sentence, advice, numbers)]
 
 
 def platt_optimum(predictions: Predictions) -> CrossEntropyOptimum:
-    """The optimum for Platt's smoothed targets.
+    """The optimum for Platt's smoothed targets, of two classes.
 
     With N1 and N0 the numbers (or weights) of the classes, the targets are (N1 + 1) / (N1 + 2) for
     class 1 and 1 / (N0 + 2) for class 0, so the optimum is finite even for separated classes.
@@ -106,8 +101,7 @@ def _smoothed(predictions: Predictions) -> Sample:
 # --- the fit ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Fit:
+class _Fit(NamedTuple):
     """Slope and intercept of a fit, and the family it belongs to."""
 
     a: float
@@ -117,22 +111,26 @@ class _Fit:
     @property
     def text(self) -> str:
         """Its parameters in words."""
-        return _text(self.family, self.a, self.b)
+        if self.family == "platt":
+            return f"a = {self.a:.4g}, b = {self.b:.4g}"
+        return f"T = {1 / self.a if self.a else math.inf:.4g} (a = {self.a:.4g})"
 
     @property
-    def bounded(self) -> tuple[float, ...]:
-        """The numbers that a solver may bound."""
-        return (1 / self.a, self.a) if self.family == "temperature" else (self.a, self.b)
-
-
-def _text(family: str, a: float, b: float) -> str:
-    if family == "platt":
-        return f"a = {a:.4g}, b = {b:.4g}"
-    return f"T = {1 / a if a else math.inf:.4g} (a = {a:.4g})"
+    def bound(self) -> float | None:
+        """The bound of a solver that one of the fitted numbers is on."""
+        numbers = (1 / self.a, self.a) if self.family == "temperature" else (self.a, self.b)
+        for number in numbers:
+            for bound in BOUNDS:
+                # No solver bounds an intercept by less than 1.
+                if abs(abs(number) - bound) <= ON_BOUND * bound and (
+                    number != self.b or bound >= 1
+                ):
+                    return bound
+        return None
 
 
 def _fit(predictions: Predictions, name: str, value: object) -> _Fit:
-    """The fit as slope and intercept."""
+    """The fit as slope and intercept; refuses a value that is no such fit for these data."""
     numbers, size = _numbers(value), 1 if name == "temperature" else 2
     if numbers is None or len(numbers) != size:
         needed = "one number" if size == 1 else "two numbers, slope and intercept"
@@ -145,9 +143,9 @@ def _fit(predictions: Predictions, name: str, value: object) -> _Fit:
     if not all(math.isfinite(number) for number in numbers) or numbers[0] == 0:
         what = "temperature" if size == 1 else "slope"
         raise InputError(f"{name} is {value!r}; give finite numbers, and a {what} other than 0")
-    if name == "temperature" and math.isinf(1 / numbers[0]):
-        raise InputError(f"temperature is {value!r}; give one whose inverse is finite")
     if name == "temperature":
+        if math.isinf(1 / numbers[0]):
+            raise InputError(f"temperature is {value!r}; give one whose inverse is finite")
         return _Fit(1 / numbers[0], 0.0, "temperature")
     sign = -1.0 if name == "platt" else 1.0
     return _Fit(sign * numbers[0], sign * numbers[1], "platt")
@@ -167,92 +165,75 @@ def _numbers(value: object) -> list[float] | None:
 # --- the verdict --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
 class _Comparison:
     """Compares a fit with the optimum of its family."""
 
-    predictions: Predictions  # the data
-    decomposition: LossDecomposition  # of their loss
-    fit: _Fit  # the fit
-    bounds: tuple[float, ...]  # values at which a solver may have stopped
+    def __init__(self, predictions: Predictions, loss: LossDecomposition, fit: _Fit) -> None:
+        self.predictions, self.fit = predictions, fit
+        self.value = _cross_entropy(predictions, fit.a, fit.b)
+        # The optimum of the family, not finite where there is none; the cross-entropy there, or its
+        # infimum; and the least one with a slope of 0.
+        if fit.family == "temperature":
+            self.best = _Fit(loss.slope_alone, 0.0, "temperature")
+            self.minimum, self.constant = loss.by_slope, math.log(len(predictions.classes))
+        else:
+            self.best = _Fit(loss.a, loss.b, "platt")
+            self.minimum, self.constant = loss.by_both, loss.entropy
+        self.finite = math.isfinite(self.best.a)
+        self.excess = max(0.0, self.value - self.minimum)
 
     @property
     def judged(self) -> JudgedFit:
         """The fit with its verdict."""
-        a, b = self.best
         verdict, sentence = self._verdict()
-        finite = math.isfinite(a)
         return JudgedFit(
             a=self.fit.a,
             b=self.fit.b,
             cross_entropy=self.value,
             excess=self.excess,
             family=self.fit.family,
-            best_a=a if finite else math.nan,
-            best_b=b if finite else math.nan,
+            best_a=self.best.a if self.finite else math.nan,
+            best_b=self.best.b if self.finite else math.nan,
             verdict=verdict,
             sentence=sentence,
         )
 
-    @property
-    def best(self) -> tuple[float, float]:
-        """Slope and intercept of the optimum of the family; not finite where there is none."""
-        loss = self.decomposition
-        return (loss.slope_alone, 0.0) if self.fit.family == "temperature" else (loss.a, loss.b)
-
-    @property
-    def minimum(self) -> float:
-        """Cross-entropy at the optimum, or its infimum."""
-        loss = self.decomposition
-        return loss.by_slope if self.fit.family == "temperature" else loss.by_both
-
-    @cached_property
-    def value(self) -> float:
-        """Cross-entropy at the fit."""
-        return _cross_entropy(self.predictions, self.fit.a, self.fit.b)
-
-    @property
-    def excess(self) -> float:
-        """Cross-entropy above the minimum."""
-        return max(0.0, self.value - self.minimum)
-
-    @property
-    def constant(self) -> float:
-        """Least cross-entropy in the family with a slope of 0."""
-        if self.fit.family == "temperature":
-            return math.log(len(self.predictions.classes))
-        return self.decomposition.entropy
-
     def _verdict(self) -> tuple[str, str]:
         """The verdict in a word and in a sentence."""
-        fit, best = self.fit, _text(self.fit.family, *self.best)
-        head = f"The fit {fit.text} has a cross-entropy of {self.value:.6g} nats"
-        above = f"{head}, {self.excess:.3g} above the minimum at {best}"
-        finite = math.isfinite(self.best[0])
-        if self.excess <= OPTIMAL * self.minimum and finite:
+        head = f"The fit {self.fit.text} has a cross-entropy of {self.value:.6g} nats"
+        above = f"{head}, {self.excess:.3g} above the minimum at {self.best.text}"
+        if self.excess <= OPTIMAL * self.minimum and self.finite:
             return "optimal", f"{head}: it is the optimum."
         if self._is_platt():
-            return "optimal", f"{head}: it is optimal for Platt's smoothed targets{self._beside()}."
+            beside = ", and the labels themselves have no finite optimum"
+            if self.finite:
+                beside = f", {self.excess:.2g} nats above the minimum for the labels"
+            return "optimal", f"{head}: it is optimal for Platt's smoothed targets{beside}."
         if self._has_wrong_sign():
             return "wrong_sign", f"{above}: its slope has the wrong sign."
-        if not finite:
-            none = f"{head}, and there is no optimum to compare it with: {self._why_none()}"
-            if self._is_flat():
-                return "diverged", f"{none}; this fit shrinks all logits to almost a constant."
-            return "no_optimum", f"{none}, and a fit only tells where its solver stopped."
+        if not self.finite:
+            return self._without_optimum(head)
         if self._is_within_chance(self.excess):
             return "near", f"{above}: these data cannot distinguish it from the optimum."
         return self._off(above)
 
+    def _without_optimum(self, head: str) -> tuple[str, str]:
+        """The verdict on a fit where there is no optimum."""
+        why = f"the loss falls towards {self.minimum:.3g} as the slope grows without bound"
+        if math.isnan(self.best.a):
+            why = "all logits are equal, so every slope is equally good"
+        none = f"{head}, and there is no optimum to compare it with: {why}"
+        if self._is_flat():
+            return "diverged", f"{none}; this fit shrinks all logits to almost a constant."
+        return "no_optimum", f"{none}, and a fit only tells where its solver stopped."
+
     def _off(self, above: str) -> tuple[str, str]:
         """The verdict on a fit that is neither optimal nor near the optimum."""
-        a, best = abs(self.fit.a), abs(self.best[0])
-        gains_nothing = self.constant - self.value <= 0
         if self._is_flat():
             return "diverged", f"{above}: it shrinks the logits and gains nothing over a constant."
-        if gains_nothing and a > FAR * best:
+        if self.value >= self.constant and abs(self.fit.a) > FAR * abs(self.best.a):
             return "diverged", f"{above}: it inflates the logits and does worse than a constant."
-        bound = self._bound()
+        bound = self.fit.bound
         if bound is not None:
             return "border", f"{above}: the solver probably stopped at a bound of {bound:g}."
         return "off", f"{above}: these data rule it out as the optimum."
@@ -263,17 +244,7 @@ class _Comparison:
         if self._is_within_chance(best_gain, SIGN_LEVEL):
             return False
         gains_nothing = self.constant - self.value <= FLAT * best_gain
-        return gains_nothing and abs(self.fit.a) * FAR < abs(self.best[0])
-
-    def _bound(self) -> float | None:
-        """The bound that one of the fitted numbers is on."""
-        for number in self.fit.bounded:
-            for bound in self.bounds:
-                is_on = abs(abs(number) - abs(bound)) <= ON_BOUND * abs(bound)
-                # No solver bounds an intercept by less than 1.
-                if is_on and (number != self.fit.b or abs(bound) >= 1):
-                    return float(bound)
-        return None
+        return gains_nothing and abs(self.fit.a) * FAR < abs(self.best.a)
 
     def _is_platt(self) -> bool:
         """Whether the fit is the optimum for Platt's smoothed targets."""
@@ -283,15 +254,9 @@ class _Comparison:
         value = _of_sample(_smoothed(self.predictions), self.fit.a, self.fit.b)
         return value - minimum <= OPTIMAL * minimum
 
-    def _beside(self) -> str:
-        """How far the optimum for smoothed targets is from that for the labels."""
-        if math.isfinite(self.best[0]):
-            return f", {self.excess:.2g} nats above the minimum for the labels"
-        return ", and the labels themselves have no finite optimum"
-
     def _has_wrong_sign(self) -> bool:
         """Whether the slope and the best slope have opposite signs, beyond chance."""
-        if not self.fit.a * self.best[0] < 0 or self._is_within_chance(self.excess):
+        if not self.fit.a * self.best.a < 0 or self._is_within_chance(self.excess):
             return False
         return not self._is_within_chance(self.constant - self.minimum, SIGN_LEVEL)
 
@@ -299,11 +264,6 @@ class _Comparison:
         """Whether a likelihood ratio test does not reject a fit with this excess."""
         parameters = 1 if self.fit.family == "temperature" else 2
         return within_chance(self.predictions, excess, parameters, level)
-
-    def _why_none(self) -> str:
-        if math.isnan(self.best[0]):
-            return "all logits are equal, so every slope is equally good"
-        return f"the loss falls towards {self.minimum:.3g} as the slope grows without bound"
 
 
 def _cross_entropy(predictions: Predictions, a: float, b: float) -> float:
@@ -318,9 +278,7 @@ def _of_sample(sample: Sample, a: float, b: float) -> float:
     """Mean cross-entropy of sigmoid(a x + b), in nats."""
     with np.errstate(over="ignore", invalid="ignore"):
         z = a * sample.x + b
-        loss1, loss0 = softplus(-z), softplus(z)
         # A term of weight 0 is 0 even where the loss is infinite.
-        losses = np.where(sample.y > 0, sample.y * loss1, 0) + np.where(
-            sample.y < 1, (1 - sample.y) * loss0, 0
-        )
-        return mean(losses, sample.weight)
+        loss1 = np.where(sample.y > 0, sample.y * softplus(-z), 0)
+        loss0 = np.where(sample.y < 1, (1 - sample.y) * softplus(z), 0)
+        return mean(loss1 + loss0, sample.weight)

@@ -177,28 +177,29 @@ def shares(loss: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"] | None
     loss = loss / largest  # so that no sum overflows
     falling = np.argsort(-loss)
     mass = np.ones(len(loss)) if weight is None else weight[falling] / np.max(weight)
-    adds = mass * loss[falling]
-    total_loss, total_mass = np.sum(adds), np.sum(mass)
-    summed, below = (np.concatenate([[0.0], np.cumsum(v)]) for v in (adds, mass))
-    tails = worst_masses(below[-1:], counted=weight is None)
-    one_percent, ten_percent = (np.interp(tail, below, summed).item() for tail in tails)
-    # Gini: sum over pairs |loss_i - loss_j|; each loss enters + below and - above its rank.
-    gini = np.sum(adds * (total_mass - below[1:] - below[:-1])) / (total_loss * total_mass)
-    largest_first = np.cumsum(-np.sort(-adds))
+    largest_first = np.cumsum(-np.sort(-mass * loss[falling]))
     half = int(np.searchsorted(largest_first, largest_first[-1] * (1 - SUM_ROUNDING) / 2)) + 1
-    return Shares(
-        worst_1=float(largest_first[0] / total_loss),
-        worst_5=float(largest_first[:5][-1] / total_loss),
-        worst_1_percent=float(one_percent / total_loss),
-        worst_10_percent=float(ten_percent / total_loss),
-        gini=float(gini),
-        half=half,
-    )
+    single, five = (largest_first[:most][-1].item() for most in (1, 5))
+    total = float(np.sum(mass * loss[falling]))
+    parts = loss_shares(mass, loss[falling], counted=weight is None)
+    return Shares(single / total, five / total, *parts, half)
 
 
-def worst_masses(
-    total: Float[np.ndarray, " r"], *, counted: bool
-) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " r"]]:
-    """The mass of the worst 1% and 10%, rounded up to whole samples if samples are `counted`."""
-    one_percent, ten_percent = total / 100, total / 10
-    return (np.ceil(one_percent), np.ceil(ten_percent)) if counted else (one_percent, ten_percent)
+def loss_shares(
+    weight: Float[np.ndarray, " m"], loss: Float[np.ndarray, " m"], *, counted: bool
+) -> tuple[float, float, float]:
+    """Shares of the loss in the worst 1% and 10% of the weight, and its Gini coefficient.
+
+    Losses must fall. If samples are `counted`, the worst are rounded up to whole ones.
+    """
+    below, adds = np.cumsum(weight), weight * loss
+    total_mass, total_loss = below[-1], np.sum(adds)
+    worst = []
+    for part in (total_mass / 100, total_mass / 10):
+        mass = np.ceil(part) if counted else part
+        last = min(int(np.searchsorted(below, mass)), len(loss) - 1)
+        left = mass - (below[last] - weight[last])
+        worst.append(float((np.sum(adds[:last]) + left * loss[last]) / total_loss))
+    # Gini: sum over pairs |loss_i - loss_j|; each loss enters + below and - above its rank.
+    pairs = np.sum(adds * (total_mass - 2 * below + weight))
+    return worst[0], worst[1], float(pairs / (total_loss * total_mass))

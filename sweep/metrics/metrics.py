@@ -190,6 +190,10 @@ def _recall(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
     return _ratio(tp, tp + fn)
 
 
+def _f1(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
+    return _ratio(tp, tp + (fp + fn) / 2)
+
+
 def _balanced_accuracy(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
     present = np.add(tp + fn > 0, tn + fp > 0, dtype=np.float64)
     return _ratio(_ratio(tp, tp + fn) + _ratio(tn, tn + fp), present)
@@ -209,6 +213,8 @@ def _mcc(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
 def _accuracy(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
     return _ratio(tp + tn, tp + fp + fn + tn)
 
+
+VAN_RIJSBERGEN = "van Rijsbergen (1979), Information Retrieval, chapter 7"
 
 METRICS: dict[str, Metric | Family[Smooth]] = {
     metric.name: metric
@@ -268,24 +274,12 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
             name="precision",
             units="1",
             long_name="precision",
-            source="van Rijsbergen (1979), Information Retrieval, chapter 7; 0 where undefined",
+            source=f"{VAN_RIJSBERGEN}; 0 where undefined",
             value=_precision,
             divides_by="predicted",
         ),
-        Counting(
-            name="recall",
-            units="1",
-            long_name="recall",
-            source="van Rijsbergen (1979), Information Retrieval, chapter 7; 0 where undefined",
-            value=_recall,
-        ),
-        Counting(
-            name="f1",
-            units="1",
-            long_name="F1",
-            source="van Rijsbergen (1979), Information Retrieval, chapter 7, 1 - E at alpha = 1/2",
-            value=lambda tp, fp, fn, tn: _ratio(tp, tp + (fp + fn) / 2),
-        ),
+        Counting("recall", "1", "recall", f"{VAN_RIJSBERGEN}; 0 where undefined", _recall),
+        Counting("f1", "1", "F1", f"{VAN_RIJSBERGEN}, 1 - E at alpha = 1/2", _f1),
         Counting(
             name="mcc",
             units="1",

@@ -28,6 +28,7 @@ MAX_HALVINGS = 60  # of one step
 # Largest change of the logit in one step, as root mean square over the points that pull. A sound
 # step is far shorter; a step that a vanishing curvature has made infinite becomes one to halve.
 MAX_LOGIT_CHANGE = 1e6
+PULLS = 1e-100, 1e100  # penalties beyond either, in units of x, no longer change the optimum
 CLOSE = 1e-8  # residual below which Newton converges quadratically, until rounding stops it
 
 
@@ -176,15 +177,16 @@ class _Objective:
         self.scale = np.ldexp(0.5, exponent)
         self.u = (x - self.centre) / self.scale
         self.start = (0.0, math.log(class1.total) - math.log(class0.total))
-        # The penalty is l2 * a^2 / 2 for each unit of mass; the square of the scale may overflow.
-        self.pull = np.float64(l2) * np.sum(self.mass) / self.scale / self.scale if l2 else 0.0
+        # The penalty of the slope for each unit of mass; the square of the scale may overflow.
+        pull = np.clip(np.float64(l2) / self.scale / self.scale, *PULLS) if l2 else 0.0
+        self.pull = np.sum(self.mass) * pull
 
     @property
     def has_optimum(self) -> bool:
         """Whether the classes still overlap after scaling has rounded x, or there is a penalty."""
         u0, u1 = self.u[self.sign < 0], self.u[self.sign > 0]
         overlaps = np.min(u0) < np.max(u1) and np.min(u1) < np.max(u0)
-        return bool(overlaps) or self.pull > 0
+        return bool(overlaps or self.pull > 0)
 
     def at(self, slope: float, level: float) -> _NewtonPoint:
         """The point at a slope and level."""

@@ -9,8 +9,7 @@ import pytest
 from sweep.diagnosis.bootstrap import binary as module
 from sweep.diagnosis.bootstrap.binary import bootstrap
 from sweep.diagnosis.bootstrap.nodes import batches, compress, draw
-from sweep.diagnosis.decomposition import decompose
-from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
+from sweep.diagnosis.recalibration import decompose, intercept_alone, slope_alone
 from sweep.diagnosis.scores import scores
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum

@@ -9,8 +9,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 from sweep.base.errors import InputError
-from sweep.diagnosis.decomposition import decompose
 from sweep.diagnosis.foreign_fits import fit_findings, judge, platt_optimum
+from sweep.diagnosis.recalibration import decompose
 from tests.support.predicted import calibrated, predictions
 
 
@@ -165,10 +165,11 @@ def test_verdict(expected, fit):
     )
 
 
-def test_bounds_can_be_given():
+def test_a_fit_on_a_bound_is_told(monkeypatch):
     data = _scaled()
     assert judge(data, decompose(data), temperature=3.3).verdict == "off"
-    judged = judge(data, decompose(data), temperature=3.3, bounds=[0.3, 3.3])
+    monkeypatch.setattr("sweep.diagnosis.foreign_fits.BOUNDS", (0.3, 3.3))
+    judged = judge(data, decompose(data), temperature=3.3)
     assert judged.verdict == "border"
     assert "bound of 3.3." in judged.sentence
 

@@ -15,7 +15,7 @@ from sweep.diagnosis.bootstrap.multiclass import (
     coefficients,
     minimise_series,
 )
-from sweep.diagnosis.one_parameter import WeightedRows, temperature_optimum
+from sweep.diagnosis.recalibration import WeightedRows, temperature_optimum
 from sweep.diagnosis.scores import scores
 from sweep.optima.records import OptimumStatus
 from tests.support.predicted import predictions

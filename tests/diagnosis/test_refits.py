@@ -11,8 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sweep.diagnosis.bootstrap.nodes import batches, compress, draw
 from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refitter
-from sweep.diagnosis.decomposition import decompose
-from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
+from sweep.diagnosis.recalibration import decompose, intercept_alone, slope_alone
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
 from tests.support.predicted import overconfident, predictions

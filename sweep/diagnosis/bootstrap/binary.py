@@ -19,8 +19,8 @@ from jaxtyping import Float, Int
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.bootstrap.nodes import LogitNodes, batch_size, batches, compress, draw
 from sweep.diagnosis.bootstrap.refits import BootstrapWeights, Refits, Refitter, Row
-from sweep.diagnosis.decomposition import LossDecomposition
-from sweep.diagnosis.scores import entropy, worst_masses
+from sweep.diagnosis.recalibration import LossDecomposition
+from sweep.diagnosis.scores import entropy, loss_shares
 from sweep.metrics.logistic import softplus
 
 THREADS = 2  # batches that are worked on at a time
@@ -129,7 +129,9 @@ class _Sampler:
                 weights.sums(self._columns),
                 self._majority,
                 self.refitter(weights),
-                loss_shares((sample[falling] for sample in weight), loss, counted=self.counted),
+                shares_of_samples(
+                    (sample[falling] for sample in weight), loss, counted=self.counted
+                ),
             )
 
     @cached_property
@@ -155,28 +157,12 @@ class _Sampler:
         return falling, loss[falling] / max(np.max(loss), np.finfo(np.float64).tiny)
 
 
-def loss_shares(
+def shares_of_samples(
     weights: Iterable[Float[np.ndarray, " M"]], loss: Float[np.ndarray, " M"], *, counted: bool
 ) -> LossShares:
     """The shares of bootstrap samples, by the weights of their nodes in order of falling loss.
 
-    Weights come sample by sample, so that one sample fits in a cache; `counted` says whether each
-    row counts once.
+    Weights come sample by sample, so that one sample fits in a cache.
     """
-    rows = np.array([_loss_shares(weight, loss, counted=counted) for weight in weights])
+    rows = np.array([loss_shares(weight, loss, counted=counted) for weight in weights])
     return LossShares(*rows.T)
-
-
-def _loss_shares(
-    weight: Float[np.ndarray, " M"], loss: Float[np.ndarray, " M"], *, counted: bool
-) -> tuple[float, float, float]:
-    """The shares of one sample, by sums from the largest loss on."""
-    below, adds = np.cumsum(weight), weight * loss
-    total_mass, total_loss = below[-1], np.sum(adds)
-    pairs = np.sum(adds * (total_mass - 2 * below + weight))
-    worst = []
-    for mass in worst_masses(below[-1:], counted=counted):
-        last = min(int(np.searchsorted(below, mass[0])), len(loss) - 1)
-        left = mass[0] - (below[last] - weight[last])
-        worst.append(np.sum(adds[:last]) + left * loss[last])
-    return worst[0] / total_loss, worst[1] / total_loss, pairs / (total_loss * total_mass)

@@ -22,10 +22,10 @@ from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev as series
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.bootstrap.binary import LossShares, Replicates, by_batches, loss_shares
+from sweep.diagnosis.bootstrap.binary import LossShares, Replicates, by_batches, shares_of_samples
 from sweep.diagnosis.bootstrap.nodes import batches, draw_rows
 from sweep.diagnosis.bootstrap.refits import Refits, Row
-from sweep.diagnosis.one_parameter import WeightedRows
+from sweep.diagnosis.recalibration import WeightedRows
 from sweep.diagnosis.report import TemperatureOptimum
 from sweep.diagnosis.scores import class_shares, correct, squared_errors
 from sweep.metrics.chebyshev import points
@@ -176,7 +176,7 @@ class ResamplingUnits:
         falling = np.argsort(-row_loss, kind="stable")
         counted = self.predictions.weight is None
         weight = count[:, falling] * self._weight[falling]
-        return loss_shares(weight, row_loss[falling], counted=counted)
+        return shares_of_samples(weight, row_loss[falling], counted=counted)
 
     @cached_property
     def _influences(self) -> Float[np.ndarray, "U 3"]:

@@ -21,8 +21,7 @@ from jaxtyping import Array, Bool, Float
 
 from sweep.base.errors import InputError
 from sweep.diagnosis.bootstrap.nodes import LogitNodes
-from sweep.diagnosis.decomposition import LossDecomposition
-from sweep.diagnosis.one_parameter import intercept_alone, slope_alone
+from sweep.diagnosis.recalibration import LossDecomposition, intercept_alone, slope_alone
 from sweep.diagnosis.scores import entropy
 from sweep.measure.measure import Measure
 from sweep.measure.points import Points

@@ -12,9 +12,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sweep.diagnosis.decomposition import SEPARATED, LossDecomposition
 from sweep.diagnosis.findings.evidence import Evidence
-from sweep.diagnosis.report import Finding, Severity
+from sweep.diagnosis.recalibration import SEPARATED, LossDecomposition
+from sweep.diagnosis.report import Estimate, Finding, Severity
 
 # Likelihood ratios, with the level at which chi-squared exceeds them.
 BOTH = 8.40  # of slope and intercept together: 1.5%, 2 degrees of freedom
@@ -36,6 +36,11 @@ class CalibrationFault(NamedTuple):
     loss: LossDecomposition
     a: float  # the slope that is needed; 1 if the slope is not at fault
     b: float  # the intercept that is needed; 0 if the intercept is not at fault
+
+    @property
+    def saved_share(self) -> float:
+        """Share of the loss that recalibration saves."""
+        return (self.loss.as_is - self.loss.by_both) / self.loss.as_is
 
 
 def calibration_fault(evidence: Evidence) -> CalibrationFault:
@@ -99,7 +104,7 @@ def calibration_findings(evidence: Evidence) -> Iterator[Finding]:
     else:
         fault = calibration_fault(evidence)
         if fault.slope:
-            yield (_overconfident if fault.a < 1 else _underconfident)(evidence, fault)
+            yield _misscaled(evidence, fault)
         if fault.intercept:
             yield _shifted(evidence, fault)
     if evidence.diagnosis.optimum_status in SEPARATED:
@@ -122,72 +127,61 @@ def _flipped(evidence: Evidence) -> Finding:
         f"{loss.by_both:.3g} nats.",
         f"{check}: the labels, the columns of probabilities or the sign convention may be "
         "swapped. Then negate the logits.",
-        {
-            "slope": loss.a,
-            "cross_entropy": loss.as_is,
-            "cross_entropy_at_optimum": loss.by_both,
-        },
+        {"slope": loss.a, "cross_entropy": loss.as_is, "cross_entropy_at_optimum": loss.by_both},
     )
 
 
-def _overconfident(evidence: Evidence, fault: CalibrationFault) -> Finding:
-    loss = fault.loss
-    is_worse = loss.as_is > loss.entropy
-    factor = "" if fault.a <= 0 else f" {1 / fault.a:.3g} times"
+def _misscaled(evidence: Evidence, fault: CalibrationFault) -> Finding:
+    """The finding that the logits are too large or too small."""
+    loss, a, too_large = fault.loss, fault.a, fault.a < 1
+    if 0 < a < math.inf:
+        size = f"{1 / a:.3g} times too large" if too_large else f"{a:.3g} times too small"
+        repair = (
+            "regularise more or stop earlier" if too_large else "regularise less or train longer"
+        )
+        advice = (
+            f"Multiply the logits by {a:.3g} (temperature {1 / a:.3g}), a factor to be fitted on "
+            f"separate data; in training, {repair}."
+        )
+    elif too_large:
+        size = "too large"
+        advice = "Look for overfitting: the size of these logits is unrelated to the labels."
+    else:
+        size = "too small by any factor"
+        advice = "Train longer or regularise less; no finite factor is best for these data."
     sentence = (
-        f"The predictions are too confident: the logits are{factor} too large "
-        f"({_slope(evidence, fault)}){_cost(evidence, fault)}."
+        f"The predictions are {'too confident' if too_large else 'not confident enough'}: the "
+        f"logits are {size} ({_slope(evidence, fault)}){_cost(evidence, fault)}."
     )
+    is_worse = too_large and loss.as_is > loss.entropy
     if is_worse:
         sentence += (
             " The loss is higher than that of predicting the class shares, "
             f"{loss.entropy:.3g} nats; accuracy does not show this."
         )
-    advice = (
-        f"Multiply the logits by {fault.a:.3g} (temperature {1 / fault.a:.3g}), a factor to be "
-        "fitted on separate data; in training, regularise more or stop earlier."
-        if fault.a > 0
-        else "Look for overfitting: the size of these logits is unrelated to the labels."
-    )
-    is_critical = is_worse or _saved_share(fault) >= CRITICAL_SHARE
-    severity: Severity = "critical" if is_critical else "warning"
-    return Finding("overconfident", severity, sentence, advice, _numbers(evidence, fault))
-
-
-def _underconfident(evidence: Evidence, fault: CalibrationFault) -> Finding:
-    bounded = math.isfinite(fault.a)
-    size = f"{fault.a:.3g} times too small" if bounded else "too small by any factor"
-    advice = (
-        f"Multiply the logits by {fault.a:.3g} (temperature {1 / fault.a:.3g}), a factor to be "
-        "fitted on separate data; in training, regularise less or train longer."
-        if bounded
-        else "Train longer or regularise less; no finite factor is best for these data."
-    )
-    return Finding(
-        "underconfident",
-        "critical" if _saved_share(fault) >= 2 * CRITICAL_SHARE else "warning",
-        f"The predictions are not confident enough: the logits are {size} "
-        f"({_slope(evidence, fault)}){_cost(evidence, fault)}.",
-        advice,
-        _numbers(evidence, fault),
-    )
+    much = CRITICAL_SHARE if too_large else 2 * CRITICAL_SHARE
+    severity = _severity(is_worse or fault.saved_share >= much)
+    code = "overconfident" if too_large else "underconfident"
+    return Finding(code, severity, sentence, advice, _numbers(evidence, fault))
 
 
 def _shifted(evidence: Evidence, fault: CalibrationFault) -> Finding:
     class0, class1 = evidence.predictions.classes
     weights = "" if (class0, class1) == ("0", "1") else f" (w1 is the weight of class {class1})"
     ratio = math.exp(-fault.b) if abs(fault.b) < MAX_EXPONENT else math.inf
-    scaled = fault.slope and 0 < fault.a < math.inf
     repair = f"Add {fault.b:.3g} to the logits"
-    if scaled:
+    if fault.slope and 0 < fault.a < math.inf:
         repair = f"Multiply the logits by {fault.a:.3g}, then add {fault.b:.3g}"
+    interval = ""  # that of the diagnosis is for slope and intercept of all samples
+    if fault.slope and fault.loss is evidence.decomposition:
+        interval = _interval(evidence.diagnosis.recalibration.intercept)
     return Finding(
         "intercept_shifted",
-        "critical" if _saved_share(fault) >= CRITICAL_SHARE else "warning",
+        _severity(fault.saved_share >= CRITICAL_SHARE),
         f"All logits are shifted towards class {class1 if fault.b < 0 else class0}: the "
-        f"calibration intercept is {fault.b:.3g}{_intercept_interval(evidence, fault)}, as after "
-        f"class weights or resampling with log(w1/w0) = {-fault.b:.3g}, w1/w0 = {ratio:.3g}"
-        f"{weights}, or after a change of the share of class {class1}{_cost(evidence, fault)}.",
+        f"calibration intercept is {fault.b:.3g}{interval}, as after class weights or resampling "
+        f"with log(w1/w0) = {-fault.b:.3g}, w1/w0 = {ratio:.3g}{weights}, or after a change of the "
+        f"share of class {class1}{_cost(evidence, fault)}.",
         f"{repair} if the class shares of these data are those in use; or train without class "
         "weights and move the decision threshold instead.",
         _numbers(evidence, fault) | {"log_weight_ratio": -fault.b, "weight_ratio": ratio},
@@ -210,45 +204,34 @@ def _separable(evidence: Evidence) -> Finding:
 # --- their words and numbers --------------------------------------------------------------------
 
 
-def _saved_share(fault: CalibrationFault) -> float:
-    """Share of the loss that recalibration saves."""
-    return (fault.loss.as_is - fault.loss.by_both) / fault.loss.as_is
+def _severity(is_critical: bool) -> Severity:
+    return "critical" if is_critical else "warning"
 
 
 def _cost(evidence: Evidence, fault: CalibrationFault) -> str:
     """The cost of the fault in nats, of both faults together if there are two."""
-    both = fault.slope and fault.intercept
-    cost = f"{fault.loss.as_is - fault.loss.by_both:.3g} of the {fault.loss.as_is:.3g} nats"
-    text = f"{'; slope and intercept together cost' if both else '; this costs'} {cost}"
-    text += " of cross-entropy"
-    if fault.loss is evidence.decomposition:
+    cost = "slope and intercept together cost" if fault.slope and fault.intercept else "this costs"
+    loss = fault.loss
+    text = f"; {cost} {loss.as_is - loss.by_both:.3g} of the {loss.as_is:.3g} nats of cross-entropy"
+    if loss is evidence.decomposition:
         return text
     apart = evidence.unexpected.apart
-    left_out = f"the {apart} samples" if apart > 1 else "the sample"
-    return f"{text} without {left_out} of largest loss"
+    return f"{text} without the {f'{apart} samples' if apart > 1 else 'sample'} of largest loss"
 
 
 def _slope(evidence: Evidence, fault: CalibrationFault) -> str:
     """The calibration slope with its interval, and that of the typical samples if it is used."""
-    a, estimate = evidence.decomposition.a, evidence.diagnosis.recalibration.slope
+    a = evidence.decomposition.a
     text = f"calibration slope {a:.3g}" if math.isfinite(a) else "no finite slope is best"
-    text += _interval(estimate.low, estimate.high)
+    text += _interval(evidence.diagnosis.recalibration.slope)
     if fault.loss is evidence.decomposition:
         return text
     return f"{text}; {fault.a:.3g} without the largest losses"
 
 
-def _intercept_interval(evidence: Evidence, fault: CalibrationFault) -> str:
-    """The interval of the intercept, which is for slope and intercept of all samples."""
-    if not (fault.slope and fault.loss is evidence.decomposition):
-        return ""
-    estimate = evidence.diagnosis.recalibration.intercept
-    return _interval(estimate.low, estimate.high)
-
-
-def _interval(low: float, high: float) -> str:
-    finite = math.isfinite(low) and math.isfinite(high)
-    return f", 95% interval {low:.3g} to {high:.3g}" if finite else ""
+def _interval(estimate: Estimate) -> str:
+    finite = math.isfinite(estimate.low) and math.isfinite(estimate.high)
+    return f", 95% interval {estimate.low:.3g} to {estimate.high:.3g}" if finite else ""
 
 
 def _numbers(evidence: Evidence, fault: CalibrationFault) -> dict[str, float]:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
-from sweep.diagnosis.decomposition import LossDecomposition, decompose
+from sweep.diagnosis.recalibration import LossDecomposition, decompose
 from sweep.diagnosis.report import Diagnosis
 from sweep.diagnosis.scores import effective_n, log_probabilities, worst_rows
 from sweep.metrics.logistic import sigmoid, softplus
@@ -159,15 +160,11 @@ class Evidence:
     @cached_property
     def unexpected(self) -> UnexpectedLosses:
         """The samples with unexpected losses."""
-        return unexpected_losses(self.predictions, self._recalibrated)
-
-    @property
-    def _recalibrated(self) -> Predictions:
-        """The predictions at (a*, b*); unchanged without a finite a* > 0."""
+        recalibrated = self.predictions
         a, b = self.decomposition.a, self.decomposition.b
-        if not (math.isfinite(a) and a > 0):
-            return self.predictions
-        return replace(self.predictions, logits=a * self.predictions.logits + b)
+        if math.isfinite(a) and a > 0:
+            recalibrated = replace(recalibrated, logits=a * recalibrated.logits + b)
+        return unexpected_losses(self.predictions, recalibrated)
 
     @cached_property
     def typical(self) -> Predictions:
@@ -190,6 +187,10 @@ class Evidence:
     def effective_n(self) -> float:
         """Kish's effective number of samples; n if all weights are equal."""
         return effective_n(self.predictions)
+
+    def standard_error(self, variance: float | np.floating[Any]) -> float:
+        """Standard error of a mean of numbers with this variance."""
+        return math.sqrt(variance / self.effective_n)
 
     def likelihood_ratio(self, worse: float, better: float) -> float:
         """Twice the difference of two log-likelihoods, from mean cross-entropies in nats."""

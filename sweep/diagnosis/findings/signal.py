@@ -41,12 +41,14 @@ FEW_OF_A_CLASS = 5  # the same for the samples of a class
 
 def signal_findings(evidence: Evidence) -> Iterator[Finding]:
     """Findings about the signal in the logits, and about unequal or few samples."""
-    constant = _constant(evidence)
-    if constant is not None:
-        yield constant
+    wrong = 0.0 if is_constant(evidence) else _wrong_among_saturated(evidence)
+    if is_constant(evidence):
+        yield _constant(evidence)
+    elif wrong:
+        yield _saturated(wrong)
     if is_at_chance(evidence):
         yield _at_chance(evidence)
-    elif constant is None and _is_limited(evidence):
+    elif not is_constant(evidence) and not wrong and _is_limited(evidence):
         yield _limited(evidence)
     if _is_imbalanced(evidence):
         yield _imbalanced(evidence)
@@ -72,30 +74,24 @@ def _logit_columns(evidence: Evidence) -> Shaped[np.ndarray, "n k"]:
 
 def _commonest_share(z: Shaped[np.ndarray, "n k"]) -> float:
     """Share of the samples that have the most frequent value in the first column."""
-    first = np.sort(z[:, 0])
-    ends = np.flatnonzero(np.concatenate([[True], first[1:] != first[:-1], [True]]))
-    return float(np.max(np.diff(ends))) / len(z)
+    _, count = np.unique(z[:, 0], return_counts=True)
+    return float(np.max(count)) / len(z)
 
 
-def _constant(evidence: Evidence) -> Finding | None:
+def _constant(evidence: Evidence) -> Finding:
     z = _logit_columns(evidence)
-    if is_constant(evidence):
-        median = np.median(z, axis=0)
-        return Finding(
-            "constant_predictions",
-            "critical",
-            f"The predictions hardly differ: {_how_alike(z)}.",
-            "Look for a dead layer (activations that are 0 for all inputs), inputs that are "
-            "constant or not scaled, or a learning rate so high that only the bias was learned.",
-            {
-                "logit": float(median[0]),
-                "spread": float(np.ptp(z)),
-                "commonest": _commonest_share(z),
-            },
-        )
-    wrong = _wrong_among_saturated(evidence)
-    if wrong is None:
-        return None
+    median, commonest = float(np.median(z, axis=0)[0]), _commonest_share(z)
+    return Finding(
+        "constant_predictions",
+        "critical",
+        f"The predictions hardly differ: {_how_alike(z)}.",
+        "Look for a dead layer (activations that are 0 for all inputs), inputs that are "
+        "constant or not scaled, or a learning rate so high that only the bias was learned.",
+        {"logit": median, "spread": float(np.ptp(z)), "commonest": commonest},
+    )
+
+
+def _saturated(wrong: float) -> Finding:
     return Finding(
         "constant_predictions",
         "critical",
@@ -121,16 +117,14 @@ def _how_alike(z: Shaped[np.ndarray, "n k"]) -> str:
     return f"98% of the {values} are within {np.max(high - low):.2g} of each other"
 
 
-def _wrong_among_saturated(evidence: Evidence) -> float | None:
-    """Share of wrong samples among saturated ones; None if it is small or few are saturated."""
+def _wrong_among_saturated(evidence: Evidence) -> float:
+    """Share of wrong samples among saturated ones; 0 if it is small or few are saturated."""
     predictions = evidence.predictions
-    if not predictions.binary:
-        return None
     beyond = np.abs(predictions.logits) > SATURATED
-    if np.mean(beyond) < CONSTANT_SHARE:
-        return None
+    if not predictions.binary or np.mean(beyond) < CONSTANT_SHARE:
+        return 0.0
     wrong = float(np.mean(~correct(predictions)[beyond]))
-    return wrong if wrong >= WRONG else None
+    return wrong if wrong >= WRONG else 0.0
 
 
 # --- no signal, little signal -------------------------------------------------------------------
@@ -139,14 +133,12 @@ def _wrong_among_saturated(evidence: Evidence) -> float | None:
 def is_at_chance(evidence: Evidence) -> bool:
     """Whether neither the logits nor any recalibration of them are better than chance."""
     loss = evidence.typical_decomposition
-    if is_flipped(evidence) or math.isinf(loss.a):
+    if is_flipped(evidence) or math.isinf(loss.a) or _keeps_its_promise(evidence):
         return False
     if evidence.likelihood_ratio(loss.entropy, loss.by_both) >= NO_SIGNAL:
         return False
-    if _keeps_its_promise(evidence):
-        return False
-    sample_loss = evidence.typical.losses
-    error = float(np.sqrt(np.mean((sample_loss - loss.entropy) ** 2) / evidence.effective_n))
+    variance = np.mean((evidence.typical.losses - loss.entropy) ** 2)
+    error = evidence.standard_error(variance)
     return loss.as_is > loss.entropy - max(NO_GAIN * loss.entropy, error)
 
 
@@ -155,22 +147,20 @@ def _keeps_its_promise(evidence: Evidence) -> bool:
 
     A few samples may not distinguish a good classifier from chance, which is no evidence of chance.
     """
-    typical = evidence.typical
-    z = typical.logits
-    if typical.binary:
+    z, weight = evidence.typical.logits, evidence.typical.weight
+    if z.ndim == 1:
         z = np.stack([np.zeros(len(z)), z], axis=1)
-    loss = -log_probabilities(replace(typical, logits=z))
+    loss = -log_probabilities(replace(evidence.typical, logits=z))
     p = np.exp(-loss)
     # Mean and variance of the loss of each sample, if its probabilities are right.
     entropies = np.sum(p * loss, axis=1)
     variances = np.sum(p * (loss - entropies[:, None]) ** 2, axis=1)
-    promised = float(np.average(entropies, weights=typical.weight))
-    chance = float(entropy(np.average(p, axis=0, weights=typical.weight)))
+    promised = np.average(entropies, weights=weight)
+    chance = entropy(np.average(p, axis=0, weights=weight))
     if promised > (1 - PROMISED_GAIN) * chance:
         return False
-    variance = float(np.average(variances, weights=typical.weight))
-    error = math.sqrt(variance / evidence.effective_n)
-    return evidence.typical_decomposition.as_is <= promised + ONE_SIDED * error
+    error = evidence.standard_error(np.average(variances, weights=weight))
+    return bool(evidence.typical_decomposition.as_is <= promised + ONE_SIDED * error)
 
 
 def _at_chance(evidence: Evidence) -> Finding:
@@ -194,20 +184,13 @@ def _at_chance(evidence: Evidence) -> Finding:
 
 def _is_limited(evidence: Evidence) -> bool:
     """Whether the logits are calibrated, and yet explain less than LITTLE beyond chance."""
-    loss = evidence.typical_decomposition
+    loss, typical = evidence.typical_decomposition, evidence.typical
     fault = calibration_fault(evidence)
     if fault.slope or fault.intercept or is_flipped(evidence) or not math.isfinite(loss.a):
         return False
-    explained = 1 - loss.as_is / loss.entropy
-    return explained + ONE_SIDED * _explained_error(evidence) < LITTLE
-
-
-def _explained_error(evidence: Evidence) -> float:
-    """Standard error of the share of the entropy that the logits explain."""
-    typical = evidence.typical
     gains = -np.log(class_shares(typical)[typical.y]) - typical.losses
-    error = float(np.std(gains)) / math.sqrt(evidence.effective_n)
-    return error / evidence.typical_decomposition.entropy
+    error = evidence.standard_error(np.var(gains)) / loss.entropy
+    return 1 - loss.as_is / loss.entropy + ONE_SIDED * error < LITTLE
 
 
 def _limited(evidence: Evidence) -> Finding:
@@ -234,25 +217,20 @@ def _limited(evidence: Evidence) -> Finding:
 
 
 def _is_imbalanced(evidence: Evidence) -> bool:
-    report = evidence.diagnosis
+    report, predictions = evidence.diagnosis, evidence.predictions
     majority, accuracy = report.baselines.majority_accuracy.value, report.accuracy.value
     if majority < IMBALANCE:
         return False
     # Skill: the share of the smaller classes that accuracy wins over predicting the largest class.
     # Only samples that are predicted otherwise contribute to its error.
     skill = (accuracy - majority) / (1 - majority)
-    error = math.sqrt(_share_predicted_otherwise(evidence) / evidence.effective_n) / (1 - majority)
+    otherwise = predicted(predictions) != np.argmax(class_shares(predictions))
+    share = np.average(otherwise, weights=predictions.weight)
+    error = evidence.standard_error(share) / (1 - majority)
     # A gain of a single sample is no skill either, however few the others are.
     gained = (accuracy - majority) * evidence.effective_n
     no_skill = skill <= NO_SKILL or round(gained, 6) <= 1
     return no_skill and skill + ONE_SIDED * error <= MAX_SKILL
-
-
-def _share_predicted_otherwise(evidence: Evidence) -> float:
-    """Share of the samples that are not predicted as the most frequent class."""
-    predictions = evidence.predictions
-    otherwise = predicted(predictions) != np.argmax(class_shares(predictions))
-    return float(np.average(otherwise, weights=predictions.weight))
 
 
 def _imbalanced(evidence: Evidence) -> Finding:
@@ -271,10 +249,9 @@ def _imbalanced(evidence: Evidence) -> Finding:
 
 
 def _is_too_few(evidence: Evidence) -> bool:
-    smallest = min(c.n for c in evidence.diagnosis.by_class)
-    classes = len(evidence.diagnosis.classes)
-    is_small = len(evidence.predictions) < max(FEW, 10 * classes) or 2 * evidence.effective_n < FEW
-    return is_small or smallest < FEW_OF_A_CLASS
+    report = evidence.diagnosis
+    is_small = report.n < max(FEW, 10 * len(report.classes)) or 2 * evidence.effective_n < FEW
+    return is_small or min(c.n for c in report.by_class) < FEW_OF_A_CLASS
 
 
 def _too_few(evidence: Evidence) -> Finding:

@@ -1,7 +1,8 @@
-"""One-parameter recalibrations: the best slope alone, intercept alone, and temperature.
+"""Recalibrations of a classifier, and how much of the loss a slope, an intercept and both can save.
 
-Each is a convex problem in one number, which Newton's method solves inside a bracket.
-`sweep.optima.cross_entropy` finds the best slope and intercept together.
+The best slope alone, intercept alone and temperature are convex problems in one number, which
+Newton's method solves inside a bracket. `sweep.optima.cross_entropy` finds slope and intercept
+together.
 
 With several classes cross-entropy is the mean of log(sum_j exp(a d_j)), where d_j is the logit of
 class j less that of the true class. It has no minimum over a where no d_j is positive, as each
@@ -22,9 +23,14 @@ from jaxtyping import Float, Int
 
 from sweep.data.predictions import Predictions
 from sweep.diagnosis.report import TemperatureOptimum
+from sweep.diagnosis.scores import class_shares, entropy, mean
 from sweep.measure.measure import Measure
 from sweep.metrics.logistic import loss_terms
-from sweep.optima.records import OptimumStatus
+from sweep.optima.cross_entropy import cross_entropy_optimum
+from sweep.optima.records import CrossEntropyOptimum, OptimumStatus
+
+SEPARATED = (OptimumStatus.separated, OptimumStatus.quasi_separated)
+"""Statuses of classes that a cut of the logit separates, so that the best slope is infinite."""
 
 MAX_STEPS = 2200  # Newton steps and halvings; float64 has fewer powers of two
 QUADRATIC = 1e-8  # relative gradient below which Newton's method converges quadratically
@@ -33,6 +39,52 @@ WIDE_BRACKET = 16.0  # ratio of the ends of a bracket above which it is halved i
 CHUNK_LOGITS = 2**17  # 1 MiB, so that temporary arrays stay in a cache
 THREADS = 2  # chunks that are worked on at a time
 START_ROWS = 2**14  # rows whose optimum is close to that of many more
+
+
+@dataclass(frozen=True)
+class LossDecomposition:
+    """Cross-entropies of a classifier in nats, as it is and recalibrated."""
+
+    as_is: float  # at (a, b) = (1, 0)
+    by_slope: float  # at the best a with b = 0
+    by_intercept: float  # at the best b with a = 1; `as_is` for several classes
+    by_both: float  # at (a*, b*), or its infimum
+    entropy: float  # of predicting the class shares
+    a: float  # a*; infinite if the classes are separated, nan if all logits are equal
+    b: float  # b*; nan without a finite optimum, 0 for several classes
+    slope_alone: float  # the best a with b = 0
+    intercept_alone: float  # the best b with a = 1; 0 for several classes
+    status: OptimumStatus  # whether there is a finite optimum
+
+
+def decompose(
+    predictions: Predictions, optimum: CrossEntropyOptimum | TemperatureOptimum | None = None
+) -> LossDecomposition:
+    """The decomposition of the loss."""
+    as_is = mean(predictions.losses, predictions.weight)
+    chance = float(entropy(class_shares(predictions)))
+    if isinstance(optimum, TemperatureOptimum) or not predictions.binary:
+        assert not isinstance(optimum, CrossEntropyOptimum)
+        best = optimum or temperature_optimum(predictions)
+        separated = best.status in SEPARATED
+        a = WeightedRows.of(predictions).slope_of(best) if separated else best.a
+        value = min(best.value, as_is)
+        return LossDecomposition(as_is, value, as_is, value, chance, a, 0.0, a, 0.0, best.status)
+    optimum = optimum or cross_entropy_optimum(predictions.measure)
+    a, by_slope = slope_alone(predictions.measure)
+    b, by_intercept = intercept_alone(predictions.measure)
+    return LossDecomposition(
+        as_is=as_is,
+        by_slope=min(by_slope, as_is),
+        by_intercept=min(by_intercept, as_is),
+        by_both=min(optimum.value, by_slope, by_intercept),
+        entropy=chance,
+        a=optimum.orientation * math.inf if optimum.status in SEPARATED else optimum.a,
+        b=optimum.b,
+        slope_alone=a,
+        intercept_alone=b,
+        status=optimum.status,
+    )
 
 
 # --- two classes --------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from scipy.special import expit, logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from sweep.data.sample import Sample
-from sweep.diagnosis.one_parameter import (
+from sweep.diagnosis.recalibration import (
     WeightedRows,
     intercept_alone,
     slope_alone,

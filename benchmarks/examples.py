@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 import sweep
 from sweep import figures
 from sweep.base.files import require_free
-from sweep.report.diagnosis import findings_lines, numbers_lines
+from sweep.base.tables import text
 
 SEED = 0  # of the folds, the subsample and the changed labels
 WEAK = ("mean texture", "mean smoothness", "mean symmetry")  # features that predict only roughly
@@ -148,8 +148,7 @@ def run(names: Sequence[str], out: Path | None, replicates: int, *, force: bool)
     for name in names:
         print(f"\n{textwrap.fill(EXAMPLES[name].description, 80)}")
         diagnosis = sweep.diagnose(**EXAMPLES[name].arguments(), replicates=replicates)
-        print(*findings_lines(diagnosis), sep="\n")
-        print(*numbers_lines(diagnosis), sep="\n")
+        print(text(diagnosis.tables()))
         if name in paths:
             figures.write(figures.diagnosis(diagnosis), paths[name], force=force)
 

@@ -10,15 +10,16 @@ from cyclopts import Parameter
 import sweep
 from sweep import figures
 from sweep.base.ranges import pair
+from sweep.base.tables import Table
 from sweep.cli.app import UsageError
 from sweep.cli.options import FigureFile, Force, Json, integer
-from sweep.cli.outputs import document, print_json, print_lines, require_apart, together
+from sweep.cli.outputs import document, print_json, print_tables, require_apart, together
 from sweep.data import history as history_files
 from sweep.data import predictions as prediction_files
+from sweep.diagnosis import tables
 from sweep.diagnosis.findings.rules import CODES
 from sweep.diagnosis.report import Diagnosis
 from sweep.report import page
-from sweep.report.diagnosis import findings_lines, numbers_lines
 
 Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # may begin with a minus
 
@@ -102,10 +103,8 @@ def diagnose(
     if as_json:
         print_json(result.to_dict())
         return
-    print(f"{predictions}: {_samples(result)}")
-    print_lines(findings_lines(result))
-    if not quiet:
-        print_lines(numbers_lines(result))
+    heading = Table(title=f"{predictions}: {tables.about(result)}")
+    print_tables([heading, *(tables.findings(result) if quiet else result.tables())])
     for path in written:
         print(f"written: {path}")
 
@@ -157,8 +156,3 @@ def _write(
         if html is not None:
             page.write(result, next(temporary), title=title)
     return written
-
-
-def _samples(result: Diagnosis) -> str:
-    weighted = ", weighted" if result.weighted else ""
-    return f"{result.n:,} samples of {len(result.classes)} classes{weighted}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep import figures
+from sweep.base import tables
 from sweep.base.errors import InputError
 from sweep.base.files import require_free, staged, system_errors
 from sweep.base.records import plain
@@ -139,6 +140,11 @@ def print_lines(lines: Iterable[str]) -> None:
     """Prints the lines of a report."""
     for line in lines:
         print(line)
+
+
+def print_tables(shown: Iterable[tables.Table]) -> None:
+    """Prints tables as wide as the terminal is."""
+    print(tables.text(shown, terminal=True))
 
 
 def print_json(value: Any) -> None:

@@ -14,10 +14,10 @@ import sweep
 from sweep import figures
 from sweep.base.errors import InputError
 from sweep.base.executors import Engine
+from sweep.base.wording import counted, filled, size
 from sweep.cli.options import FigureFile, Json, Quiet, Scheduler, Workers, engine
 from sweep.cli.outputs import draw, print_json, print_lines, require_apart
 from sweep.report.status import status_lines
-from sweep.report.text import counted, filled, size
 from sweep.runs import preview
 from sweep.runs.directory import Directory
 from sweep.runs.log import Event

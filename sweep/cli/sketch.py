@@ -12,6 +12,7 @@ from sweep.base.executors import Engine, Serial
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.ranges import DEFAULT_AXIS, axis, pair
+from sweep.base.wording import counted, filled, size
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -34,7 +35,6 @@ from sweep.data.shards import Shards
 from sweep.measure.sketch import archive, builder
 from sweep.measure.sketch.schema import Schema, round_outward
 from sweep.measure.sketch.sketch import Sketch
-from sweep.report.text import counted, filled, size
 
 PARTS_SHOWN = 5  # parts that are named; --json has them all
 

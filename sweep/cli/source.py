@@ -12,11 +12,11 @@ from typing import NamedTuple
 import sweep
 from sweep import populations  # its face: laws load only where --population asks for one
 from sweep.base.ranges import size_text, size_title, sizes
+from sweep.base.wording import counted, filled, law_named
 from sweep.cli.app import UsageError
 from sweep.data.sample import Sample, load
 from sweep.measure.sketch import archive
 from sweep.measure.sketch.sketch import Sketch
-from sweep.report.text import counted, filled, law_named
 
 COLUMNS = ("x", "y", None)
 """Default names of the columns; None finds the weight as `sweep.data.load` does."""

@@ -14,6 +14,7 @@ from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.ranges import pair
+from sweep.base.wording import filled
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -36,7 +37,6 @@ from sweep.cli.train import Folder
 from sweep.data.sample import ILLUSTRATIONS, Sample, illustration, load
 from sweep.populations import Population
 from sweep.report.paths import path_lines
-from sweep.report.text import filled
 from sweep.training.paths.run import Paths
 from sweep.training.paths.run import paths as compute
 

@@ -15,7 +15,9 @@ from jaxtyping import Float
 
 from sweep.base.intervals import LEVEL
 from sweep.base.records import plain
+from sweep.base.tables import Table, Tabular
 from sweep.data.predictions import Predictions
+from sweep.diagnosis import tables
 from sweep.optima.records import Optimum, OptimumStatus
 
 MIN_VALID_SHARE = 0.9  # of the replicates; with more undefined ones the interval is biased
@@ -275,7 +277,7 @@ class JudgedFit:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Diagnosis:
+class Diagnosis(Tabular):
     """Why the loss and the accuracy of a classifier disagree.
 
     Attributes:
@@ -338,6 +340,10 @@ class Diagnosis:
     def finding(self, code: str) -> Finding | None:
         """The finding with this code, or None."""
         return next((finding for finding in self.findings if finding.code == code), None)
+
+    def tables(self) -> tuple[Table, ...]:
+        """The findings, the most severe first, and the numbers behind them."""
+        return (*tables.findings(self), *tables.numbers(self).values())
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers as plain Python values that JSON can hold; nan and inf become None."""

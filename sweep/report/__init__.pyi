@@ -1,6 +1,4 @@
 from . import page as page
-from .diagnosis import findings_lines as findings_lines
-from .diagnosis import numbers_lines as numbers_lines
 from .experiments import causes_lines as causes_lines
 from .experiments import digits_lines as digits_lines
 from .experiments import outlier_lines as outlier_lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sweep.report.text import counted, filled
+from sweep.base.wording import counted, filled
 from sweep.training.experiments.causes import CauseOutcome, Causes
 from sweep.training.experiments.digits import Change, Digits
 from sweep.training.experiments.effects import Effect, RemedyOutcome

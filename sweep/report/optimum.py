@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+from sweep.base.wording import paragraph
 from sweep.optima.records import (
     AccuracyOptimum,
     CrossEntropyOptimum,
@@ -12,7 +13,6 @@ from sweep.optima.records import (
     PopulationOptimum,
     SketchOptimum,
 )
-from sweep.report.text import paragraph
 
 CUTS_SHOWN = 10  # intervals of optimal cuts that are printed; --json has them all
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sweep.report.text import paragraph
+from sweep.base.wording import paragraph
 from sweep.training.paths.targets import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:

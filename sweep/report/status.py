@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from sweep.report.text import counted, duration, filled, paragraph, size
+from sweep.base.wording import counted, duration, filled, paragraph, size
 from sweep.runs.status import Status
 
 

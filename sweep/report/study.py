@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sweep.base.ranges import size_text
+from sweep.base.wording import filled, law_named, paragraph
 from sweep.report.optimum import optimum_lines
-from sweep.report.text import filled, law_named, paragraph
 
 if TYPE_CHECKING:
     from sweep.asymptotics.rates import GapFit, Rate

@@ -14,10 +14,11 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from sweep.base.errors import InputError
+from sweep.base.tables import Table, number, percent, rendered, text
 from sweep.diagnosis.report import Estimate, Exact, JudgedFit
 from sweep.report import page
 from sweep.report.page import payload
-from sweep.report.page.markup import Html, anything, interval, number, percent, tag
+from sweep.report.page.document import anything
 from tests.support.hard_predictions import HARD, MARKUP, NEVER, several
 from tests.support.predicted import calibrated, diagnosed, finding, mean_loss, predictions
 
@@ -101,10 +102,12 @@ def test_the_tables_have_the_numbers_of_the_diagnosis():
         ("Gini coefficient of the losses", d.concentration.gini, number),
         ("gain over 0.5, on these data", d.threshold.gain, percent),
     ]:
-        assert table[name] == [form(one.value), interval(one, form)]
+        assert table[name][0] == form(one.value)
+        if not one.invalid:
+            assert table[name][1] == f"{form(one.low)} to {form(one.high)}"
     assert table["saved by both"][0] == number(best.by_both.value)
     assert table["saved by both"][2] == percent(best.by_both.value / d.cross_entropy.value)
-    assert table["the rest: no slope and intercept saves it"][0] == number(
+    assert table["the rest: neither saves it"][0] == number(
         d.cross_entropy.value - best.by_both.value
     )
     assert table["1"][0] == f"{d.by_class[1].n:,}"
@@ -178,14 +181,18 @@ def test_without_an_optimum_there_are_words_and_no_marker(name, sentence, slope)
     assert "BLACK STAR" not in read.text
     value, interval = read.table["calibration slope a*"]
     assert value == slope
-    assert re.fullmatch("\N{EN DASH} \\(.*no .*finite optimum\\)", interval)
+    mark = interval.removeprefix("\N{EN DASH} ")
+    assert f"{mark} No interval: there is no finite optimum." in read.text
 
 
 def test_the_intervals_of_best_thresholds_have_ends_that_differ():
     d = overconfident()
     near = (0.5, 0.5 + 1e-9)
     threshold = dataclasses.replace(
-        d.threshold, probabilities=((*near, 1), (0.25, 0.5, -1)), constants=(0,)
+        d.threshold,
+        probabilities=((*near, 1), (0.25, 0.5, -1)),
+        logits=((0.0, 4e-9, 1), (-1.1, 0.0, -1)),
+        constants=(0,),
     )
     text = Read(page.document(dataclasses.replace(d, threshold=threshold), "x")).text
     assert (
@@ -211,7 +218,7 @@ def test_several_classes_have_a_line_in_place_of_the_plane():
     ]:
         assert loss == pytest.approx(mean_loss(d.predictions, a), rel=1e-6)
     for one in d.by_class:
-        assert read.table[one.label][3] == interval(one.cross_entropy)
+        assert read.table[one.label][2] == number(one.cross_entropy.value, 3)
     assert "calibration intercept b*" not in read.table
     assert "Decision threshold" not in read.text
 
@@ -313,11 +320,25 @@ def test_only_its_own_scripts_may_run_and_nothing_is_loaded():
     assert len(identities) == len(set(identities))
 
 
-def test_elements_escape_what_is_not_html():
-    assert tag("p", "a < b & c", Html("<br>")) == "<p>a &lt; b &amp; c<br></p>"
-    assert (
-        tag("p", class_='"x"', aria_label="<") == '<p class="&quot;x&quot;" aria-label="&lt;"></p>'
+def test_cells_are_escaped_as_html_and_harmless_in_a_terminal():
+    table = Table(
+        title='<a "b">', columns=("<c>", "d"), rows=(("[b]<i>\x1b[1m", "1"),), notes=("&",)
     )
+    html = rendered("base/tables.html.j2", tables=[table])
+    read = Read(html)
+    assert read.rows == [["<c>", "d"], ["[b]<i>\x1b[1m", "1"]]
+    assert {"<i>", "<c>", '<a "b">'}.isdisjoint(html.split())
+    assert text([table]).splitlines() == ['<a "b">', "  <c>         d", "  [b]<i>?[1m  1", "  &"]
+
+
+def test_long_cells_fold_and_no_line_is_wider_than_the_terminal(monkeypatch):
+    table = Table(rows=(("word " * 30, "x" * 100, "1.5"),), words=2, notes=("y" * 200,))
+    for width in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = text([table]).splitlines()
+        assert max(map(len, lines)) <= width
+        assert sum(line.count("x") for line in lines) == 100
+        assert sum(line.count("y") for line in lines) == 200
 
 
 def test_numbers_are_short_and_what_is_none_is_a_dash():
@@ -325,11 +346,16 @@ def test_numbers_are_short_and_what_is_none_is_a_dash():
         "0", "1,234,567", "1e-09", "\N{EN DASH}", "\N{INFINITY}", "-\N{INFINITY}"
     ]  # fmt: skip
     assert percent(0.12345) == "12.35%"
-    assert (
-        interval(Estimate.without(1.0, "too few bootstrap samples have a value"))
-        == "\N{EN DASH} (too few bootstrap samples have a value)"
-    )
     assert anything({"at": [1, 0.5], "by": None}) == "at: 1, 0.5; by: \N{EN DASH}"
+
+
+def test_what_has_no_interval_has_the_mark_of_a_reason():
+    reason = "too few bootstrap samples have a value"
+    d = overconfident(brier=Estimate.without(1.0, reason), accuracy=Estimate.without(0.5, reason))
+    read = Read(page.document(d, "x"))
+    assert read.table["Brier score"] == ["1", "\N{EN DASH} (1)"]
+    assert read.table["accuracy"] == ["50%", "\N{EN DASH} (1)"]
+    assert read.text.count(f"(1) No interval: {reason}.") == 1
 
 
 # --- the file -----------------------------------------------------------------------------------

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from sweep.base.errors import InputError
 from sweep.base.files import staged
+from sweep.base.tables import DASH, number, rendered
+from sweep.diagnosis import tables
+from sweep.diagnosis.curves import optimal
 from sweep.diagnosis.report import Diagnosis
-from sweep.report.page import figures, tables
-from sweep.report.page.markup import Html, plural, together
 from sweep.report.page.payload import drawn, script_text
-from sweep.report.page.tables import findings
+
+SEVERITY = {"critical": "Critical", "warning": "Warning", "info": "Note"}  # as the page names them
 
 FORMATS = (".html", ".htm")
 """Suffixes of a page."""
@@ -54,58 +58,54 @@ def require_format(path: str | os.PathLike[str]) -> None:
 def document(diagnosis: Diagnosis, title: str) -> str:
     """The text of the page."""
     values, exact = drawn(diagnosis)
+    best = optimal(diagnosis)
     plotly, script = _plotly(), _shipped("page.js")
-    parts = {
-        "policy": _policy(plotly, script),
-        "title": together(title),
-        "style": _shipped("page.css"),
-        "about": together(_about(diagnosis)),
-        "findings": findings(diagnosis),
-        "numbers": together(
-            tables.key_numbers(diagnosis), tables.exact(diagnosis.exact), tables.split(diagnosis)
-        ),
-        "landscape": figures.landscape(diagnosis, exact),
-        "thresholds": tables.thresholds(diagnosis),
-        "concentration": together(
-            tables.concentration(diagnosis), figures.lorenz(), tables.worst(diagnosis)
-        ),
-        "classes": tables.by_class(diagnosis),
-        "values": script_text(values),
-        "plotly": plotly,
-        "script": script,
-    }
-    # In one pass, so that nothing is looked for in what has been put in.
-    return re.sub(r"<!-- (\w+) -->", lambda slot: parts[slot[1]], _shipped("page.html"))
-
-
-def _about(diagnosis: Diagnosis) -> str:
-    weighted = ", weighted" if diagnosis.weighted else ""
-    about = f"{plural(diagnosis.n, 'sample')}{weighted}, {len(diagnosis.classes)} classes."
-    if not diagnosis.replicates:
-        return about
-    return (
-        f"{about} Intervals are from {diagnosis.replicates:,} bootstrap samples with seed "
-        f"{diagnosis.seed}."
+    return rendered(
+        "report/page/page.html.j2",
+        diagnosis=diagnosis,
+        title=title,
+        about=tables.about(diagnosis),
+        tables=tables.numbers(diagnosis),
+        severity=SEVERITY,
+        anything=anything,
+        optimum=best if math.isfinite(best[0]) else None,
+        exact=exact,
+        policy=_policy(plotly, script),
+        style=_shipped("page.css"),
+        values=script_text(values),
+        plotly=plotly,
+        script=script,
     )
 
 
-@cache
-def _shipped(name: str) -> Html:
-    return Html(resources.files("sweep.report.page").joinpath(name).read_text(encoding="utf-8"))
+def anything(value: Any) -> str:
+    """A value of any type that stands behind a finding."""
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {anything(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(anything, value))
+    return DASH if value is None else str(value)
 
 
 @cache
-def _plotly() -> Html:
+def _shipped(name: str) -> str:
+    return resources.files("sweep.report.page").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _plotly() -> str:
     from plotly.offline import get_plotlyjs  # loads slowly: only whoever writes a page waits
 
-    return Html(get_plotlyjs())
+    return get_plotlyjs()
 
 
-def _policy(*scripts: str) -> Html:
+def _policy(*scripts: str) -> str:
     """What a browser may do with the page: run these scripts and no other, and load nothing."""
     allowed = " ".join(
         f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts
     )
-    return Html(
+    return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
     )

@@ -19,7 +19,6 @@ from sweep.diagnosis import curves
 from sweep.diagnosis.bootstrap.nodes import LogitNodes, compress
 from sweep.diagnosis.report import Diagnosis, TemperatureOptimum
 from sweep.metrics.logistic import softplus
-from sweep.report.page.markup import Html
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,10 +81,10 @@ def drawn(diagnosis: Diagnosis) -> Drawn:
     return Drawn(values, _exactness(diagnosis, plane, nodes))
 
 
-def script_text(values: dict[str, Any]) -> Html:
+def script_text(values: dict[str, Any]) -> str:
     """JSON that no HTML can be mistaken for the end of; what is not finite is null."""
     text = json.dumps(_finite(values), allow_nan=False, separators=(",", ":"))
-    return Html(text.replace("<", "\\u003c"))
+    return text.replace("<", "\\u003c")
 
 
 def _finite(value: Any) -> Any:

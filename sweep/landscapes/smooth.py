@@ -31,7 +31,7 @@ from sweep.measure.compression.lattice import Lattice
 from sweep.measure.compression.plan import LARGEST, CompressionError, Plan, plan
 from sweep.measure.compression.scatter import chunks, deposit, largest_chunk
 from sweep.measure.measure import Measure
-from sweep.metrics.metrics import Counting, Loss, Smooth
+from sweep.metrics.metrics import Counting, Loss, Smooth, losses
 
 # Costs are in evaluations of a loss, measured on a CPU. They only decide which method `auto` takes.
 COST_OF_POINT = 8  # depositing one point
@@ -90,8 +90,7 @@ class LandscapeSettings:
     @property
     def losses(self) -> list[Loss]:
         """Every loss that a smooth metric needs, once."""
-        terms = [term for metric in self.of(Smooth) for term in metric.parts]
-        return list(dict.fromkeys(t.loss for t in terms if t.on_class0 or t.on_class1))
+        return losses(self.metrics)
 
     @property
     def steepest(self) -> tuple[float, float]:

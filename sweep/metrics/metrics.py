@@ -8,7 +8,7 @@ one entry in `METRICS`; a metric with parameters is a `Family`, whose members ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -182,18 +182,6 @@ def _ratio(numerator: Any, denominator: Any) -> Any:
     return np.divide(numerator, denominator, out=zeros, where=denominator > 0)
 
 
-def _precision(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-    return _ratio(tp, tp + fp)
-
-
-def _recall(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-    return _ratio(tp, tp + fn)
-
-
-def _f1(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-    return _ratio(tp, tp + (fp + fn) / 2)
-
-
 def _balanced_accuracy(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
     present = np.add(tp + fn > 0, tn + fp > 0, dtype=np.float64)
     return _ratio(_ratio(tp, tp + fn) + _ratio(tn, tn + fp), present)
@@ -210,9 +198,20 @@ def _mcc(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
     return root(tp, tp, tn, tn) - root(fp, fn, fp, fn)
 
 
-def _accuracy(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-    return _ratio(tp + tn, tp + fp + fn + tn)
-
+focal = Family("focal", (Parameter("gamma", 2.0, 0.0, 100.0),), _focal)
+weighted_cross_entropy = Family(
+    "weighted_cross_entropy",
+    (Parameter("w0", 1.0, 1e-100, 1e100), Parameter("w1", 1.0, 1e-100, 1e100)),
+    _weighted_cross_entropy,
+)
+smoothed_cross_entropy = Family(
+    "smoothed_cross_entropy", (Parameter("epsilon", 0.1, 0.0, 1.0),), _smoothed_cross_entropy
+)
+penalised_cross_entropy = Family(
+    "penalised_cross_entropy",
+    (Parameter("l1", 0.0, 0.0, 1e100), Parameter("l2", 0.0, 0.0, 1e100)),
+    _penalised_cross_entropy,
+)
 
 VAN_RIJSBERGEN = "van Rijsbergen (1979), Information Retrieval, chapter 7"
 
@@ -227,7 +226,7 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
             units="1",
             long_name="accuracy",
             source="fraction of the mass whose class is predicted, class 1 iff z > 0",
-            value=_accuracy,
+            value=lambda tp, fp, fn, tn: _ratio(tp + tn, tp + fp + fn + tn),
             divides_by="all",
         ),
         Smooth(
@@ -238,22 +237,10 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
             positive=_mirrored(_squared_sigmoid),
             negative=_squared_sigmoid,
         ),
-        Family("focal", (Parameter("gamma", 2.0, 0.0, 100.0),), _focal),
-        Family(
-            "weighted_cross_entropy",
-            (Parameter("w0", 1.0, 1e-100, 1e100), Parameter("w1", 1.0, 1e-100, 1e100)),
-            _weighted_cross_entropy,
-        ),
-        Family(
-            "smoothed_cross_entropy",
-            (Parameter("epsilon", 0.1, 0.0, 1.0),),
-            _smoothed_cross_entropy,
-        ),
-        Family(
-            "penalised_cross_entropy",
-            (Parameter("l1", 0.0, 0.0, 1e100), Parameter("l2", 0.0, 0.0, 1e100)),
-            _penalised_cross_entropy,
-        ),
+        focal,
+        weighted_cross_entropy,
+        smoothed_cross_entropy,
+        penalised_cross_entropy,
         Counting(
             name="error_rate",
             units="1",
@@ -275,11 +262,23 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
             units="1",
             long_name="precision",
             source=f"{VAN_RIJSBERGEN}; 0 where undefined",
-            value=_precision,
+            value=lambda tp, fp, fn, tn: _ratio(tp, tp + fp),
             divides_by="predicted",
         ),
-        Counting("recall", "1", "recall", f"{VAN_RIJSBERGEN}; 0 where undefined", _recall),
-        Counting("f1", "1", "F1", f"{VAN_RIJSBERGEN}, 1 - E at alpha = 1/2", _f1),
+        Counting(
+            name="recall",
+            units="1",
+            long_name="recall",
+            source=f"{VAN_RIJSBERGEN}; 0 where undefined",
+            value=lambda tp, fp, fn, tn: _ratio(tp, tp + fn),
+        ),
+        Counting(
+            name="f1",
+            units="1",
+            long_name="F1",
+            source=f"{VAN_RIJSBERGEN}, 1 - E at alpha = 1/2",
+            value=lambda tp, fp, fn, tn: _ratio(tp, tp + (fp + fn) / 2),
+        ),
         Counting(
             name="mcc",
             units="1",
@@ -298,16 +297,10 @@ METRICS: dict[str, Metric | Family[Smooth]] = {
 }
 
 
-def _family(name: str) -> Family[Smooth]:
-    family = METRICS[name]
-    assert isinstance(family, Family)
-    return family
-
-
-focal = _family("focal")
-weighted_cross_entropy = _family("weighted_cross_entropy")
-smoothed_cross_entropy = _family("smoothed_cross_entropy")
-penalised_cross_entropy = _family("penalised_cross_entropy")
+def losses(metrics: Iterable[Any]) -> list[Loss]:
+    """Every loss that the smooth metrics among these need, once."""
+    terms = [term for metric in metrics if isinstance(metric, Smooth) for term in metric.parts]
+    return list(dict.fromkeys(t.loss for t in terms if t.on_class0 or t.on_class1))
 
 
 def known() -> str:

@@ -21,7 +21,8 @@ from sweep.base.grid import Grid
 from sweep.measure.compression.lattice import Lattice
 from sweep.measure.compression.plan import CompressionError, plan
 from sweep.measure.cuts import edges
-from sweep.metrics.metrics import Loss, Smooth, metric
+from sweep.metrics.metrics import Loss, metric
+from sweep.metrics.metrics import losses as losses_of
 
 MOST_CELLS = 2**24  # cells of a grid; each adds a count for both classes, 512 MiB in all
 MOST_BINS = 2**19  # bins of a lattice: 32 MiB of moments for both classes
@@ -62,7 +63,7 @@ class Schema:
                 f"counts at the cut of each cell; give at most {MOST_CELLS} cells"
             )
         names = tuple(metric(name).name for name in metrics)
-        losses = _losses(("cross_entropy", *names))
+        losses = losses_of(map(metric, ("cross_entropy", *names)))
         try:
             lattice = _lattice(grid, (low, high), losses, tolerance)
             _require_attainable(grid, (high - low) / 2, losses, tolerance)
@@ -137,12 +138,6 @@ def _power_of_two_above(size: float) -> float:
     fraction, exponent = math.frexp(size)
     exponent -= fraction == 0.5
     return math.ldexp(1.0, exponent) if exponent < sys.float_info.max_exp else sys.float_info.max
-
-
-def _losses(metrics: Sequence[str]) -> list[Loss]:
-    """The losses that the smooth metrics among these need, each once."""
-    smooth = [known for known in map(metric, metrics) if isinstance(known, Smooth)]
-    return list(dict.fromkeys(part.loss for known in smooth for part in known.parts))
 
 
 def _require_attainable(

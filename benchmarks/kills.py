@@ -190,7 +190,7 @@ def overhead(spec: sweep.Spec, folder: Path) -> dict[str, Any]:
     total = moments["finished"] - moments["first"]
     return {
         "tasks": count,
-        "cells": math.prod(Landscapes(spec).tile_shape),
+        "cells": math.prod(min(length, spec.tile) for length in spec.grid.shape),
         "task_ms": 1e3 * total / count,
         "computation_ms": 1e3 * sum(spent) / count,
         "overhead_ms": 1e3 * (total - sum(spent)) / count,

@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sweep.asymptotics.regimes import Crossing, Jump, Regime, regime_of
-from sweep.base.records import plain
+from sweep.base.records import Record
 from sweep.measure.measure import Measure
 from sweep.metrics.logistic import loss_terms
 from sweep.optima.population_accuracy import TIE
@@ -89,7 +89,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Record):
     """What theory says of a population's samples as n grows.
 
     Attributes:
@@ -117,10 +117,6 @@ class Limits:
         """The limit of a quantity."""
         return next(limit for limit in self.limits if limit.quantity == quantity)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
-        return plain(self)
-
 
 def limits(data: Population | Measure, best: PopulationOptimum) -> Limits:
     """What theory says of a population's samples as n grows.
@@ -146,14 +142,7 @@ def limits(data: Population | Measure, best: PopulationOptimum) -> Limits:
         density=None if crossing is None else crossing.density,
         slope=None if crossing is None else crossing.slope,
         chernoff_scale=None if crossing is None else _chernoff_scale(crossing),
-        limits=(
-            theory.cut_error_cross_entropy(),
-            theory.cut_error_accuracy(),
-            theory.regret_cross_entropy(),
-            theory.regret_accuracy(),
-            theory.gap(),
-            theory.shared(),
-        ),
+        limits=tuple(getattr(theory, quantity)() for quantity in QUANTITIES),
     )
 
 
@@ -189,10 +178,7 @@ def sandwich(measure: Measure, best: PopulationOptimum) -> AsymptoticVariance:
     ce = best.cross_entropy
     if not math.isfinite(ce.a):
         return AsymptoticVariance(math.nan, math.nan, math.nan, math.nan)
-    class0, class1 = measure.class0, measure.class1
-    x = np.concatenate([class0.x, class1.x])
-    mass = np.concatenate([class0.masses, class1.masses])
-    sign = np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)])
+    x, mass, sign = measure.signed
     _, wrong, curvature = loss_terms(sign * (ce.a * x + ce.b))
     curvature *= mass
     pivot = float(np.sum(curvature * x) / np.sum(curvature))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -22,21 +22,16 @@ from sweep.asymptotics.evidence import (
     resolved,
     smooth_errors,
 )
+from sweep.asymptotics.limits import QUANTITIES as WITH_LIMITS
 from sweep.asymptotics.limits import Limit, Limits
-from sweep.base.records import plain
+from sweep.base.records import Record
 from sweep.optima.records import Optimum, OptimumStatus
 
 if TYPE_CHECKING:  # xarray takes 0.3 s to load
     import xarray as xr
 
-RATES = (  # quantities that theory has powers of n for
-    "cut_error_cross_entropy",
-    "cut_error_accuracy",
-    "regret_cross_entropy",
-    "regret_accuracy",
-    "gap",
-)
-QUANTITIES = (*RATES, "shared", "distance")  # columns of the table whose means are taken
+RATES = WITH_LIMITS[:-1]  # quantities that theory has powers of n for, all but `shared`
+QUANTITIES = (*WITH_LIMITS, "distance")  # columns of the table whose means are taken
 
 # Values of the sample minus those of the population, where the population's optimum is known.
 EXCESSES = ("accuracy_excess", "best_accuracy_excess", "cross_entropy_excess")
@@ -120,7 +115,7 @@ def _status_counts(status: Shaped[np.ndarray, "N R"]) -> Int[np.ndarray, "N S"]:
 
 
 @dataclass(frozen=True)
-class Rate:
+class Rate(Record):
     """How a mean falls with n, measured and in theory.
 
     Attributes:
@@ -149,13 +144,9 @@ class Rate:
     theory_constant: float | None
     note: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
-        return plain(self)
-
 
 @dataclass(frozen=True)
-class GapFit:
+class GapFit(Record):
     """The gap as A n^-2/3 + B n^-1, both terms fitted together.
 
     Attributes:
@@ -175,10 +166,6 @@ class GapFit:
     n1_error: float
     theory_n23: float | None
     theory_n1: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
-        return plain(self)
 
 
 class _Means(NamedTuple):
@@ -205,7 +192,10 @@ def rates(
     """
     quantities = [name for name in RATES if name in means["quantity"].values]
     return tuple(
-        _rate(name, _means_of(means, name, smallest), None if limits is None else limits.of(name))
+        _rate(
+            _means_of(means, name, smallest),
+            Limit(name, None, None) if limits is None else limits.of(name),
+        )
         for name in quantities
     )
 
@@ -249,27 +239,26 @@ def _means_of(means: xr.Dataset, quantity: str, smallest: int) -> _Means:
     return _Means(n[kept], mean[kept], error[kept])
 
 
-def _rate(quantity: str, means: _Means, theory: Limit | None) -> Rate:
+def _rate(means: _Means, theory: Limit) -> Rate:
     """The rate of one quantity, with a note where a number is missing."""
-    exponent = None if theory is None else theory.exponent
     slope, slope_error, why_no_slope = _slope(means)
-    powers = () if theory is None else _powers(theory)
+    powers = _powers(theory)
     constant, constant_error = _constant(means, powers)
     why_no_limit = (
         "No limit was fitted: theory does not know the power of n by which it is approached."
-        if exponent == 0 and not powers
+        if theory.exponent == 0 and not powers
         else ""
     )
-    notes = (why_no_slope, why_no_limit, "" if theory is None else theory.note)
+    notes = (why_no_slope, why_no_limit, theory.note)
     return Rate(
-        quantity=quantity,
+        quantity=theory.quantity,
         sizes=means.sizes,
         slope=slope,
         slope_error=slope_error,
-        exponent=exponent,
+        exponent=theory.exponent,
         constant=constant,
         constant_error=constant_error,
-        theory_constant=None if theory is None else theory.constant,
+        theory_constant=theory.constant,
         note=" ".join(note for note in notes if note),
     )
 

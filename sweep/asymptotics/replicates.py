@@ -21,10 +21,10 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from sweep.asymptotics import scan as accuracy
-from sweep.asymptotics.scan import STATUSES, SampleChunk, map_chunks, split, take
+from sweep.asymptotics.scan import SampleChunk, map_chunks, split, take
 from sweep.measure.points import gauss
 from sweep.optima.batched import BatchDerivatives, minimise_batch
-from sweep.optima.records import OptimumStatus
+from sweep.optima.records import STATUSES, OptimumStatus
 from sweep.populations.sampling import CHUNK, GROUP, SampleLayout
 
 GROUPS = ((2**13, GROUP), (2**8, 16))  # (least n, neighbouring points that two nodes replace)

@@ -20,10 +20,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from sweep.optima.records import OptimumStatus
+from sweep.optima.records import STATUSES, OptimumStatus
 from sweep.populations.sampling import SampleLayout, cumulative
-
-STATUSES = tuple(OptimumStatus)  # the position of a status is its code in a study's table
 
 LARGEST = 1.7976931348623157e308  # the largest float64
 NEIGHBOURS = 4  # points on either side of -b/a whose rounded logits decide where the cut is

@@ -19,17 +19,16 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from sweep.asymptotics.replicates import optima
-from sweep.asymptotics.scan import STATUSES
 from sweep.base import devices
 from sweep.base.errors import InputError
-from sweep.base.memory import RESULT_LIMIT
+from sweep.base.memory import require_room
 from sweep.base.progress import Step
 from sweep.base.provenance import computed_by
 from sweep.data.sample import Sample
 from sweep.measure import confusion, cuts
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
-from sweep.optima.records import AccuracyOptimum, PopulationOptimum
+from sweep.optima.records import STATUSES, AccuracyOptimum, PopulationOptimum
 from sweep.populations import Population, sampling
 from sweep.populations.sampling import SampleLayout
 
@@ -60,12 +59,8 @@ class StudyJob:
     def require_room(self) -> None:
         """Rejects a table that is too large, and sizes of which not one sample fits the budget."""
         table = 8 * len(self.sizes) * self.replicates * len(_DESCRIBED)  # bytes
-        if table > RESULT_LIMIT:
-            raise InputError(
-                f"a table of {self.replicates} replicates at {len(self.sizes)} sizes would take "
-                f"{table / 2**30:.1f} GiB of memory, more than the limit of "
-                f"{RESULT_LIMIT / 2**30:.0f} GiB; use fewer replicates"
-            )
+        subject = f"a table of {self.replicates} replicates at {len(self.sizes)} sizes"
+        require_room(subject, table, "use fewer replicates")
         largest = max(self.sizes)
         if _bytes(largest) > self.budget:
             raise InputError(
@@ -177,22 +172,16 @@ def _columns(
     accuracy_ce = confusion.accuracy(measure, ce.t, ce.orientation)
     accuracy_best = confusion.accuracy(measure, middle, solved["orientation"])
     gap = where_finite((solved["correct_best"] - solved["correct_cross_entropy"]) / n)
-    return {
-        "a": solved["a"],
-        "b": solved["b"],
-        "cross_entropy": solved["cross_entropy"],
-        "gradient": solved["gradient"],
+    columns = solved | {
         "status": solved["status"].astype(np.int8),
         "cut_cross_entropy": where_finite(ce.t),
         "orientation_cross_entropy": np.where(finite, ce.orientation, 0).astype(np.int8),
         "cut_accuracy": middle,
         "orientation_accuracy": solved["orientation"].astype(np.int8),
-        "optimal_cells": solved["optimal_cells"],
         "accuracy_cross_entropy": where_finite(solved["correct_cross_entropy"] / n),
         "accuracy_best": solved["correct_best"] / n,
         "gap": gap,
         "shared": gap == 0,
-        "distance": solved["distance"],
         "regret_cross_entropy": where_finite(highest - accuracy_ce),
         "regret_accuracy": highest - accuracy_best,
         "cut_error_cross_entropy": where_finite(
@@ -201,8 +190,8 @@ def _columns(
         "cut_error_accuracy": _distance_to_optimal(
             middle, solved["orientation"], population.accuracy, window
         ),
-        "ones": solved["ones"],
     }
+    return {name: columns[name] for name in _DESCRIBED}
 
 
 def _window(law: Population, cut: float) -> tuple[float, float]:
@@ -230,10 +219,7 @@ def _distance_to_optimal(
 
     Constant predictions are cuts beyond the support.
     """
-    low, high = best.support
-    optimal = list(best.cuts)
-    for constant in best.constants:
-        optimal += [(-np.inf, low, 2 * constant - 1), (high, np.inf, 1 - 2 * constant)]
+    optimal = [*best.cuts, *best.constant_cuts]
     clipped, away = np.clip(t, *window), np.full((2, len(t)), np.inf)
     for side, sign in enumerate((1, -1)):
         intervals = [ends[:2] for ends in optimal if ends[2] == sign]

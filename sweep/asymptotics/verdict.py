@@ -39,7 +39,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweep.asymptotics.evidence import (
     POWERS,
@@ -55,7 +55,7 @@ from sweep.asymptotics.evidence import (
 )
 from sweep.base.errors import InputError
 from sweep.base.intervals import LEVEL
-from sweep.base.records import plain
+from sweep.base.records import Record
 from sweep.optima.records import PopulationOptimum
 
 if TYPE_CHECKING:  # xarray takes 0.3 s to load
@@ -133,7 +133,7 @@ def _at_the_cut(eta_excess: float) -> str:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """Whether the optima are shared within epsilon, judged from replicates at finite n.
 
     Attributes:
@@ -173,10 +173,6 @@ class Verdict:
     fits: tuple[RegretFit, ...]
     settled: bool | None = None
     population: PopulationAnswer | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
-        return plain(self)
 
 
 def verdict(

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sweep.base.errors import InputError
-from sweep.base.memory import RESULT_LIMIT
+from sweep.base.memory import require_room
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +44,6 @@ class Grid:
         Raises:
             InputError: the results would take more than RESULT_LIMIT bytes.
         """
-        needed = self.bytes_of(variables)
-        if needed > RESULT_LIMIT:
-            raise InputError(
-                f"a grid of {len(self.a)} x {len(self.b)} = {self.cells:.3g} cells would take "
-                f"{needed / 2**30:.1f} GiB of memory for its results, more than the limit of "
-                f"{RESULT_LIMIT / 2**30:.0f} GiB; ask for fewer points{instead}"
-            )
+        subject = f"a grid of {len(self.a)} x {len(self.b)} = {self.cells:.3g} cells"
+        remedy = f"ask for fewer points{instead}"
+        require_room(subject, self.bytes_of(variables), remedy, " for its results")

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sweep.base.errors import AxisError, InputError
-from sweep.base.memory import RESULT_LIMIT
+from sweep.base.memory import require_room
 
 DEFAULT_AXIS = "-5:5:101"  # slopes and intercepts where the caller gives none
 SIZES_EXAMPLE = "100:1e6:9:log"
@@ -206,11 +206,8 @@ def _axis_count(field: str, text: _Text) -> int:
     count = int(field)
     if count < 1:
         raise text.malformed(f"asks for {count} points; at least 1 is needed")
-    if 8 * count > RESULT_LIMIT:
-        raise InputError(
-            f"{text.name}={text.text} would take {8 * count / 2**30:.1f} GiB of memory for the "
-            f"axis alone, more than the limit of {RESULT_LIMIT / 2**30:.0f} GiB; use fewer points"
-        )
+    subject = f"{text.name}={text.text}"
+    require_room(subject, 8 * count, "use fewer points", " for the axis alone")
     return count
 
 

@@ -8,6 +8,14 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 
+class Record:
+    """A result that becomes plain Python values; its fields are those of a dataclass."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record in types that JSON can hold; see `plain`."""
+        return plain(self)
+
+
 def plain(value: Any) -> Any:
     """The value in types that JSON has.
 

@@ -155,13 +155,10 @@ class _Line:
     @classmethod
     def of(cls, measure: Measure, unit: float | None) -> _Line:
         """The line of the slope, with x in this unit; of the intercept if `unit` is None."""
-        class0, class1 = measure.class0, measure.class1
-        mass = np.concatenate([class0.masses, class1.masses])
-        signed = np.concatenate([-class0.x, class1.x])
+        x, mass, sign = measure.signed
         if unit is not None:
-            return cls(mass, signed / unit, np.zeros(1))
-        sign = np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)])
-        return cls(mass, sign, signed)
+            return cls(mass, sign * x / unit, np.zeros(1))
+        return cls(mass, sign, sign * x)
 
     def at(self, t: float) -> LineDerivatives:
         """Cross-entropy and derivatives at t."""

@@ -6,17 +6,17 @@ Where a sketch does not count exactly, a metric lies between two bounds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from sweep.base.devices import cores
-from sweep.base.grid import Grid
 from sweep.base.intervals import UNIT
-from sweep.base.progress import Step
+from sweep.base.progress import bar
+from sweep.base.timing import Clock
 from sweep.landscapes.direct import tiles
+from sweep.landscapes.smooth import LandscapeSettings, Tile, TileSource
 from sweep.measure.confusion import Confusion, confusion, confusion_bounds, rounding_bound
 from sweep.measure.measure import Measure
 from sweep.metrics.metrics import Counting
@@ -27,40 +27,40 @@ ENDS = ("", "_lower", "_upper")  # of the names of a metric with bounds
 
 
 def counts(
-    measure: Measure,
-    metrics: Sequence[Counting],
-    grid: Grid,
-    budget: int,
-    step: Step,
-    pool: Executor,
-    *,
-    bounded: bool,
-) -> dict[str, Shaped[np.ndarray, "P Q"]]:
-    """Counting metrics in every cell by name, with `correct` where accuracy is a count.
+    measure: Measure, settings: LandscapeSettings, clock: Clock, *, bounded: bool
+) -> TileSource:
+    """Counting metrics by name, with `correct` where accuracy is a count.
 
     If `bounded`, for a sketch, a metric is nan where it does not count exactly, and comes with its
-    bounds. One pool should count all tiles: memory that a thread frees is kept for that thread.
+    bounds. One pool counts all tiles: memory that a thread frees is kept for that thread.
     """
+    pool, metrics = ThreadPoolExecutor(cores()), settings.of(Counting)
     names = [metric.name + end for metric in metrics for end in (ENDS if bounded else ENDS[:1])]
-    values: dict[str, np.ndarray] = {name: np.empty(grid.cells) for name in names}
-    if "accuracy" in values and measure.counted and not bounded:
-        values["correct"] = np.empty(grid.cells, np.int64)
-    size = max(1, min(CELLS_AT_ONCE, budget // (2 * BYTES_PER_CELL * cores())))
+    size = max(1, min(CELLS_AT_ONCE, settings.budget // (2 * BYTES_PER_CELL * cores())))
 
-    def count(cells: slice) -> int:
-        row, column = np.divmod(np.arange(cells.start, cells.stop), len(grid.b))
-        a, b = grid.a[row], grid.b[column]
-        tables = confusion_bounds(measure, a, b) if bounded else (confusion(measure, a, b),)
-        for metric in metrics:
-            for end, part in zip(ENDS, _exact_and_ends(metric, tables), strict=False):
-                values[metric.name + end][cells] = part
-        if "correct" in values:
-            np.add(tables[0].tp, tables[0].tn, out=values["correct"][cells])
-        return len(row)
+    def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
+        grid = settings.cells(rows, columns)
+        values: dict[str, np.ndarray] = {name: np.empty(grid.cells) for name in names}
+        if "accuracy" in values and measure.counted and not bounded:
+            values["correct"] = np.empty(grid.cells, np.int64)
 
-    for done in pool.map(count, [cells for (cells,) in tiles((grid.cells,), (size,))]):
-        step(done)
-    return {name: flat.reshape(grid.shape) for name, flat in values.items()}
+        def count(cells: slice) -> int:
+            row, column = np.divmod(np.arange(cells.start, cells.stop), len(grid.b))
+            a, b = grid.a[row], grid.b[column]
+            tables = confusion_bounds(measure, a, b) if bounded else (confusion(measure, a, b),)
+            for metric in metrics:
+                for end, part in zip(ENDS, _exact_and_ends(metric, tables), strict=False):
+                    values[metric.name + end][cells] = part
+            if "correct" in values:
+                np.add(tables[0].tp, tables[0].tn, out=values["correct"][cells])
+            return len(row)
+
+        with clock.stage("count"), bar("counts", grid.cells, "cells", progress) as step:
+            for done in pool.map(count, [cells for (cells,) in tiles((grid.cells,), (size,))]):
+                step(done)
+        return Tile({name: flat.reshape(grid.shape) for name, flat in values.items()})
+
+    return compute
 
 
 def _exact_and_ends(

@@ -91,6 +91,16 @@ LandscapeMetric = Smooth | Counting | PerSample
 """Any metric that a landscape can have."""
 
 
+def described(metric: LandscapeMetric, end: str = "") -> dict[str, Any]:
+    """Attributes of the variable of a metric, the end of whose long name says what it holds."""
+    return {
+        "units": metric.units,
+        "long_name": metric.long_name + end,
+        "source": metric.source,
+        "kind": "counting" if isinstance(metric, Counting) else "smooth",
+    }
+
+
 def per_sample(function: Callable[[Any, Any], Any]) -> PerSample:
     """The metric that a user's function defines, named after the function."""
     name = getattr(function, "__name__", "")

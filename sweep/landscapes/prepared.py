@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +23,7 @@ from sweep.base.timing import Clock
 from sweep.data.sample import Batch, Sample
 from sweep.landscapes import model_kernel
 from sweep.landscapes.counting import ENDS, counting_bound, counts
-from sweep.landscapes.models import LandscapeMetric, PerSample, Slice, as_batch
+from sweep.landscapes.models import LandscapeMetric, PerSample, Slice, as_batch, described
 from sweep.landscapes.smooth import LandscapeSettings, Tile, TileSource, smooth
 from sweep.measure.compression.scatter import order
 from sweep.measure.measure import Measure, as_measure
@@ -45,52 +44,22 @@ class Prepared:
     """Metrics over a grid, computed tile by tile."""
 
     grid: Grid  # the cells
-    metrics: tuple[LandscapeMetric, ...]  # in the order of the variables
-    counted: bool  # whether masses are counts: accuracy comes with `correct`, int64
+    # Attributes of each variable, by name: units, long name, source, kind and error bound.
+    variables: dict[str, dict[str, Any]]
     attributes: dict[str, Any]  # of the dataset: data, device, method and error bounds
-    # On |error| / max(1, value), by name of the metric; nan where none is known.
-    error_bounds: dict[str, float]
     axes: dict[str, tuple[str, str]]  # units and long names of a and b
     clock: Clock  # counts the seconds
     sources: tuple[TileSource, ...]  # compute the metrics
-    bounded: bool = False  # whether counting metrics come with lower and upper bounds
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all variables: the metrics, with their bounds if `bounded`, then `correct`."""
-        names = [name for metric in self.metrics for name in self._names(metric)]
-        is_count = self.counted and any(
-            isinstance(metric, Counting) and metric.name == "accuracy" for metric in self.metrics
-        )
-        return (*names, "correct") if is_count else tuple(names)
-
-    def _names(self, metric: LandscapeMetric) -> tuple[str, ...]:
-        if self.bounded and isinstance(metric, Counting):
-            return tuple(metric.name + end for end in ENDS)
-        return (metric.name,)
+        """Names of all variables."""
+        return tuple(self.variables)
 
     @property
     def dtypes(self) -> dict[str, np.dtype]:
         """The dtype of each variable, by name."""
         return {name: np.dtype("i8" if name == "correct" else "f8") for name in self.names}
-
-    @property
-    def variables(self) -> dict[str, dict[str, Any]]:
-        """Attributes of each variable, by name: units, long name, source, kind, error bound."""
-        attributes = {
-            name: {
-                "units": metric.units,
-                "long_name": metric.long_name + name.removeprefix(metric.name).replace("_", ", "),
-                "source": metric.source,
-                "kind": "counting" if isinstance(metric, Counting) else "smooth",
-                "error_bound": self.error_bounds[metric.name],
-            }
-            for metric in self.metrics
-            for name in self._names(metric)
-        }
-        if "correct" in self.names:
-            attributes["correct"] = {"units": "count", "long_name": "correct predictions"}
-        return attributes
 
     @property
     def coordinates(self) -> dict[str, tuple[str, Float[np.ndarray, " k"], dict[str, str]]]:
@@ -129,21 +98,6 @@ def _contiguous(cells: slice, length: int) -> slice:
             "step 1 that is not empty"
         )
     return slice(numbers.start, numbers.stop)
-
-
-def _counts(
-    measure: Measure, settings: LandscapeSettings, clock: Clock, *, bounded: bool
-) -> TileSource:
-    """Counting metrics of the logistic model, with bounds where a sketch does not count exactly."""
-    pool = ThreadPoolExecutor(devices.cores())
-
-    def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
-        grid, metrics = settings.cells(rows, columns), settings.of(Counting)
-        with clock.stage("count"), bar("counts", grid.cells, "cells", progress) as step:
-            budget = settings.budget
-            return Tile(counts(measure, metrics, grid, budget, step, pool, bounded=bounded))
-
-    return compute
 
 
 def _model_values(
@@ -191,20 +145,17 @@ def prepare_logistic(
     sketch = measure.sketch
     bounded = bool(counting) and sketch is not None and not sketch.counts_at(settings.grid)
     if counting:
-        sources.append(_counts(measure, settings, clock, bounded=bounded))
+        sources.append(counts(measure, settings, clock, bounded=bounded))
     if batch is not None:
         own = settings.of(PerSample)
         sources.append(_model_values(model_kernel.LINEAR, batch, own, settings, clock))
     return Prepared(
         settings.grid,
-        settings.metrics,
-        measure.counted and not bounded,
+        _variables(settings, bounds, measure.counted and not bounded, bounded=bounded),
         attributes | _bound_attributes(settings, bounds, bounded=bounded),
-        {metric.name: bounds.get(metric.name, math.nan) for metric in settings.metrics},
         LINE,
         clock,
         tuple(sources),
-        bounded,
     )
 
 
@@ -214,14 +165,27 @@ def prepare_model(settings: LandscapeSettings, model: Slice, batch: Batch) -> Pr
     how = {"model": repr(model), "method": "direct", "dtype": settings.dtype}
     return Prepared(
         settings.grid,
-        settings.metrics,
-        batch.counted,
+        _variables(settings, {}, batch.counted, bounded=False),
         _provenance(batch) | how | _bound_attributes(settings, {}, bounded=False),
-        {metric.name: math.nan for metric in settings.metrics},
         PLANE,
         clock,
         (_model_values(model, batch, settings.metrics, settings, clock),),
     )
+
+
+def _variables(
+    settings: LandscapeSettings, bounds: dict[str, float], counted: bool, *, bounded: bool
+) -> dict[str, dict[str, Any]]:
+    """The metrics, with both bounds if `bounded`, and `correct` if accuracy is a count."""
+    variables = {
+        metric.name + end: described(metric, end.replace("_", ", "))
+        | {"error_bound": bounds.get(metric.name, math.nan)}
+        for metric in settings.metrics
+        for end in (ENDS if bounded and isinstance(metric, Counting) else ENDS[:1])
+    }
+    if counted and any(metric.name == "accuracy" for metric in settings.of(Counting)):
+        variables["correct"] = {"units": "count", "long_name": "correct predictions"}
+    return variables
 
 
 def _in_order(measure: Measure, settings: LandscapeSettings, clock: Clock) -> Measure:

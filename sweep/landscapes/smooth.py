@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -223,26 +222,18 @@ def _compressed(
         "nodes": max(len(window.x) for window in windows.values()),
     }
     attributes = {"method": "compressed", "dtype": "float64"} | check._asdict() | sizes
-    return SmoothSource(partial(_compressed_tile, surfaces, bound, clock), bound, attributes)
 
+    def compute(rows: slice, columns: slice, progress: bool | None) -> Tile:
+        values, errors = {}, []
+        for name, surface in surfaces.items():
+            work = 2 * surface.plan.evaluations  # one loss for each class
+            with clock.stage("evaluate"), bar(name, work, "losses", progress) as step:
+                values[name] = surface.tile(rows, columns, step)
+            with clock.stage("verify"):
+                errors.append(surface.check(rows, columns, values[name], bound))
+        return Tile(values, max(errors))
 
-def _compressed_tile(
-    surfaces: dict[str, CompressedMetric],
-    bound: float,
-    clock: Clock,
-    rows: slice,
-    columns: slice,
-    progress: bool | None,
-) -> Tile:
-    """The metrics, checked against their nodes; a `CheckError` is a fault of this program."""
-    values, errors = {}, []
-    for name, surface in surfaces.items():
-        work = 2 * surface.plan.evaluations  # one loss for each class
-        with clock.stage("evaluate"), bar(name, work, "losses", progress) as step:
-            values[name] = surface.tile(rows, columns, step)
-        with clock.stage("verify"):
-            errors.append(surface.check(rows, columns, values[name], bound))
-    return Tile(values, max(errors))
+    return SmoothSource(compute, bound, attributes)
 
 
 def _plan(measure: Measure, settings: LandscapeSettings, earlier: Deposit | None) -> Plan:

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from sweep.base.errors import InputError
-from sweep.base.memory import RESULT_LIMIT
+from sweep.base.memory import require_room
 from sweep.base.ranges import whole_number
 from sweep.data.sample import Sample
 from sweep.populations import Population, sampling
@@ -51,11 +50,8 @@ def sample(
 
 def require_drawable(n: int | float) -> None:
     """Refuses a finite size n whose samples would take more than RESULT_LIMIT bytes."""
-    if math.isfinite(n) and 16 * n > RESULT_LIMIT:
-        raise InputError(
-            f"a sample of {n:g} points would take {16 * n / 2**30:.1f} GiB of memory, more than "
-            f"the limit of {RESULT_LIMIT / 2**30:.0f} GiB; ask for fewer points"
-        )
+    if math.isfinite(n):
+        require_room(f"a sample of {n:g} points", 16 * n, "ask for fewer points")
 
 
 def evenly_spaced(values: Sequence[Value], most: int) -> list[Value]:

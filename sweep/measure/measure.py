@@ -34,6 +34,8 @@ from sweep.populations import Population
 from sweep.populations.panels import NODES
 from sweep.populations.quadrature import Quadrature
 
+FloatArray = Float[np.ndarray, " m"]
+
 RESIDUE = 2.0**-50  # share of a class's mass, 1e-15, below which a mass is only rounding
 
 
@@ -202,6 +204,13 @@ class Measure:
     def classes(self) -> tuple[Points, Points]:
         """The points of class 0 and of class 1."""
         return self.class0, self.class1
+
+    @property
+    def signed(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Positions and masses of all points, and +1 for those of class 1, -1 for class 0."""
+        x = np.concatenate([self.class0.x, self.class1.x])
+        mass = np.concatenate([self.class0.masses, self.class1.masses])
+        return x, mass, np.repeat([-1.0, 1.0], [len(self.class0), len(self.class1)])
 
     @property
     def masses(self) -> tuple[float, float]:

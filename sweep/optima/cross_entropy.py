@@ -167,16 +167,13 @@ class _Objective:
     """The objective of a measure in centred, scaled inputs u = (x - centre) / scale."""
 
     def __init__(self, measure: Measure, l2: float) -> None:
-        class0, class1 = measure.class0, measure.class1
-        x = np.concatenate([class0.x, class1.x])
-        self.mass = np.concatenate([class0.masses, class1.masses])
-        self.sign = np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)])
+        x, self.mass, self.sign = measure.signed
         self.centre = np.median(x)
         # A power of two, so that scaling rounds nothing.
         _, exponent = np.frexp(np.max(np.abs(x - self.centre)))
         self.scale = np.ldexp(0.5, exponent)
         self.u = (x - self.centre) / self.scale
-        self.start = (0.0, math.log(class1.total) - math.log(class0.total))
+        self.start = (0.0, math.log(measure.class1.total) - math.log(measure.class0.total))
         # The penalty of the slope for each unit of mass; the square of the scale may overflow.
         pull = np.clip(np.float64(l2) / self.scale / self.scale, *PULLS) if l2 else 0.0
         self.pull = np.sum(self.mass) * pull

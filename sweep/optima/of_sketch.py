@@ -12,18 +12,17 @@ known edges on either side of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Float, Shaped
 
 from sweep.base.errors import InputError
 from sweep.measure.measure import Measure
 from sweep.measure.sketch.sketch import Sketch
+from sweep.optima.accuracy import merged
 from sweep.optima.certificate import certify
 from sweep.optima.cross_entropy import cross_entropy_optimum
 from sweep.optima.records import (
@@ -170,12 +169,10 @@ class AccuracyBounds:
 
         The lower bound is certainly reached: at a known edge, or by a constant prediction.
         """
-        reached = [max(self.totals)]
-        possible = [max(self.totals)]
-        for stretches in (self._up, self._down):
-            reached += [np.max(stretches.reached)] if len(stretches.reached) else []
-            possible += [np.max(stretches.possible)] if len(stretches.possible) else []
-        lower, upper = _number(max(reached)), _number(max(possible))
+        lower, upper = (
+            _number(max(*self.totals, *(np.max(masses, initial=0) for masses in both)))
+            for both in zip(*self._stretches.values(), strict=True)
+        )
         return lower, max(lower, upper)
 
     @cached_property
@@ -183,8 +180,9 @@ class AccuracyBounds:
         """The stretches (low, high, orientation) between known edges that may hold a best cut."""
         threshold = self.highest[0] - self.slack
         stretches = [
-            *self._up.merged(self._up.possible >= threshold, 1),
-            *self._down.merged(self._down.possible >= threshold, -1),
+            stretch
+            for orientation, (_, possible) in self._stretches.items()
+            for stretch in merged(self._edges, possible >= threshold, orientation)
         ]
         return tuple(sorted(stretches))
 
@@ -260,44 +258,24 @@ class AccuracyBounds:
         return edges[(edges >= low) & (edges <= high)]
 
     @cached_property
-    def _up(self) -> _Stretches:
-        """Cuts with class 1 above: class 0 below and class 1 above are correct."""
-        return self._stretches(0, 1)
+    def _stretches(self) -> dict[int, tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]]:
+        """By orientation, correct masses of cuts between neighbouring edges.
 
-    @cached_property
-    def _down(self) -> _Stretches:
-        """Cuts with class 1 below."""
-        return self._stretches(1, 0)
+        A cut c splits {x < c} from {x >= c}; a stretch of cuts holds its upper edge, not its lower
+        one. The first array is what a cut at the upper end of each stretch has at least, the second
+        the most of any cut in the stretch.
+        """
+        return {1: self._between_edges(0, 1), -1: self._between_edges(1, 0)}
 
-    def _stretches(self, lower: int, upper: int) -> _Stretches:
-        """Stretches of cuts below which class `lower` is predicted, and above it `upper`."""
+    def _between_edges(
+        self, lower: int, upper: int
+    ) -> tuple[Shaped[np.ndarray, " k"], Shaped[np.ndarray, " k"]]:
+        """The masses of cuts below which class `lower` is predicted, and above it `upper`."""
         edges, total = self._edges, self.totals[upper]
         low, high = self._below(lower, edges[1:])
         _, most = self._below(upper, edges[1:])
         least, _ = self._below(upper, np.nextafter(edges[:-1], np.inf))
-        return _Stretches(edges, low + (total - most), high + (total - least))
-
-
-@dataclass(frozen=True, eq=False)
-class _Stretches:
-    """Stretches of cuts c between neighbouring edges; c splits {x < c} from {x >= c}.
-
-    Each stretch holds its upper edge, not its lower one.
-    """
-
-    edges: Float[np.ndarray, " e"]  # ascending, or (0,) without points
-    # correct mass that a cut at the upper end of each stretch has at least
-    reached: Shaped[np.ndarray, " k"]
-    possible: Shaped[np.ndarray, " k"]  # the most correct mass of any cut in the stretch
-
-    def merged(
-        self, chosen: Bool[np.ndarray, " k"], orientation: int
-    ) -> Iterator[tuple[float, float, int]]:
-        """The chosen stretches, with neighbours merged into one."""
-        turns = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
-        for first, stop in pairwise(turns.tolist()):
-            if chosen[first]:
-                yield float(self.edges[first]), float(self.edges[stop]), orientation
+        return low + (total - most), high + (total - least)
 
 
 def _number(value: Any) -> Number:

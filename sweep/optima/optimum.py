@@ -16,7 +16,7 @@ from sweep.base.errors import InputError
 from sweep.data.sample import Sample
 from sweep.measure.measure import Measure, as_measure
 from sweep.measure.sketch.sketch import Sketch
-from sweep.optima.accuracy import accuracy_optimum, best_cuts, compare
+from sweep.optima.accuracy import best_cuts, compare
 from sweep.optima.cross_entropy import cross_entropy_optimum
 from sweep.optima.of_sketch import sketch_optimum
 from sweep.optima.population_accuracy import best_intervals
@@ -72,7 +72,7 @@ def optimum(data: Sample | Sketch | Population | Measure) -> Optimum:
     ce = cross_entropy_optimum(measure)
     best = best_cuts(measure)
     shared, regret, distance = compare(ce, best)
-    return Optimum(measure.n, ce, accuracy_optimum(best), shared, regret, distance)
+    return Optimum(measure.n, ce, best.optimum, shared, regret, distance)
 
 
 def population_optimum(law: Population) -> PopulationOptimum:
@@ -83,7 +83,7 @@ def population_optimum(law: Population) -> PopulationOptimum:
     return PopulationOptimum(
         n=math.inf,
         cross_entropy=ce,
-        accuracy=accuracy_optimum(best),
+        accuracy=best.optimum,
         shared=shared,
         regret=regret,
         distance=distance,

@@ -9,8 +9,8 @@ the quadrature f0 - f1 is a polynomial, whose roots are the eigenvalues of its c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from jaxtyping import Float
 
 from sweep.measure.confusion import accuracy
 from sweep.measure.measure import Measure
+from sweep.optima.records import AccuracyOptimum
 from sweep.populations.panels import NEGLIGIBLE_MASS, T
 
 TIE = 1e-13  # accuracy within which two cuts are equally good: some hundreds of roundings
@@ -45,69 +46,23 @@ class SignInterval(NamedTuple):
 class BestIntervals:
     """All classifiers {x >= t} and {x <= t} that predict the most mass of a population correctly.
 
-    It corresponds to `sweep.optima.accuracy.BestCuts` for points.
+    It answers the questions that `sweep.optima.accuracy.BestCuts` answers for points.
     """
 
     measure: Measure  # the population
     # intervals of x on which f0 - f1 has one sign, ascending; neighbours differ in sign. They cover
     # all x except for ends without mass
     stretches: tuple[SignInterval, ...]
-    # intervals (low, high, orientation) on which accuracy has a local maximum
-    candidates: tuple[tuple[float, float, int], ...]
-    values: Float[np.ndarray, " k"]  # accuracy on each candidate
-    correct: float  # the highest mass predicted correctly by any cut or constant
-
-    @property
-    def value(self) -> float:
-        """The highest accuracy."""
-        return self.correct / self.measure.total
-
-    @property
-    def _good(self) -> list[tuple[float, float, int]]:
-        """The candidates that are best to rounding, also those that equal a constant prediction."""
-        good = self.values >= self.value - TIE
-        return sorted(c for c, best in zip(self.candidates, good, strict=True) if best)
-
-    @cached_property
-    def intervals(self) -> tuple[tuple[float, float, int], ...]:
-        """Maximal closed intervals (low, high, orientation); a single cut is (c, c, orientation).
-
-        Cuts with almost no mass beyond them are constant predictions and are not listed.
-        """
-        return tuple(interval for interval in self._good if not self._is_constant(*interval))
-
-    def _is_constant(self, low: float, high: float, orientation: int) -> bool:
-        """Whether all cuts of an interval equal one of the best constants, up to a mass of TIE."""
-        masses = [
-            [np.array(side) for side in density.split(np.array([low, high]))]
-            for density in (self.measure.class0, self.measure.class1)
-        ]
-        below, above = np.sum(masses, axis=0) / self.measure.total
-        label_above = 1 if orientation > 0 else 0
-        return (label_above in self.constants and bool(below[1] <= TIE)) or (
-            1 - label_above in self.constants and bool(above[0] <= TIE)
-        )
-
-    @property
-    def constants(self) -> tuple[int, ...]:
-        """The constant predictions among the best."""
-        masses = (self.measure.class0.total, self.measure.class1.total)
-        least = (self.value - TIE) * self.measure.total
-        return tuple(label for label, mass in enumerate(masses) if mass >= least)
-
-    @property
-    def support(self) -> tuple[float, float]:
-        """(lowest, highest) x; where x is unbounded, a tail of negligible mass is cut off."""
-        return self.stretches[0].low, self.stretches[-1].high
+    # intervals (low, high, orientation) of cuts that are best to rounding, ascending, also those
+    # that equal a constant prediction
+    good: list[tuple[float, float, int]]
+    optimum: AccuracyOptimum  # without cuts that have almost no mass beyond them
 
     @property
     def bayes_accuracy(self) -> float:
         """The highest accuracy of any classifier: it predicts the denser class on each stretch."""
-        edges = np.array([self.stretches[0].low, *(s.high for s in self.stretches)])
-        masses = [
-            np.diff(density.split(edges)[0])
-            for density in (self.measure.class0, self.measure.class1)
-        ]
+        edges = _edges(self.stretches)
+        masses = [np.diff(density.split(edges)[0]) for density in self.measure.classes]
         return float(np.sum(np.maximum(*masses)) / self.measure.total)
 
     @property
@@ -129,29 +84,24 @@ class BestIntervals:
         if self.contains(t, orientation):
             return 0.0
         at_cut = accuracy(self.measure, np.array([t]), np.array([orientation]))
-        return max(0.0, self.value - float(at_cut[0]))
+        return max(0.0, self.optimum.value - float(at_cut[0]))
 
     def distance(self, t: float, orientation: int) -> float:
         """From t to the nearest of the best cuts of that orientation; inf if there is none."""
-        cuts = self._best(orientation)
+        cuts = [
+            (low, high)
+            for low, high, sign in (*self.good, *self.optimum.constant_cuts)
+            if sign == orientation
+        ]
         gaps = (0.0 if low <= t <= high else max(low - t, t - high) for low, high in cuts)
         nearest = float(min(gaps, default=math.inf))
         if nearest <= self.tolerance or (self._is_even(t) and self._lost(t, cuts) <= TIE):
             return 0.0
         return nearest
 
-    def _best(self, orientation: int) -> list[tuple[float, float]]:
-        """The best cuts of an orientation, with cuts beyond all x for the best constants."""
-        cuts = [(low, high) for low, high, sign in self._good if sign == orientation]
-        low, high = self.support
-        for constant in self.constants:
-            below = (constant == 1) == (orientation > 0)
-            cuts.append((-math.inf, low) if below else (high, math.inf))
-        return cuts
-
     def _is_even(self, t: float) -> bool:
         """Whether both classes are equally dense at t, to rounding."""
-        quadrature, (low, high) = self.measure.quadrature, self.support
+        quadrature, (low, high) = self.measure.quadrature, self.optimum.support
         assert quadrature is not None
         if not low <= t <= high:
             return False
@@ -163,9 +113,8 @@ class BestIntervals:
         ends = np.array([low if t < low else high for low, high in cuts])
         if not len(ends):
             return math.inf
-        edges = np.array([self.stretches[0].low, *(s.high for s in self.stretches)])
-        bounds = np.clip(np.append(ends, t), *self.support)
-        x = np.unique(np.concatenate([edges, bounds]))
+        bounds = np.clip(np.append(ends, t), *self.optimum.support)
+        x = np.unique(np.concatenate([_edges(self.stretches), bounds]))
         change = np.abs(_mass_differences(self.measure, x))
         below = np.concatenate([[0.0], np.cumsum(change)])[np.searchsorted(x, bounds)]
         return float(np.min(np.abs(below[:-1] - below[-1])) / self.measure.total)
@@ -176,20 +125,48 @@ def _mass_differences(measure: Measure, edges: Float[np.ndarray, " k"]) -> Float
     return np.diff(measure.class0.split(edges)[0] - measure.class1.split(edges)[0])
 
 
+def _edges(stretches: Sequence[SignInterval]) -> Float[np.ndarray, " k"]:
+    """The ends of neighbouring stretches, ascending."""
+    return np.array([stretches[0].low, *(stretch.high for stretch in stretches)])
+
+
 def best_intervals(measure: Measure) -> BestIntervals:
     """Finds the most accurate cuts of a population."""
     stretches = _stretches(measure)
-    candidates = tuple(
+    candidates = [
         (low, high, orientation)
         for orientation in (1, -1)
         for low, high in _peaks(stretches, orientation)
-    )
+    ]
     t = np.array([low + (high - low) / 2 for low, high, _ in candidates])
     orientation = np.array([sign for *_, sign in candidates], np.int64)
     values = accuracy(measure, t, orientation)
-    constants = (measure.class0.total, measure.class1.total)
-    correct = max(*constants, float(np.max(values, initial=0.0)) * measure.total)
-    return BestIntervals(measure, stretches, candidates, values, correct)
+    masses = measure.class0.total, measure.class1.total
+    correct = max(*masses, float(np.max(values, initial=0.0)) * measure.total)
+    value = correct / measure.total
+    good = sorted(candidates[k] for k in np.flatnonzero(values >= value - TIE))
+    least = (value - TIE) * measure.total
+    constants = tuple(label for label, mass in enumerate(masses) if mass >= least)
+    optimum = AccuracyOptimum(
+        value=value,
+        correct=correct,
+        cuts=tuple(cut for cut in good if not _is_constant(measure, constants, *cut)),
+        constants=constants,
+        support=(stretches[0].low, stretches[-1].high),
+    )
+    return BestIntervals(measure, stretches, good, optimum)
+
+
+def _is_constant(
+    measure: Measure, constants: tuple[int, ...], low: float, high: float, orientation: int
+) -> bool:
+    """Whether all cuts of an interval equal one of the best constants, up to a mass of TIE."""
+    masses = [density.split(np.array([low, high])) for density in measure.classes]
+    below, above = np.sum(masses, axis=0) / measure.total
+    label_above = 1 if orientation > 0 else 0
+    return (label_above in constants and bool(below[1] <= TIE)) or (
+        1 - label_above in constants and bool(above[0] <= TIE)
+    )
 
 
 def _peaks(stretches: tuple[SignInterval, ...], orientation: int) -> list[tuple[float, float]]:
@@ -242,8 +219,7 @@ def _flattened(measure: Measure, pieces: list[SignInterval]) -> list[SignInterva
     flat one, or in a row of several that does not reach an end of x: this happens where a flat
     stretch ends in a kink.
     """
-    edges = np.array([pieces[0].low, *(piece.high for piece in pieces)])
-    change = np.abs(_mass_differences(measure, edges)) / measure.total
+    change = np.abs(_mass_differences(measure, _edges(pieces))) / measure.total
     small = [piece.sign == 0 or bool(c <= TIE) for piece, c in zip(pieces, change, strict=True)]
     flattened: list[SignInterval] = []
     for is_small, run in groupby(zip(small, pieces, strict=True), key=lambda pair: pair[0]):

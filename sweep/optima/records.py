@@ -5,9 +5,8 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Any
 
-from sweep.base.records import plain
+from sweep.base.records import Record
 
 
 class OptimumStatus(enum.Enum):
@@ -31,6 +30,10 @@ class OptimumStatus(enum.Enum):
         "the share of class 1 at this x is an optimum of cross-entropy."
     )
     empty = "There are no points, so there is nothing to optimise."
+
+
+STATUSES = tuple(OptimumStatus)
+"""The position of a status is its code in tables of studies and runs."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,18 @@ class AccuracyOptimum:
     def rays(self) -> tuple[tuple[float, float], ...]:
         """Directions (a, b) from (0, 0) of the edges of the cones of highest accuracy."""
         ends = [(side, end) for low, high, side in self._outlined for end in (low, high)]
-        low, high = self.support
-        if 0 in self.constants:
-            ends += [(1, high), (-1, low)]
-        if 1 in self.constants:
-            ends += [(1, low), (-1, high)]
+        ends += [
+            (side, low if math.isinf(high) else high) for low, high, side in self.constant_cuts
+        ]
         return tuple(_ray(side, end) for side, end in ends)
+
+    @property
+    def constant_cuts(self) -> tuple[tuple[float, float, int], ...]:
+        """The best constants as intervals of cuts beyond all x, (low, high, orientation)."""
+        low, high = self.support
+        below, above = (-math.inf, low), (high, math.inf)
+        beyond = ((*above, 1), (*below, -1)), ((*below, 1), (*above, -1))
+        return tuple(interval for constant in self.constants for interval in beyond[constant])
 
     @property
     def _outlined(self) -> tuple[tuple[float, float, int], ...]:
@@ -108,7 +117,7 @@ def _ray(orientation: int, cut: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Optimum:
+class Optimum(Record):
     """The optima of both metrics.
 
     Attributes:
@@ -129,10 +138,6 @@ class Optimum:
     shared: bool | None
     regret: float
     distance: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record as plain Python values for JSON; see `sweep.base.records.plain`."""
-        return plain(self)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,12 @@ MAX_TAIL_MEAN = 1e-6
 START_PANELS = 32  # of equal mass, to begin with
 DOUBLINGS = 200  # of the distance from the median at which a tail is looked for: 2^200 is far
 
+PerPanel = Float[np.ndarray, " k"]
+Flags = Bool[np.ndarray, " k"]  # for each panel
+Values = Float[np.ndarray, "3 m k"]
+"""f (1 - eta), f eta and f h(eta) at the nodes, then the checks, of each panel; h is the entropy of
+eta in nats."""
+
 _GAUSS = np.polynomial.legendre.leggauss(NODES)
 T: Float[np.ndarray, " n"] = _GAUSS[0]  # the nodes of a panel [-1, 1], ascending
 WEIGHTS: Float[np.ndarray, " n"] = _GAUSS[1]  # of the nodes; their sum is 2
@@ -208,18 +214,14 @@ def _tail_start(law: Population, interquartile_range: float, side: int) -> tuple
     return end, beyond
 
 
-def _values(
-    law: Population, low: Float[np.ndarray, " k"], high: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, "3 m k"]:
-    """The values f (1 - eta), f eta and f h(eta) at nodes and checks, h the entropy of eta."""
+def _values(law: Population, low: PerPanel, high: PerPanel) -> Values:
+    """The values at nodes and checks."""
     starts = range(0, len(low), PANELS_PER_CALL)
     slices = [slice(start, start + PANELS_PER_CALL) for start in starts]
     return np.concatenate([_values_of_slice(law, low[s], high[s]) for s in slices], axis=-1)
 
 
-def _values_of_slice(
-    law: Population, low: Float[np.ndarray, " k"], high: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, "3 m k"]:
+def _values_of_slice(law: Population, low: PerPanel, high: PerPanel) -> Values:
     """The same for so few panels that all fits into one call."""
     half = (high - low) / 2
     # Never at an end of a panel, because the law may jump there.
@@ -247,9 +249,7 @@ def _entropy(p: Float[np.ndarray, "*k"]) -> Float[np.ndarray, "*k"]:
         return -np.where(p > 0, p * np.log(p), 0.0) - np.where(p < 1, (1 - p) * np.log1p(-p), 0.0)
 
 
-def _residual(
-    values: Float[np.ndarray, "3 m k"], low: Float[np.ndarray, " k"], high: Float[np.ndarray, " k"]
-) -> tuple[Float[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
+def _residual(values: Values, low: PerPanel, high: PerPanel) -> tuple[PerPanel, Flags]:
     """How much the polynomials miss of the densities, and whether rounding explains it.
 
     A polynomial misses at least its last coefficients, and what it misses at the checks; the last
@@ -271,9 +271,9 @@ def _residual(
 def _rounding(
     nodes: Float[np.ndarray, "3 n k"],
     series: Float[np.ndarray, "c n k"],
-    low: Float[np.ndarray, " k"],
-    high: Float[np.ndarray, " k"],
-) -> Float[np.ndarray, " k"]:
+    low: PerPanel,
+    high: PerPanel,
+) -> PerPanel:
     """How much a polynomial may miss by rounding alone, given values at nodes and their series."""
     half = (high - low) / 2
     largest = np.max(nodes[0] + nodes[1], axis=0)
@@ -286,12 +286,7 @@ def _rounding(
     return RESOLVED * np.maximum(largest, np.max(nodes[2], axis=0)) + np.nan_to_num(by_rounded_x)
 
 
-def _narrow(
-    values: Float[np.ndarray, "3 m k"],
-    low: Float[np.ndarray, " k"],
-    high: Float[np.ndarray, " k"],
-    slope: float,
-) -> Bool[np.ndarray, " k"]:
+def _narrow(values: Values, low: PerPanel, high: PerPanel, slope: float) -> Flags:
     """Whether losses of that slope are polynomials on a panel, to NEGLIGIBLE_MASS over its mass.
 
     Interpolation at NODES points converges like rho^-NODES if the loss is analytic in the ellipse
@@ -304,9 +299,7 @@ def _narrow(
     return slope * half * (rho - 1 / rho) <= 2 * HEIGHT
 
 
-def _straight(
-    low: Float[np.ndarray, " k"], high: Float[np.ndarray, " k"], slope: float, b: float | None
-) -> Bool[np.ndarray, " k"]:
+def _straight(low: PerPanel, high: PerPanel, slope: float, b: float | None) -> Flags:
     """Whether all losses of about slope * x + b are straight lines on a panel.
 
     Panels made for F * (a, b), with F = REUSE_FACTOR, also serve (a, b) / F, whose logits are F**2
@@ -318,9 +311,7 @@ def _straight(
     return (slope * low + b > limit) | (slope * high + b < -limit)
 
 
-def _too_many_error(
-    law: Population, slope: float, low: Float[np.ndarray, " k"], high: Float[np.ndarray, " k"]
-) -> InputError:
+def _too_many_error(law: Population, slope: float, low: PerPanel, high: PerPanel) -> InputError:
     """The error for too many panels: because of the slope if they are narrow for it, or the law."""
     if slope * float(np.median(high - low)) > HEIGHT / 8:
         return InputError(

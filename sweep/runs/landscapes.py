@@ -20,12 +20,13 @@ from sweep.base.ranges import size_text
 from sweep.base.storage import StoredVariable
 from sweep.data.sample import Sample, load
 from sweep.landscapes.landscape import prepare
+from sweep.landscapes.models import described
 from sweep.landscapes.prepared import Prepared
 from sweep.landscapes.stack import sample
 from sweep.measure.measure import Measure
-from sweep.metrics.metrics import Counting, metric
+from sweep.metrics.metrics import metric
 from sweep.optima.optimum import optimum
-from sweep.optima.records import AccuracyOptimum, Optimum, OptimumStatus
+from sweep.optima.records import STATUSES, AccuracyOptimum, Optimum
 from sweep.populations import Population
 from sweep.runs.directory import fingerprint, require_unchanged
 from sweep.runs.kind import Coordinate, Indices, Numbers, TileIndex, TileNumbers, Values
@@ -40,8 +41,6 @@ COORDINATES = {
     "b": {"units": "1", "long_name": "intercept b"},
 }
 """Attributes of each coordinate."""
-
-STATUSES = tuple(OptimumStatus)  # the values 0, 1, ... of `optimum_status`
 
 
 def _table(units: str, long_name: str, *flags: str) -> dict[str, Any]:
@@ -111,9 +110,10 @@ class Landscapes:
         """The metrics, whose chunks the tasks write."""
         spec = self.spec
         names, shape = (*spec.coordinates, "a", "b"), self._outer_shape + spec.grid.shape
-        chunk = (1,) * len(self._outer_shape) + self.tile_shape
+        sides = tuple(min(length, spec.tile) for length in spec.grid.shape)
+        chunk = (1,) * len(self._outer_shape) + sides
         return {
-            name: StoredVariable(names, shape, chunk, _metric_attributes(name))
+            name: StoredVariable(names, shape, chunk, described(metric(name)))
             for name in spec.metrics
         }
 
@@ -178,12 +178,6 @@ class Landscapes:
         return {name: values[name] for name in self.spec.metrics}, numbers
 
     @property
-    def tile_shape(self) -> tuple[int, int]:
-        """Cells of a chunk along a and along b."""
-        rows, columns = self.spec.grid.shape
-        return min(rows, self.spec.tile), min(columns, self.spec.tile)
-
-    @property
     def _outer_shape(self) -> Indices:
         """Shape of a table: that of a metric without a and b."""
         return tuple(map(len, self.spec.coordinates.values()))
@@ -214,17 +208,6 @@ class Landscapes:
 def column_names(spec: Spec) -> dict[str, Any]:
     """The arguments of `load` that name the columns of the data."""
     return {"x": spec.x, "y": spec.y, "weight": spec.weight}
-
-
-def _metric_attributes(name: str) -> dict[str, str]:
-    """The attributes that `sweep.landscape` gives a metric."""
-    described = metric(name)
-    return {
-        "units": described.units,
-        "long_name": described.long_name,
-        "source": described.source,
-        "kind": "counting" if isinstance(described, Counting) else "smooth",
-    }
 
 
 def _read_or_draw(spec: Spec, tile: TileIndex, data: tuple[str, ...]) -> Sample | Population:

@@ -9,11 +9,10 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sweep.base.errors import InputError
 from sweep.base.files import system_errors
-from sweep.base.records import plain
+from sweep.base.records import Record
 from sweep.runs import log
 from sweep.runs.directory import Directory
 from sweep.runs.kind import BlockNumbers, TileNumbers, numbering
@@ -33,7 +32,7 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Status:
+class Status(Record):
     """The progress of a run. The latest process is the last one that ran or resumed it.
 
     Attributes:
@@ -67,10 +66,6 @@ class Status:
     started: str | None
     pid: int | None
     host: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values that JSON can hold; see `sweep.base.records.plain`."""
-        return plain(self)
 
 
 def status(out: str | os.PathLike[str]) -> Status:

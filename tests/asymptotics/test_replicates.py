@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import sweep
 from sweep.asymptotics.replicates import optima
-from sweep.asymptotics.scan import STATUSES
+from sweep.optima.records import STATUSES
 from sweep.populations import CATALOGUE, sampling
 
 STATUS = {status: code for code, status in enumerate(STATUSES)}

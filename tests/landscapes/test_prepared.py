@@ -62,7 +62,7 @@ def test_tiles_are_parts_of_the_landscape_in_any_order(name):
     require_same(tiled, assembled(prepared, 1, 37, 50))
     require_same(tiled, assembled(prepare(sample, a, b, metrics, **how), 2, 37, 50))
     require_parts_of(sweep.landscape(sample, a, b, metrics, **how), tiled)
-    bound = prepared.error_bounds[prepared.names[0]]
+    bound = prepared.variables[prepared.names[0]]["error_bound"]
     exact = sweep.landscape(sample, a, b, metrics[0], method="direct")[prepared.names[0]]
     error = np.max(np.abs(tiled[prepared.names[0]] - exact) / np.maximum(1, exact))
     assert error <= bound + exact.attrs["error_bound"] <= 1.1e-8

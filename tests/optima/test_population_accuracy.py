@@ -72,14 +72,14 @@ def test_problems_worked_out_on_paper(name):
     law, value, cuts, constants = PROBLEMS[name]
     best = best_intervals(Measure.from_population(law))
     if value is not None:
-        assert best.value == pytest.approx(value, abs=1e-14)
-    assert best.constants == constants
-    assert [orientation for *_, orientation in best.intervals] == [o for *_, o in cuts]
-    for found, expected in zip(best.intervals, cuts, strict=True):
+        assert best.optimum.value == pytest.approx(value, abs=1e-14)
+    assert best.optimum.constants == constants
+    assert [orientation for *_, orientation in best.optimum.cuts] == [o for *_, o in cuts]
+    for found, expected in zip(best.optimum.cuts, cuts, strict=True):
         assert found == pytest.approx(expected, abs=1e-12)
         assert all(type(end) is float for end in found[:2])
-    assert best.support == pytest.approx(
-        (-1, 1) if isinstance(law.x, Uniform) else best.support, abs=0
+    assert best.optimum.support == pytest.approx(
+        (-1, 1) if isinstance(law.x, Uniform) else best.optimum.support, abs=0
     )
 
 
@@ -89,18 +89,20 @@ def test_no_cut_of_a_fine_grid_is_better(law):
     t = np.concatenate([law.x.quantile(np.linspace(1e-6, 1 - 1e-6, 4001)), [-np.inf, np.inf]])
     for orientation in (1, -1):
         found = accuracy(measure, t, np.full(len(t), orientation))
-        assert np.all(found <= best.value + 1e-15)
+        assert np.all(found <= best.optimum.value + 1e-15)
         for x, value in zip(t[::50], found[::50], strict=True):
-            assert best.regret(x, orientation) == pytest.approx(best.value - value, abs=1e-14)
+            assert best.regret(x, orientation) == pytest.approx(
+                best.optimum.value - value, abs=1e-14
+            )
             assert best.contains(x, orientation) == (best.distance(x, orientation) == 0)
-            assert value > best.value - 1e-12 or not best.contains(x, orientation)
-    for low, high, orientation in best.intervals:
+            assert value > best.optimum.value - 1e-12 or not best.contains(x, orientation)
+    for low, high, orientation in best.optimum.cuts:
         for x in {low, low + (high - low) / 3, high}:
             found = accuracy(measure, np.array([x]), np.array([orientation]))[0]
-            assert found == pytest.approx(best.value, abs=1e-14)
+            assert found == pytest.approx(best.optimum.value, abs=1e-14)
             assert best.contains(x, orientation)
             assert best.distance(x, orientation) == 0
-    assert best.value <= best.bayes_accuracy + 1e-15
+    assert best.optimum.value <= best.bayes_accuracy + 1e-15
 
 
 def test_contains_distance_and_regret_know_gaps_constants_and_orientations():
@@ -110,14 +112,14 @@ def test_contains_distance_and_regret_know_gaps_constants_and_orientations():
     assert not gap.contains(0.0, -1)
     assert gap.distance(1.5, 1) == pytest.approx(0.5)
     assert gap.distance(0.0, -1) == np.inf
-    assert gap.regret(0.0, -1) == pytest.approx(2 * gap.value - 1)
+    assert gap.regret(0.0, -1) == pytest.approx(2 * gap.optimum.value - 1)
     constant = best_intervals(Measure.from_population(CATALOGUE["W2"]))
     for t, orientation in ((-5 / 3, 1), (-1.0, 1), (-np.inf, 1), (1.0, -1), (np.inf, -1)):
         assert constant.contains(t, orientation)
         assert constant.regret(t, orientation) == 0
     for t, orientation in ((np.inf, 1), (2.0, 1), (-2.0, -1)):
         assert not constant.contains(t, orientation)
-        assert constant.regret(t, orientation) == pytest.approx(2 * constant.value - 1)
+        assert constant.regret(t, orientation) == pytest.approx(2 * constant.optimum.value - 1)
     assert constant.distance(0.25, 1) == pytest.approx(1.25)
     assert constant.distance(0.25, -1) == pytest.approx(0.75)
 
@@ -130,13 +132,13 @@ def test_cuts_move_with_the_law(law, shift, scale):
     sign = 1 if scale > 0 else -1
     expected = sorted(
         (*sorted((shift + scale * low, shift + scale * high)), sign * orientation)
-        for low, high, orientation in one.intervals
+        for low, high, orientation in one.optimum.cuts
     )
-    assert len(other.intervals) == len(expected)
-    for found, wanted in zip(other.intervals, expected, strict=True):
+    assert len(other.optimum.cuts) == len(expected)
+    for found, wanted in zip(other.optimum.cuts, expected, strict=True):
         assert found == pytest.approx(wanted, abs=1e-11 * (abs(scale) + abs(shift) / 10))
-    assert other.constants == one.constants
-    assert other.value == pytest.approx(one.value, abs=1e-12)
+    assert other.optimum.constants == one.optimum.constants
+    assert other.optimum.value == pytest.approx(one.optimum.value, abs=1e-12)
     assert other.bayes_accuracy == pytest.approx(one.bayes_accuracy, abs=1e-12)
 
 
@@ -154,22 +156,22 @@ def test_a_plateau_between_undeclared_kinks_is_one_interval():
         return 0.5 + 0.3 * jnp.minimum(x + 0.2, 0.0) + 0.3 * jnp.maximum(x - 0.3, 0.0)
 
     best = best_intervals(Measure.from_population(_law(eta)))
-    ((low, high, orientation),) = best.intervals
+    ((low, high, orientation),) = best.optimum.cuts
     assert (low, high) == pytest.approx((-0.2, 0.3), abs=1e-6)
     assert orientation == 1
-    assert not best.constants
+    assert not best.optimum.constants
 
 
 def test_a_cut_with_no_mass_beyond_it_is_not_named_beside_the_constant():
     x = Quantile(lambda u: (1 - u) ** (-1 / 3), (1.0, np.inf))  # of Pareto
     best = best_intervals(Measure.from_population(_law(lambda t: 0.6 + 0.3 / t, x=x)))
-    assert best.intervals == ()
-    assert best.constants == (1,)
+    assert best.optimum.cuts == ()
+    assert best.optimum.constants == (1,)
 
 
 def test_a_cut_of_an_even_chance_far_out_is_as_good_as_the_constant():
     far = _law(lambda x: 1 / (1 + jnp.exp(-x - 8)), x=Normal())
     best = best_intervals(Measure.from_population(far))
-    assert best.constants == (1,)
-    assert best.intervals == ()
+    assert best.optimum.constants == (1,)
+    assert best.optimum.cuts == ()
     assert best.contains(-8.0, 1)

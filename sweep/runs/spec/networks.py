@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweep.base.memory import RESULT_LIMIT
+from sweep.base.memory import require_room
 from sweep.base.ranges import whole_number
-from sweep.runs.spec.schema import (
-    MOST_TASKS,
-    TRAINING,
-    SpecError,
-    as_list,
-    checked,
-    data_files,
-    distinct,
-    key_errors,
-    positive_integer,
-    require_known_keys,
-    require_unset,
-    seed_values,
-    typed,
-)
+from sweep.runs.spec import schema
+from sweep.runs.spec.schema import SpecError, as_list
 from sweep.training.hyperparameters import (
     DTYPES,
     LARGEST_SEED,
@@ -84,15 +71,9 @@ class Training:
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical value of every key that applies, in the order of the text."""
-        values = {
-            "problem": self.problem or None,
-            "validation": self.validation,
-            "epochs": self.epochs,
-            "keep": self.keep,
-            "dtype": self.dtype,
-            "block": self.block,
-        }
-        return {n: v for n, v in values.items() if v is not None} | dict(self.hyperparameters)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        hyperparameters = dict(values.pop("hyperparameters"))
+        return {n: v for n, v in values.items() if v not in (None, ())} | hyperparameters
 
 
 def canonical(values: Mapping[str, Any], base: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,8 +82,8 @@ def canonical(values: Mapping[str, Any], base: Path, defaults: Mapping[str, Any]
     require_no_landscape_keys(
         key for key, usual in unused.items() if values[key] not in (usual, as_list(usual))
     )
-    data = data_files(values["data"], base)
-    seeds = seed_values(values["seed"], LARGEST_SEED)
+    data = schema.data_files(values["data"], base)
+    seeds = schema.seed_values(values["seed"], LARGEST_SEED)
     training = _training(values["training"], bool(data), len(seeds))
     if training.problem and data:
         raise SpecError("problem and data exclude each other; give one", "training.problem")
@@ -114,14 +95,14 @@ def canonical(values: Mapping[str, Any], base: Path, defaults: Mapping[str, Any]
         )
     if not data:
         why = "names a column of data; leave it out beside problem"
-        require_unset(values, {"x": (None,), "y": ("y",)}, why)
+        schema.require_unset(values, {"x": (None,), "y": ("y",)}, why)
     return {
         **unused,
         "data": data,
         "seed": seeds,
-        "memory": positive_integer("memory", values["memory"]),
+        "memory": schema.positive_integer("memory", values["memory"]),
         "x": _columns(values["x"]),
-        "y": checked("y", values["y"], values["y"] != ""),
+        "y": schema.checked("y", values["y"], values["y"] != ""),
         "training": training,
     }
 
@@ -136,7 +117,7 @@ def require_no_landscape_keys(keys: Iterable[str]) -> None:
 
 def _training(table: Mapping[str, Any], of_data: bool, seeds: int) -> Training:
     """The table `training`, in its canonical form."""
-    require_known_keys(table, "training")
+    schema.require_known_keys(table, "training")
     written = {key: _typed(key, value) for key, value in table.items()}
     if "validation" in written and not of_data:
         raise SpecError(
@@ -149,11 +130,11 @@ def _training(table: Mapping[str, Any], of_data: bool, seeds: int) -> Training:
     share, dtype = values["validation"], values["dtype"]
     training = Training(
         problem=_problems(as_list(values.get("problem", ()))),
-        validation=checked("training.validation", share, 0 < share < 1) if of_data else None,
+        validation=schema.checked("training.validation", share, 0 < share < 1) if of_data else None,
         epochs=epochs,
-        keep=distinct("training.keep", keep, keep),
-        dtype=checked("training.dtype", dtype, dtype in DTYPES),
-        block=positive_integer("training.block", values["block"]),
+        keep=schema.distinct("training.keep", keep, keep),
+        dtype=schema.checked("training.dtype", dtype, dtype in DTYPES),
+        block=schema.positive_integer("training.block", values["block"]),
         hyperparameters=_hyperparameters({n: written[n] for n in NAMES if n in written}),
     )
     _require_room(training, seeds)
@@ -163,19 +144,19 @@ def _training(table: Mapping[str, Any], of_data: bool, seeds: int) -> Training:
 def _typed(key: str, value: Any) -> Any:
     qualified = f"training.{key}"
     if value in ([], ()):
-        raise SpecError(f"{key} is empty; {TRAINING[key].needed}", qualified)
-    return typed(qualified, value)
+        raise SpecError(f"{key} is empty; {schema.TRAINING[key].needed}", qualified)
+    return schema.typed(qualified, value)
 
 
 def _whole(key: str, value: float, least: int, most: int) -> int:
-    with key_errors(f"training.{key}"):
+    with schema.key_errors(f"training.{key}"):
         return whole_number(key, int(value) if value == value // 1 else value, least, most)
 
 
 def _problems(texts: Sequence[str]) -> tuple[str, ...]:
-    with key_errors("training.problem"):
+    with schema.key_errors("training.problem"):
         names = [problem(text).name for text in texts]
-    return distinct("training.problem", texts, names)
+    return schema.distinct("training.problem", texts, names)
 
 
 def _hyperparameters(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -189,7 +170,7 @@ def _hyperparameters(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         )
     canonical_values = {}
     for name in NAMES:  # one by one, so that an error names its key
-        with key_errors(f"training.{name}"):
+        with schema.key_errors(f"training.{name}"):
             axes, (first, *_) = combinations({n: values[n] for n in (name,) if n in values})
         if axes:
             canonical_values[name] = tuple(coordinate_value(name, v) for v in axes[name])
@@ -202,26 +183,22 @@ def _columns(value: str | list[str] | None) -> tuple[str, ...] | None:
     """Columns of the inputs; None for all but the labels and weights."""
     if value is None:
         return None
-    names = [checked("x", name, name != "") for name in as_list(value)]
-    return distinct("x", names, names)
+    names = [schema.checked("x", name, name != "") for name in as_list(value)]
+    return schema.distinct("x", names, names)
 
 
 def _require_room(training: Training, seeds: int) -> None:
     """Rejects too many tasks, and tasks whose results do not fit into memory."""
     side_by_side = math.prod(len(v) for n, v in training.grid.axes.items() if n in NUMBERS)
     tasks = -(-seeds // training.block) * (len(training.grid.combinations) // side_by_side)
-    if tasks > MOST_TASKS:
+    if tasks > schema.MOST_TASKS:
         raise SpecError(
-            f"block: the sweep would have {tasks} tasks, more than the limit of {MOST_TASKS}; ask "
-            "for more seeds in a block",
+            f"block: the sweep would have {tasks} tasks, more than the limit of "
+            f"{schema.MOST_TASKS}; ask for more seeds in a block",
             "training.block",
         )
     networks = min(training.block, seeds) * side_by_side
     needed = 8 * networks * CURVES * training.epochs  # bytes of float64
-    if needed > RESULT_LIMIT:
-        raise SpecError(
-            f"block: the curves of {networks} networks of {training.epochs} epochs would take "
-            f"{needed / 2**30:.1f} GiB of memory, more than the limit of "
-            f"{RESULT_LIMIT / 2**30:.0f} GiB; ask for fewer seeds in a block",
-            "training.block",
-        )
+    subject = f"the curves of {networks} networks of {training.epochs} epochs"
+    with schema.key_errors("training.block"):
+        require_room(subject, needed, "ask for fewer seeds in a block")

@@ -184,12 +184,8 @@ class SignedPoints(NamedTuple):
     @classmethod
     def of(cls, measure: Measure) -> SignedPoints:
         """The points of a measure, in float64."""
-        class0, class1 = measure.class0, measure.class1
-        return cls(
-            np.concatenate([class0.x, class1.x]),
-            np.concatenate([np.full(len(class0), -1.0), np.full(len(class1), 1.0)]),
-            np.concatenate([class0.masses, class1.masses]) / float(measure.total),
-        )
+        x, mass, sign = measure.signed
+        return cls(x, sign, mass / float(measure.total))
 
 
 class _State(NamedTuple):

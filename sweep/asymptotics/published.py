@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweep.base.records import plain
+from sweep.base.tables import Table, Tabular
 from sweep.data.sample import Sample, illustration
 from sweep.landscapes.landscape import landscape
 from sweep.optima.optimum import optimum
@@ -36,7 +37,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Illustration:
+class Illustration(Tabular):
     """One published illustration, computed.
 
     Attributes:
@@ -58,6 +59,21 @@ class Illustration:
     along_a: xr.Dataset
     along_b: xr.Dataset
     comparisons: tuple[Comparison, ...]
+
+    def tables(self) -> tuple[Table, ...]:
+        """Published beside computed values, then the optima."""
+        title = f"Illustration {self.number}: {len(self.sample)} points, true model: {self.truth}"
+        rows = tuple(
+            (
+                row.quantity,
+                row.thread or "",
+                row.R or "",
+                row.computed if row.agrees else f"{row.computed} DIFFERS",
+            )
+            for row in self.comparisons
+        )
+        columns = ("", "thread", "R", "computed")
+        return Table(title=title, columns=columns, rows=rows), *self.optimum.tables()
 
     def to_dict(self) -> dict[str, Any]:
         """The comparisons and the optima, as plain Python values."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from sweep.asymptotics import tables
 from sweep.asymptotics.limits import REFERENCES, Limits, limits
 from sweep.asymptotics.rates import GapFit, Rate, gap_fit, summary
 from sweep.asymptotics.rates import rates as rates_of
@@ -21,6 +22,7 @@ from sweep.base.progress import bar
 from sweep.base.ranges import sizes as sizes_of
 from sweep.base.ranges import whole_number
 from sweep.base.records import plain
+from sweep.base.tables import Table, Tabular
 from sweep.measure.measure import Measure
 from sweep.optima.optimum import optimum
 from sweep.optima.records import PopulationOptimum
@@ -32,7 +34,7 @@ if TYPE_CHECKING:  # xarray takes 0.3 s to load
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Study:
+class Study(Tabular):
     """How the two optima of samples of a population behave as n grows.
 
     Attributes:
@@ -68,6 +70,10 @@ class Study:
     def __repr__(self) -> str:
         ends = f"n={min(self.sizes)}..{max(self.sizes)}"
         return f"Study({self.population}, {ends}, replicates={self.replicates})"
+
+    def tables(self) -> tuple[Table, ...]:
+        """The answer for the population, then that for samples, and the verdict."""
+        return tuple(tables.tables(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the table, as plain Python values that JSON can hold."""

@@ -42,11 +42,14 @@ class Table:
 
 
 class Tabular:
-    """A result that lists its tables; notebooks show them."""
+    """A result that lists its tables: `print` and notebooks show them."""
 
     def tables(self) -> tuple[Table, ...]:
         """The tables of the result, in the order of reading."""
         raise NotImplementedError
+
+    def __str__(self) -> str:
+        return text(self.tables())
 
     def _repr_html_(self) -> str:
         return rendered("base/tables.html.j2", tables=self.tables())

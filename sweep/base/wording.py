@@ -1,4 +1,4 @@
-"""Paragraphs of 80 columns, and names, times, counts and sizes in words."""
+"""Sentences of 80 columns, and names, times, counts and sizes in words."""
 
 from __future__ import annotations
 
@@ -21,13 +21,6 @@ def law_named(name: str, short: str | None) -> str:
     """The name of a law after its id, if it has one, with spaces where a line may break."""
     text = f"{short} = {name}" if short else name
     return text.replace(",", ", ")
-
-
-def paragraph(text: str) -> str:
-    """A paragraph of at most 80 columns, indented by two."""
-    return textwrap.fill(
-        text, 80, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
-    )
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import sweep
-from sweep import figures
+from sweep import figures, report
 from sweep.base.ranges import pair
 from sweep.base.tables import Table
 from sweep.cli.app import UsageError
@@ -19,7 +19,6 @@ from sweep.data import predictions as prediction_files
 from sweep.diagnosis import tables
 from sweep.diagnosis.findings.rules import CODES
 from sweep.diagnosis.report import Diagnosis
-from sweep.report import page
 
 Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # may begin with a minus
 
@@ -132,7 +131,7 @@ def _require_outputs(
     force: bool,
 ) -> None:
     if html is not None:
-        page.require_format(html)
+        report.require_format(html)
     require_apart(inputs, {"the result": out, "the figure": figure, "the page": html}, force=force)
 
 
@@ -154,5 +153,5 @@ def _write(
         if figure is not None:
             figures.write(figures.diagnosis(result), next(temporary))
         if html is not None:
-            page.write(result, next(temporary), title=title)
+            report.write(result, next(temporary), title=title)
     return written

@@ -12,9 +12,8 @@ from sweep.asymptotics.published import Illustration
 from sweep.asymptotics.published import illustrate as compute
 from sweep.base.files import require_free
 from sweep.cli.options import Force, Json
-from sweep.cli.outputs import make_directory, print_json, print_lines
+from sweep.cli.outputs import make_directory, print_json, print_tables
 from sweep.data.sample import ILLUSTRATIONS
-from sweep.report.optimum import optimum_lines
 
 KINDS = ("sample", "slices", "landscapes", "cells")  # figures of one illustration
 
@@ -64,12 +63,7 @@ def _title(result: Illustration) -> str:
 
 
 def _print_illustration(result: Illustration, written: list[Path]) -> None:
-    print(f"Illustration {result.number}: {len(result.sample)} points, true model: {result.truth}")
-    print(f"  {'':42}{'thread':7}{'R':14}computed")
-    for row in result.comparisons:
-        computed = row.computed if row.agrees else f"{row.computed}  DIFFERS"
-        print(f"  {row.quantity:42}{row.thread or '':7}{row.R or '':14}{computed}")
-    print_lines(optimum_lines(result.optimum))
+    print_tables(result.tables())
     for path in written:
         print(f"  written: {path}")
     print()

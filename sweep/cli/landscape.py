@@ -38,15 +38,15 @@ from sweep.cli.options import (
     require_metrics,
     require_tolerance,
 )
-from sweep.cli.outputs import animate, draw, print_json, print_lines, require_outputs
+from sweep.cli.outputs import animate, draw, print_json, print_tables, require_outputs
 from sweep.cli.source import Law, NamedData, SketchFile, Source, source
 from sweep.data.sample import Sample
 from sweep.landscapes import out_of_core
 from sweep.landscapes.landscape import prepare
 from sweep.landscapes.stack import stacked
+from sweep.landscapes.tables import landscape_tables
 from sweep.measure.measure import as_measure
 from sweep.optima.records import Optimum
-from sweep.report.landscape import landscape_lines
 
 
 class ComputedLandscape(NamedTuple):
@@ -209,7 +209,8 @@ def landscape(
         print_json(document)
         return
     for computed in landscapes:
-        print_lines(landscape_lines(computed.source.heading, computed.landscape, computed.on_disk))
+        heading = computed.source.heading
+        print_tables(landscape_tables(heading, computed.landscape, computed.on_disk))
     for path in (out, figure, animation):
         if path is not None:
             print(f"  written: {path}")

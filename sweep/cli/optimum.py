@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 import sweep
 from sweep import figures
+from sweep.base.tables import Table
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     DataFile,
@@ -22,11 +23,10 @@ from sweep.cli.options import (
     XName,
     YName,
 )
-from sweep.cli.outputs import print_json, print_lines, require_outputs, write_document
+from sweep.cli.outputs import print_json, print_tables, require_outputs, write_document
 from sweep.cli.source import source
 from sweep.data.sample import Sample
 from sweep.measure.sketch.sketch import Sketch
-from sweep.report.optimum import optimum_lines
 
 
 def optimum(
@@ -62,5 +62,4 @@ def optimum(
     if as_json:
         print_json(result.to_dict())
     else:
-        print(named.heading)
-        print_lines(optimum_lines(result))
+        print_tables([Table(title=named.heading), *result.tables()])

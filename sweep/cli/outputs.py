@@ -136,12 +136,6 @@ def write_document(path: Path, value: Any, *, force: bool) -> None:
         partial.write_text(document(value) + "\n", encoding="utf-8")
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Prints the lines of a report."""
-    for line in lines:
-        print(line)
-
-
 def print_tables(shown: Iterable[tables.Table]) -> None:
     """Prints tables as wide as the terminal is."""
     print(tables.text(shown, terminal=True))

@@ -14,10 +14,10 @@ import sweep
 from sweep import figures
 from sweep.base.errors import InputError
 from sweep.base.executors import Engine
+from sweep.base.tables import Table
 from sweep.base.wording import counted, filled, size
 from sweep.cli.options import FigureFile, Json, Quiet, Scheduler, Workers, engine
-from sweep.cli.outputs import draw, print_json, print_lines, require_apart
-from sweep.report.status import status_lines
+from sweep.cli.outputs import draw, print_json, print_tables, require_apart
 from sweep.runs import preview
 from sweep.runs.directory import Directory
 from sweep.runs.log import Event
@@ -84,7 +84,7 @@ def status(
     if as_json:
         print_json(current)
     else:
-        print_lines(status_lines(current))
+        print_tables(current.tables())
 
 
 class _EventPrinter:
@@ -145,10 +145,9 @@ def _finish(status: Status, figure: Path | None, *, force: bool, as_json: bool) 
     if as_json:
         return
     tasks = counted(status.total, "task")
-    print(filled(f"{status.path}: {tasks} done, {size(status.size)} of results"))
-    for path in (directory.store, figure):
-        if path is not None:
-            print(f"  written: {path}")
+    title = f"{status.path}: {tasks} done, {size(status.size)} of results"
+    written = tuple(f"written: {path}" for path in (directory.store, figure) if path is not None)
+    print_tables([Table(title=title, notes=written)])
 
 
 def _draw(directory: Directory, figure: Path, *, force: bool) -> None:

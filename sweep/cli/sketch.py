@@ -12,7 +12,8 @@ from sweep.base.executors import Engine, Serial
 from sweep.base.grid import Grid
 from sweep.base.progress import bar
 from sweep.base.ranges import DEFAULT_AXIS, axis, pair
-from sweep.base.wording import counted, filled, size
+from sweep.base.tables import Table
+from sweep.base.wording import counted, size
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -30,7 +31,7 @@ from sweep.cli.options import (
     require_metrics,
     require_tolerance,
 )
-from sweep.cli.outputs import print_json, require_apart
+from sweep.cli.outputs import print_json, print_tables, require_apart
 from sweep.data.shards import Shards
 from sweep.measure.sketch import archive, builder
 from sweep.measure.sketch.schema import Schema, round_outward
@@ -155,19 +156,22 @@ def _print_sketch(result: Sketch, path: Path, *, as_json: bool) -> None:
         return
     mass0, mass1 = (f"{result.total(label):.12g}" for label in (0, 1))
     mass = "points" if result.counted else "mass"
-    print(filled(f"{path}: {counted(result.n, 'point')} in {counted(len(result.parts), 'part')}"))
-    print(f"  {mass} of class 0 and 1: {mass0} and {mass1}")
     low, high = float(result.extremes[:, 0].min()), float(result.extremes[:, 1].max())
     limits = "{:.9g} to {:.9g}".format(*result.schema.ends)
-    print(filled(f"x from {low:.9g} to {high:.9g}, within the range {limits}", "  "))
     grid = result.schema.grid
-    print(f"  answers {result.scope}")
-    print(f"  counts exactly on a grid of {len(grid.a)} x {len(grid.b)} cells")
     names = sorted(part.name for part in result.parts)[:PARTS_SHOWN]
     more = len(result.parts) - len(names)
     among = f" and {more} more (--json has them all)" if more else ""
-    print(filled(f"parts: {', '.join(names)}{among}", "  "))
-    print(f"  written: {path} ({size(path.stat().st_size)})")
+    title = f"{path}: {counted(result.n, 'point')} in {counted(len(result.parts), 'part')}"
+    notes = (
+        f"{mass} of class 0 and 1: {mass0} and {mass1}",
+        f"x from {low:.9g} to {high:.9g}, within the range {limits}",
+        f"answers {result.scope}",
+        f"counts exactly on a grid of {len(grid.a)} x {len(grid.b)} cells",
+        f"parts: {', '.join(names)}{among}",
+        f"written: {path} ({size(path.stat().st_size)})",
+    )
+    print_tables([Table(title=title, notes=notes)])
 
 
 def _document(result: Sketch, path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sweep
 from sweep import populations  # its face: laws load only where --population asks for one
 from sweep.base.ranges import size_text, size_title, sizes
-from sweep.base.wording import counted, filled, law_named
+from sweep.base.wording import counted, law_named
 from sweep.cli.app import UsageError
 from sweep.data.sample import Sample, load
 from sweep.measure.sketch import archive
@@ -26,7 +26,7 @@ class NamedData(NamedTuple):
     """Data for one landscape or optimum.
 
     Attributes:
-        heading: names the data, in lines of at most 80 columns if they are a law.
+        heading: names the data.
         title: short name, for a figure with several panels.
         data: the sample, the sketch or the law.
     """
@@ -78,7 +78,7 @@ class SketchFile:
         """The sketch with its name."""
         sketch = self.sketch
         content = f"{counted(sketch.n, 'point')} in {counted(len(sketch.parts), 'part')}"
-        heading = filled(f"{self.path}: a sketch of {content}; it answers {sketch.scope}")
+        heading = f"{self.path}: a sketch of {content}; it answers {sketch.scope}"
         yield NamedData(heading, f"n = {sketch.n}", sketch)
 
 
@@ -103,7 +103,7 @@ class Law:
         for n in self.sizes:
             seed = "" if math.isinf(n) else f", seed {self.seed}"
             heading = f"{law_named(self.law.name, self.law.id)}: n = {size_text(n)}{seed}"
-            yield NamedData(filled(heading), size_title(n), sweep.sample(self.law, n, self.seed))
+            yield NamedData(heading, size_title(n), sweep.sample(self.law, n, self.seed))
 
 
 Source = File | SketchFile | Law

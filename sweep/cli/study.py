@@ -19,12 +19,12 @@ from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.ranges import size_title, sizes
+from sweep.base.tables import Table
 from sweep.cli.options import Force, Json, Memory, Quiet, Replicates, Seed, memory_budget
-from sweep.cli.outputs import document, folder, print_json, print_lines, together
+from sweep.cli.outputs import document, folder, print_json, print_tables, together
 from sweep.landscapes.stack import evenly_spaced
 from sweep.optima.records import Optimum
 from sweep.populations import CATALOGUE, Population, population
-from sweep.report.study import reference_lines, study_lines
 
 LONGEST_NAME = 200  # characters of a law's name that fit into the name of a file
 
@@ -79,7 +79,7 @@ def study(
             )
             studies.append(result)
             if not as_json:
-                print_lines(study_lines(result))
+                print_tables(result.tables())
                 print(flush=True)
         content = {
             "studies": [result.to_dict() for result in studies],
@@ -90,7 +90,7 @@ def study(
     if as_json:
         print_json(content)
         return
-    print_lines(reference_lines(REFERENCES))
+    print_tables([Table(title="References", notes=REFERENCES)])
     for path in files:
         print(f"written: {path}")
 

@@ -1,20 +1,16 @@
-"""`sweep train`: its subcommands, their common options, and how an experiment runs."""
+"""`sweep train`: its subcommands and their common options."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any
 
-import xarray as xr
 from cyclopts import App, Parameter
 
-from sweep.base import storage
 from sweep.cli.commands import TRAIN_COMMANDS, TRAIN_HELP
 from sweep.cli.options import integer
-from sweep.cli.outputs import document, folder, print_json, print_lines, together
 
 train = App(name="train", help=TRAIN_HELP, help_format="plaintext")
 for _name, (_target, _help) in TRAIN_COMMANDS.items():
@@ -102,56 +98,3 @@ Folder = Annotated[
     Path | None,
     Parameter(name="--out", help="Write figures (.png) and datasets (.nc) to this directory."),
 ]
-
-
-@runtime_checkable
-class ExperimentResult(Protocol):
-    """What an experiment returns."""
-
-    @property
-    def table(self) -> xr.Dataset:
-        """Everything that was recorded."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything else, as plain Python values."""
-        ...
-
-
-Result = TypeVar("Result", bound=ExperimentResult)
-
-
-def perform(
-    experiment: Callable[[], Result],
-    files: Sequence[Path],
-    write: Callable[[Result, list[Path]], None],
-    lines: Callable[[Result], Iterable[str]],
-    *,
-    force: bool,
-    as_json: bool,
-) -> Result:
-    """Runs an experiment, writes all of its files or none, and prints its result.
-
-    Args:
-        experiment: runs it.
-        files: paths of the document, the dataset and further files, in one directory; may be empty.
-        write: writes the further files.
-        lines: the result as text.
-        force: overwrites existing files.
-        as_json: prints one JSON document instead of text.
-    """
-    with folder(files[0].parent if files else None, files, force=force):
-        result = experiment()
-        content = result.to_dict() | {"written": [str(path) for path in files]}
-        if files:
-            with together(files, force=force) as partial:
-                partial[0].write_text(document(content) + "\n", encoding="utf-8")
-                storage.save(result.table, partial[1])
-                write(result, partial[2:])
-    if as_json:
-        print_json(content)
-        return result
-    print_lines(lines(result))
-    for path in files:
-        print(f"written: {path}")
-    return result

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 import xarray as xr
 from cyclopts import Parameter
 
 from sweep import figures
+from sweep.base import storage
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.cli.options import Force, Json, Memory, Quiet, memory_budget
-from sweep.cli.train import Epochs, Folder, Network, Seeds, perform
-from sweep.report.experiments import causes_lines, digits_lines, outlier_lines
+from sweep.cli.outputs import document, folder, print_json, print_tables, together
+from sweep.cli.train import Epochs, Folder, Network, Seeds
 from sweep.training.experiments.causes import Causes
 from sweep.training.experiments.causes import causes as compute_causes
 from sweep.training.experiments.digits import Digits
 from sweep.training.experiments.digits import digits as compute_digits
 from sweep.training.experiments.outlier import Outlier
 from sweep.training.experiments.outlier import outlier as compute_outlier
+from sweep.training.experiments.protocol import Experiment
 
 OUTLIER_FILES = (
     "outlier.json",
@@ -40,6 +43,8 @@ DIGITS_FILES = (
 """The last two hold the first network that did not diverge, for `sweep diagnose`."""
 
 CAUSES_FILES = ("causes.json", "causes.nc", "causes.png")
+
+Result = TypeVar("Result", bound=Experiment)
 
 
 def outlier(
@@ -63,7 +68,7 @@ def outlier(
         **network.given,
     )
     files = _paths(out, OUTLIER_FILES)
-    perform(experiment, files, _write_outlier, outlier_lines, force=force, as_json=as_json)
+    _perform(experiment, files, _write_outlier, force=force, as_json=as_json)
 
 
 def digits(
@@ -87,7 +92,7 @@ def digits(
         **network.given,
     )
     files = _paths(out, DIGITS_FILES)
-    result = perform(experiment, files, _write_digits, digits_lines, force=force, as_json=as_json)
+    result = _perform(experiment, files, _write_digits, force=force, as_json=as_json)
     if files and not as_json and result.diverged.count < result.seeds:
         print(f"Try: sweep diagnose {files[3]} --history {files[4]}")
 
@@ -109,7 +114,37 @@ def causes(
     progress = False if quiet else None
     experiment = partial(compute_causes, names, seeds=seeds, epochs=epochs, progress=progress)
     files = _paths(out, CAUSES_FILES)
-    perform(experiment, files, _write_causes, causes_lines, force=force, as_json=as_json)
+    _perform(experiment, files, _write_causes, force=force, as_json=as_json)
+
+
+def _perform(
+    experiment: Callable[[], Result],
+    files: Sequence[Path],
+    write: Callable[[Result, list[Path]], None],
+    *,
+    force: bool,
+    as_json: bool,
+) -> Result:
+    """Runs an experiment, writes all of its files or none, and prints its result.
+
+    The files are the document, the dataset and further ones, which `write` writes, in one
+    directory; there may be none.
+    """
+    with folder(files[0].parent if files else None, files, force=force):
+        result = experiment()
+        content = result.to_dict() | {"written": [str(path) for path in files]}
+        if files:
+            with together(files, force=force) as partial:
+                partial[0].write_text(document(content) + "\n", encoding="utf-8")
+                storage.save(result.table, partial[1])
+                write(result, partial[2:])
+    if as_json:
+        print_json(content)
+        return result
+    print_tables(result.tables())
+    for path in files:
+        print(f"written: {path}")
+    return result
 
 
 def _paths(out: Path | None, names: tuple[str, ...]) -> list[Path]:

@@ -14,7 +14,7 @@ from sweep.base import storage
 from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.ranges import pair
-from sweep.base.wording import filled
+from sweep.base.tables import Table
 from sweep.cli.app import UsageError
 from sweep.cli.options import (
     Force,
@@ -31,12 +31,11 @@ from sweep.cli.options import (
     integer,
     memory_budget,
 )
-from sweep.cli.outputs import folder, print_json, print_lines, require_apart, together
+from sweep.cli.outputs import folder, print_json, print_tables, require_apart, together
 from sweep.cli.source import SketchFile, source
 from sweep.cli.train import Folder
 from sweep.data.sample import ILLUSTRATIONS, Sample, illustration, load
 from sweep.populations import Population
-from sweep.report.paths import path_lines
 from sweep.training.paths.run import Paths
 from sweep.training.paths.run import paths as compute
 
@@ -49,7 +48,7 @@ class PathsRequest(NamedTuple):
 
     Attributes:
         name: stem of the files.
-        heading: names the data, in lines of at most 80 columns.
+        heading: names the data.
         data: the training data.
         validation: the validation data, if any.
     """
@@ -181,9 +180,7 @@ def _examples(
         few = sweep.sample(law, n, seed)
         judge = "illustration 2" if validation is None else str(validation)
         heading = f"{n} points of the same model, validated on {judge}: {law}, seed {seed}"
-        yield PathsRequest(
-            "paths_few", filled(heading), few, sample if watched is None else watched
-        )
+        yield PathsRequest("paths_few", heading, few, sample if watched is None else watched)
 
 
 def _request(
@@ -245,8 +242,7 @@ def _print(
     requests: Sequence[PathsRequest], results: Sequence[Paths], written: Sequence[Path]
 ) -> None:
     for request, result in zip(requests, results, strict=True):
-        print(request.heading)
-        print_lines(path_lines(result))
+        print_tables([Table(title=request.heading), *result.tables()])
         print()
     for path in written:
         print(f"written: {path}")

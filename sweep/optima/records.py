@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from sweep.base.records import Record
+from sweep.base.tables import Table, Tabular
 
 
 class OptimumStatus(enum.Enum):
@@ -117,7 +118,7 @@ def _ray(orientation: int, cut: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Optimum(Record):
+class Optimum(Record, Tabular):
     """The optima of both metrics.
 
     Attributes:
@@ -138,6 +139,12 @@ class Optimum(Record):
     shared: bool | None
     regret: float
     distance: float
+
+    def tables(self) -> tuple[Table, ...]:
+        """Both optima, and whether they are the same."""
+        from sweep.optima import tables  # which tells the records apart
+
+        return tables.tables(self)
 
 
 @dataclass(frozen=True)

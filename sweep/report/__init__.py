@@ -1,4 +1,8 @@
-"""Whole reports of results: lines of text for the terminal, and the offline page of a diagnosis."""
+"""The page of a diagnosis: one HTML file that needs no network, with figures that answer.
+
+What the page says is made here, so that it stands without the script; `page.js` draws the figures
+from numbers that travel with the page, and `page.css` has its looks, dark and light and on paper.
+"""
 
 import lazy_loader
 

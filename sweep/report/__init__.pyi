@@ -1,10 +1,3 @@
-from . import page as page
-from .experiments import causes_lines as causes_lines
-from .experiments import digits_lines as digits_lines
-from .experiments import outlier_lines as outlier_lines
-from .landscape import landscape_lines as landscape_lines
-from .optimum import optimum_lines as optimum_lines
-from .paths import path_lines as path_lines
-from .status import status_lines as status_lines
-from .study import reference_lines as reference_lines
-from .study import study_lines as study_lines
+from .document import document as document
+from .document import require_format as require_format
+from .document import write as write

@@ -6,6 +6,7 @@ import enum
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from sweep.base.errors import InputError
 from sweep.base.files import system_errors
 from sweep.base.records import Record
+from sweep.base.tables import Table, Tabular
+from sweep.base.wording import counted, duration, size
 from sweep.runs import log
 from sweep.runs.directory import Directory
 from sweep.runs.kind import BlockNumbers, TileNumbers, numbering
@@ -32,7 +35,7 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Status(Record):
+class Status(Record, Tabular):
     """The progress of a run. The latest process is the last one that ran or resumed it.
 
     Attributes:
@@ -66,6 +69,25 @@ class Status(Record):
     started: str | None
     pid: int | None
     host: str | None
+
+    def tables(self) -> tuple[Table, ...]:
+        """State, progress and size."""
+        done, tasks = f"{self.done:,}", counted(self.total, "task")
+        percent = math.floor(100 * self.done / self.total)
+        title = f"{self.path}: {self.state.name}, {done} of {tasks}, {percent}%"
+        notes = [] if self.state is State.finished else [self.state.value, *self._of_process()]
+        return (Table(title=title, notes=(*notes, f"{size(self.size)} of results")),)
+
+    def _of_process(self) -> Iterator[str]:
+        """Progress of the process that writes to the run, or wrote to it last."""
+        if self.failed:
+            yield f"{counted(self.failed, 'task')} failed; events.jsonl has the reasons"
+        if not math.isnan(self.rate):
+            left = "" if math.isnan(self.eta) else f", {duration(self.eta)} left"
+            yield f"{self.rate:.3g} tasks a second, {self.in_flight} in flight{left}"
+        if self.pid is not None:
+            ago = f"last sign of life {duration(self.silence)} ago"
+            yield f"process {self.pid} on {self.host}, for {duration(self.seconds)}, {ago}"
 
 
 def status(out: str | os.PathLike[str]) -> Status:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ def test_illustrate_prints_published_beside_computed_and_writes_figures(run, tmp
     code, out, err = run("illustrate", "--out", "f")
     assert (code, err) == (0, "")
     assert "DIFFERS" not in out
-    assert "slope a of least cross-entropy            1.27   1.268050899   1.268050899" in out
+    row = next(line for line in out.splitlines() if "slope a of least cross-entropy" in line)
+    assert row.split()[-3:] == ["1.27", "1.268050899", "1.268050899"]
     assert "cuts in (-0.3, 0], class 1 above" in out
     assert max(len(line) for line in out.splitlines()) <= 80
     names = {path.name for path in (tmp_path / "f").iterdir()}
@@ -79,7 +81,7 @@ def test_landscape_takes_metrics_with_parameters(run, tmp_path):
     metrics = ("--metric", "focal(3)", "mcc", "weighted_cross_entropy(w1=5,w0=1)")
     code, out, err = run("landscape", ILLUSTRATION, *metrics, *options)
     assert (code, err) == (0, "")
-    assert "lowest  focal(gamma=3)                     0." in out
+    assert re.search(r"\n  lowest focal\(gamma=3\) +0\.", out)
     with xr.open_dataset(tmp_path / "l.nc") as saved:
         names = ["focal(gamma=3)", "mcc", "weighted_cross_entropy(w0=1,w1=5)"]
         assert list(saved.data_vars) == names
@@ -106,9 +108,9 @@ def test_axes_that_start_with_a_minus_need_no_equals_sign(run):
 def test_optimum_in_words_and_as_json(run):
     code, out, err = run("optimum", ILLUSTRATION, "--figure", "f.pdf", "--out", "o.json")
     assert (code, err) == (0, "")
-    assert "lowest cross-entropy 0.640679502076 nats" in out
+    assert "lowest cross-entropy  0.640679502076 nats" in out
     assert "a = 0.954532663469, b = 0.41801301739" in out
-    assert "highest accuracy     0.68 (68 correct)" in out
+    assert "highest accuracy      0.68 (68 correct)" in out
     assert "They do not share an optimum" in out
     assert max(len(line) for line in out.splitlines()[1:]) <= 80
     assert Path("f.pdf").read_bytes().startswith(b"%PDF")

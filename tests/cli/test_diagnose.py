@@ -122,12 +122,12 @@ def test_figure_page_and_document_are_written_together(run, asked, files):
 
 
 def test_what_cannot_all_be_written_is_not_written_at_all(run, asked, files, monkeypatch):
-    from sweep.report import page
+    from sweep import report
 
     def fails(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page, "write", fails)
+    monkeypatch.setattr(report, "write", fails)
     before = sorted(files.iterdir())
     code, out, err = run("diagnose", "p.csv", "--out=o.json", "--figure=f.png", "--html=p.html")
     assert (code, out) == (1, "")
@@ -323,8 +323,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 import sweep
-from sweep import cli
-from sweep.report import page
+from sweep import cli, report
 
 def slow(*_, **__):
     Path(begun).touch()
@@ -336,7 +335,7 @@ del sys.argv[1:3]
 if what == "computing":
     sweep.diagnose = slow
 else:
-    page.write = slow
+    report.write = slow
 cli.main()
 """
 

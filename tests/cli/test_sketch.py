@@ -56,7 +56,7 @@ def test_sketch_says_what_is_in_it(run, shards):
     code, out, err = run("sketch", *shards, *GRID, "--out", "all.sketch")
     assert (code, err) == (0, "")
     ones = int(sum(table(seed).y.sum() for seed in range(4)))
-    assert out.startswith("all.sketch: 1600 points in 4 parts\n")
+    assert out.startswith("all.sketch: 1,600 points in 4 parts\n")
     assert f"points of class 0 and 1: {1600 - ones} and {ones}\n" in out
     assert "within the range -4 to 4\n" in out
     assert "answers |a| <= 4 at a tolerance of 1e-09\n" in out
@@ -111,7 +111,7 @@ def test_ranges_are_rounded_outward_to_powers_of_two(ends, rounded):
 def test_landscape_of_a_sketch_is_that_of_its_data(run, sketched):
     code, out, err = run("landscape", sketched, "--out", "l.nc", "--figure", "l.png")
     assert (code, err) == (0, "")
-    assert out.startswith("all.sketch: a sketch of 1600 points in 4 parts; it answers |a| <= 4")
+    assert out.startswith("all.sketch: a sketch of 1,600 points in 4 parts; it answers |a| <= 4")
     assert "9 x 5 cells, compressed: error at most" in out
     assert widest(out) <= 80
     true = sweep.landscape(sample_of(0, 1, 2, 3), "-4:4:9", "-1:1:5")
@@ -125,7 +125,7 @@ def test_landscape_of_a_sketch_is_that_of_its_data(run, sketched):
 def test_elsewhere_accuracy_is_between_two_numbers(run, sketched):
     code, out, err = run("landscape", sketched, "--a=0.33,0.77", "--b=0.123", "--out", "l.nc")
     assert (code, err) == (0, "")
-    assert "lowest  accuracy_lower" in out
+    assert "lowest accuracy_lower" in out
     assert "highest accuracy " not in out  # for it is counted nowhere
     assert "accuracy is exact in 0 of the cells, and bounded in all others\n" in out
     true = sweep.landscape(sample_of(0, 1, 2, 3), [0.33, 0.77], 0.123)
@@ -151,9 +151,9 @@ def test_optimum_of_a_sketch_in_words_and_as_json(run, sketched):
     assert (code, err) == (0, "")
     assert widest(out) <= 80
     true = sweep.optimum(sample_of(0, 1, 2, 3))
-    assert f"lowest cross-entropy {true.cross_entropy.value:.12g} nats" in out
-    assert "errors at most       " in out
-    assert "highest accuracy     0." in out
+    assert f"lowest cross-entropy  {true.cross_entropy.value:.12g} nats" in out
+    assert "errors at most        " in out
+    assert "highest accuracy      0." in out
     assert "nan" not in out
     document = json.loads(run("optimum", sketched, "--json")[1])
     found, errors = document["cross_entropy"], document["errors"]
@@ -191,7 +191,8 @@ def test_weighted_and_soft_shards_are_sketched(run, tmp_path):
     assert code == 0
     assert "mass of class 0 and 1: " in out
     code, out, _ = run("optimum", "w.sketch")
-    assert (code, "accuracy is lower by 0.0" in out, widest(out) <= 80) == (0, True, True)
+    assert "accuracy is lower by 0.0" in " ".join(out.split())
+    assert (code, widest(out) <= 80) == (0, True)
 
 
 def test_progress_is_over_rows_and_can_be_silenced(run, shards, monkeypatch):

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 from matplotlib.image import imread
 
+from sweep.asymptotics.tables import _with_error
 from sweep.landscapes.stack import evenly_spaced
-from sweep.report.study import _with_error
 
 COMMAND = [sys.executable, "-m", "sweep", "study"]
 OPTIONS = ("--n=100:10000:3:log", "--replicates=50", "--seed=1")
@@ -32,7 +32,7 @@ def studied(tmp_path_factory):
 
 def test_both_questions_are_answered_apart(studied):
     out, _ = studied
-    first, second = out.split("D4 = ")
+    first, second = out.split("\nD4 = ")
     for part, answer, verdict in (
         (first, "They share an optimum", "Verdict at epsilon = 0.001: share"),
         (second, "They do not share an optimum", "Verdict at epsilon = 0.001: do not share"),
@@ -43,12 +43,12 @@ def test_both_questions_are_answered_apart(studied):
 
 
 def test_a_table_by_n_and_rates_beside_theory_are_printed(studied):
-    first = studied[0].split("D4 = ")[0].splitlines()
-    rows = [line.split() for line in first if line[:8].strip() in ("100", "1000", "1e4")]
+    first = studied[0].split("\nD4 = ")[0].splitlines()
+    rows = [line.split() for line in first if line[:6].strip() in ("100", "1000", "1e4")]
     assert [row[0] for row in rows] == ["100", "1000", "1e4"]
     assert all(len(row) == 8 and row[6].endswith("%") for row in rows)
     assert int(rows[0][7]) >= int(rows[-1][7]) == 0  # without an optimum
-    rates = {line[2:29].strip(): line[29:].split() for line in first if " ± " in line}
+    rates = {line[2:28].strip(): line[28:].split() for line in first if " ± " in line}
     assert rates["error of the CE cut"][3] == "-1/2"
     assert rates["error of the CE cut"][-1] == "1.66"
     assert rates["gap in the sample"][3] == "-2/3"

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
+from sweep import report
 from sweep.base.errors import InputError
 from sweep.base.tables import Table, number, percent, rendered, text
 from sweep.diagnosis.report import Estimate, Exact, JudgedFit
-from sweep.report import page
-from sweep.report.page import payload
-from sweep.report.page.document import anything
+from sweep.report import payload
+from sweep.report.document import anything
 from tests.support.hard_predictions import HARD, MARKUP, NEVER, several
 from tests.support.predicted import calibrated, diagnosed, finding, mean_loss, predictions
 
@@ -89,7 +89,7 @@ def overconfident(**fields):
 
 def test_the_tables_have_the_numbers_of_the_diagnosis():
     d = overconfident()
-    table = Read(page.document(d, "x")).table
+    table = Read(report.document(d, "x")).table
     best = d.recalibration
     for name, one, form in [
         ("cross-entropy (nats)", d.cross_entropy, number),
@@ -126,7 +126,7 @@ def test_findings_come_first_with_severity_sentence_advice_and_numbers():
         finding("too_few_samples", "info"),
     )
     d = overconfident(findings=made, ignored=("chance_level",))
-    text = Read(page.document(d, "x")).text
+    text = Read(report.document(d, "x")).text
     places = [
         text.index(word)
         for word in (
@@ -142,25 +142,25 @@ def test_findings_come_first_with_severity_sentence_advice_and_numbers():
         assert f"What to do: {one.advice}" in text.replace("  ", " ")
     assert "slope 0.3123 nothing \N{EN DASH} where 1, 2.5" in text
     assert "Left out on request: chance_level." in text
-    assert "There are no findings." in Read(page.document(overconfident(findings=()), "x")).text
+    assert "There are no findings." in Read(report.document(overconfident(findings=()), "x")).text
 
 
 def test_a_judged_fit_and_exact_probabilities_are_told():
     fit = JudgedFit(0.5, 0.25, 0.6, 0.1, "platt", 0.3, 0.2, "off", "It is off the optimum.")
     d = overconfident(fit=fit, exact=Exact(3, 1, 2.2e-16, 0.25, 0.5))
-    read = Read(page.document(d, "x"))
+    read = Read(report.document(d, "x"))
     assert "made elsewhere: off It is off the optimum." in read.text
     assert "Slope 0.5, intercept 0.25: cross-entropy 0.6 nats, 0.1 above the lowest in" in read.text
     assert "3 samples have a probability of exactly 0 or 1, of which 1 gave 0" in read.text
     assert "0 was taken for 2.2e-16, so these wrong ones have 25% of the loss" in read.text
     assert read.values["fit"] == {"a": 0.5, "b": 0.25}
     alone = dataclasses.replace(d, exact=Exact(1, 0, 1e-7, 0.0, math.nan))
-    assert "there are no other samples" in Read(page.document(alone, "x")).text
+    assert "there are no other samples" in Read(report.document(alone, "x")).text
 
 
 @pytest.mark.parametrize("name", HARD)
 def test_what_has_no_number_has_a_dash_and_a_reason(name):
-    read = Read(page.document(diagnosed(HARD[name]), "x"))
+    read = Read(report.document(diagnosed(HARD[name]), "x"))
     assert not re.search(NEVER, read.text)
     for row in read.rows:
         for cell in row[-1:]:
@@ -175,7 +175,7 @@ def test_what_has_no_number_has_a_dash_and_a_reason(name):
     ],
 )
 def test_without_an_optimum_there_are_words_and_no_marker(name, sentence, slope):
-    read = Read(page.document(diagnosed(HARD[name]), "x"))
+    read = Read(report.document(diagnosed(HARD[name]), "x"))
     assert sentence in read.text
     assert read.values["optimum"] is None
     assert "BLACK STAR" not in read.text
@@ -194,7 +194,7 @@ def test_the_intervals_of_best_thresholds_have_ends_that_differ():
         logits=((0.0, 4e-9, 1), (-1.1, 0.0, -1)),
         constants=(0,),
     )
-    text = Read(page.document(dataclasses.replace(d, threshold=threshold), "x")).text
+    text = Read(report.document(dataclasses.replace(d, threshold=threshold), "x")).text
     assert (
         "class 1 where the probability is at least t, for "
         f"{near[0]} < t \N{LESS-THAN OR EQUAL TO} {near[1]}"
@@ -208,7 +208,7 @@ def test_the_intervals_of_best_thresholds_have_ends_that_differ():
 
 def test_several_classes_have_a_line_in_place_of_the_plane():
     d = diagnosed(several(classes=("a", "b", "c", "d")))
-    read = Read(page.document(d, "x"))
+    read = Read(report.document(d, "x"))
     values = read.values
     assert "nodes" not in values
     assert "plane" not in values
@@ -225,7 +225,7 @@ def test_several_classes_have_a_line_in_place_of_the_plane():
 
 def test_many_classes_are_drawn_as_one():
     d = diagnosed(HARD["many classes"])
-    histogram = Read(page.document(d, "x")).values["histogram"]
+    histogram = Read(report.document(d, "x")).values["histogram"]
     assert histogram["names"] == ["all classes"]
     assert np.sum(histogram["counts"]) == d.n
 
@@ -235,7 +235,7 @@ def test_many_classes_are_drawn_as_one():
 
 def test_few_samples_travel_as_they_are():
     data = predictions(*calibrated(500, 5), weight=np.random.default_rng(1).random(500))
-    nodes = Read(page.document(diagnosed(data), "x")).values["nodes"]
+    nodes = Read(report.document(diagnosed(data), "x")).values["nodes"]
     order = np.argsort(data.logits, kind="stable")
     np.testing.assert_array_equal(nodes["z"], data.logits[order])
     np.testing.assert_array_equal(nodes["y"], data.y[order])
@@ -245,7 +245,7 @@ def test_few_samples_travel_as_they_are():
 def test_many_samples_are_summed_up_and_the_page_says_how_well():
     z, y = calibrated(60_000, 6)
     d = diagnosed(predictions(2 * z, y))
-    read = Read(page.document(d, "x"))
+    read = Read(report.document(d, "x"))
     nodes = {key: np.array(column, float) for key, column in read.values["nodes"].items()}
     assert len(nodes["z"]) <= payload.MOST
     mass = nodes["count"] * nodes["weight"]
@@ -264,7 +264,7 @@ def test_many_samples_are_summed_up_and_the_page_says_how_well():
 
 
 def test_density_has_area_one_and_leaves_far_outliers_out():
-    values = Read(page.document(diagnosed(HARD["outlier"]), "x")).values["density"]
+    values = Read(report.document(diagnosed(HARD["outlier"]), "x")).values["density"]
     edges = np.array(values["edges"])
     assert edges[0] > -100
     assert values["beyond"] == 1
@@ -277,7 +277,7 @@ def test_density_has_area_one_and_leaves_far_outliers_out():
 
 def test_the_landscape_has_a_row_for_each_intercept():
     d = overconfident()
-    plane = Read(page.document(d, "x")).values["plane"]
+    plane = Read(report.document(d, "x")).values["plane"]
     for i, j in [(0, 0), (10, 90), (100, 40)]:
         a, b = plane["a"][i], plane["b"][j]
         assert plane["cross_entropy"][j][i] == pytest.approx(
@@ -294,19 +294,19 @@ def test_texts_from_files_stay_texts():
     d = diagnosed(
         predictions(z, y, classes=names), findings=(finding(MARKUP, "info", **{MARKUP: MARKUP}),)
     )
-    read = Read(page.document(d, f"{MARKUP}<!-- values --><!--<script>"))
+    read = Read(report.document(d, f"{MARKUP}<!-- values --><!--<script>"))
     assert len(read.scripts) == 3
     assert read.values["classes"] == list(names)
     assert read.texts.count(f"{MARKUP}<!-- values --><!--<script>") == 2
     assert names[1] in read.table
     assert MARKUP in read.text
     assert "<" not in read.scripts[0]
-    plain = Read(page.document(dataclasses.replace(d, findings=(), classes=("0", "1")), "x"))
+    plain = Read(report.document(dataclasses.replace(d, findings=(), classes=("0", "1")), "x"))
     assert {name for name, _ in read.tags} - {name for name, _ in plain.tags} <= FINDING_TAGS
 
 
 def test_only_its_own_scripts_may_run_and_nothing_is_loaded():
-    read = Read(page.document(overconfident(), "x"), whole=True)
+    read = Read(report.document(overconfident(), "x"), whole=True)
     (policy,) = (a["content"] for n, a in read.tags if a.get("http-equiv"))
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     for script in read.scripts[1:]:
@@ -352,7 +352,7 @@ def test_numbers_are_short_and_what_is_none_is_a_dash():
 def test_what_has_no_interval_has_the_mark_of_a_reason():
     reason = "too few bootstrap samples have a value"
     d = overconfident(brier=Estimate.without(1.0, reason), accuracy=Estimate.without(0.5, reason))
-    read = Read(page.document(d, "x"))
+    read = Read(report.document(d, "x"))
     assert read.table["Brier score"] == ["1", "\N{EN DASH} (1)"]
     assert read.table["accuracy"] == ["50%", "\N{EN DASH} (1)"]
     assert read.text.count(f"(1) No interval: {reason}.") == 1
@@ -364,18 +364,18 @@ def test_what_has_no_interval_has_the_mark_of_a_reason():
 def test_the_file_is_whole_or_not_there(tmp_path):
     d = overconfident()
     path = tmp_path / "page.html"
-    page.write(d, path, title="One")
+    report.write(d, path, title="One")
     first = path.read_text(encoding="utf-8")
-    assert first == page.document(d, "One")
+    assert first == report.document(d, "One")
     with pytest.raises(InputError, match="exists already"):
-        page.write(d, path, title="Two")
+        report.write(d, path, title="Two")
     assert path.read_text(encoding="utf-8") == first
-    page.write(d, path, title="Two", force=True)
+    report.write(d, path, title="Two", force=True)
     assert "<title>Two</title>" in path.read_text(encoding="utf-8")
     with pytest.raises(InputError, match=r"page\.txt: a page is written as \.html or \.htm"):
-        page.write(d, tmp_path / "page.txt", title="x")
+        report.write(d, tmp_path / "page.txt", title="x")
     with pytest.raises(InputError, match="there is no directory"):
-        page.write(d, tmp_path / "no" / "page.html", title="x")
+        report.write(d, tmp_path / "no" / "page.html", title="x")
     assert [one.name for one in tmp_path.iterdir()] == ["page.html"]
 
 
@@ -383,5 +383,5 @@ def test_a_page_is_no_larger_for_more_samples(tmp_path):
     z, y = calibrated(200_000, 8)
     weight = np.random.default_rng(2).random(len(z))
     path = tmp_path / "page.html"
-    page.write(diagnosed(predictions(z * math.pi, y, weight)), path, title="x")
+    report.write(diagnosed(predictions(z * math.pi, y, weight)), path, title="x")
     assert path.stat().st_size <= 6_000_000

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from sweep import report
 from sweep.diagnosis import curves
-from sweep.report import page
 from tests.support.hard_predictions import HARD, MARKUP, NEVER
 from tests.support.predicted import calibrated, diagnosed, finding, mean_loss, predictions
 
@@ -46,7 +46,9 @@ def written(tmp_path_factory):
     def path(name):
         if name not in paths:
             paths[name] = folder / f"{len(paths)}.html"
-            page.write(diagnosis_of(name), paths[name], title=MARKUP if name == "markup" else name)
+            report.write(
+                diagnosis_of(name), paths[name], title=MARKUP if name == "markup" else name
+            )
         return paths[name]
 
     return path

@@ -12,6 +12,8 @@ import xarray as xr
 
 from sweep.base.errors import InputError
 from sweep.base.progress import Step, bar
+from sweep.base.tables import Table
+from sweep.training.experiments import tables
 from sweep.training.experiments.effects import (
     BAND_LEVELS,
     CAUSES,
@@ -69,6 +71,10 @@ class Causes(Experiment):
     remedies: tuple[RemedyOutcome, ...]  # of all causes, in their order
     table: xr.Dataset  # see `sweep.training.experiments.effects.causes_dataset`
     bands: xr.Dataset  # dims (level, run, epoch)
+
+    def tables(self) -> tuple[Table, ...]:
+        """What is common to all causes, then each cause with its remedies."""
+        return tuple(tables.of_causes(self))
 
     def of(self, cause: str) -> tuple[RemedyOutcome, ...]:
         """The remedies of a cause."""

@@ -20,6 +20,8 @@ import xarray as xr
 from jaxtyping import Float
 
 from sweep.base.memory import MEMORY_BUDGET
+from sweep.base.tables import Table
+from sweep.training.experiments import tables
 from sweep.training.experiments.protocol import (
     Experiment,
     common_fields,
@@ -81,6 +83,10 @@ class Digits(Experiment):
     findings: dict[str, Share]  # of `sweep.diagnose` about the others, the most frequent first
     table: xr.Dataset  # that of `sweep.train`
     bands: xr.Dataset  # of loss and accuracy, dims (level, epoch)
+
+    def tables(self) -> tuple[Table, ...]:
+        """The means, and how often loss and accuracy rise."""
+        return tuple(tables.of_digits(self))
 
     def change(self, name: str) -> Change:
         """The change of a quantity, such as validation_loss."""

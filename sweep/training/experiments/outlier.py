@@ -16,7 +16,9 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from sweep.base.memory import MEMORY_BUDGET
+from sweep.base.tables import Table
 from sweep.metrics.logistic import softplus
+from sweep.training.experiments import tables
 from sweep.training.experiments.protocol import (
     Experiment,
     common_fields,
@@ -138,6 +140,10 @@ class Outlier(Experiment):
     sets: Split
     table: xr.Dataset  # that of `sweep.train`, and `point_loss` of validation points at the end
     bands: xr.Dataset  # dims (level, epoch) and (level, kept_epoch), levels `BANDS`
+
+    def tables(self) -> tuple[Table, ...]:
+        """How often, how much, and for which points."""
+        return tuple(tables.of_outlier(self))
 
     def claim(self, name: str) -> Share:
         """How often a claim of `CLAIMS` is true."""

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from sweep.base.errors import InputError
 from sweep.base.ranges import whole_number
 from sweep.base.records import plain
+from sweep.base.tables import Tabular
 from sweep.diagnosis.diagnose import diagnose
 from sweep.training.hyperparameters import (
     LARGEST_SEED,
@@ -45,7 +46,7 @@ def require_epochs(epochs: int, fewest: int, reason: str) -> None:
         raise InputError(f"epochs is {epochs}: at least {fewest} are needed, {reason}")
 
 
-class Experiment:
+class Experiment(Tabular):
     """The result of an experiment: a dataset of its networks, and what is said of them."""
 
     table: xr.Dataset  # everything recorded of each network

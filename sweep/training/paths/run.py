@@ -20,6 +20,7 @@ from sweep.base.errors import InputError
 from sweep.base.memory import MEMORY_BUDGET
 from sweep.base.progress import bar
 from sweep.base.records import plain
+from sweep.base.tables import Table, Tabular
 from sweep.data.sample import Sample
 from sweep.landscapes.direct import direct_cells
 from sweep.landscapes.landscape import landscape
@@ -29,6 +30,7 @@ from sweep.metrics.metrics import METRICS, Counting, Smooth
 from sweep.optima.optimum import optimum
 from sweep.optima.records import Optimum
 from sweep.populations import Population
+from sweep.training.paths import tables
 from sweep.training.paths.targets import (
     Growth,
     Path,
@@ -63,7 +65,7 @@ for paths that diverge, CLOSE times."""
 
 
 @dataclass(frozen=True, eq=False)
-class Paths:
+class Paths(Tabular):
     """Paths on the plane of (a, b), and where they lead."""
 
     n: int | float  # points of the data; inf for a law
@@ -85,6 +87,10 @@ class Paths:
     planes: tuple[xr.Dataset, ...]
     validation: Optimum | None  # optimum of the validation data, if there are any
     validation_planes: tuple[xr.Dataset, ...]  # landscapes of the validation data on such grids
+
+    def tables(self) -> tuple[Table, ...]:
+        """Every path, and what they show."""
+        return tuple(tables.tables(self))
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers, without the datasets, as plain Python values."""

@@ -18,7 +18,7 @@ from sweep.base.tables import DASH, number, rendered
 from sweep.diagnosis import tables
 from sweep.diagnosis.curves import optimal
 from sweep.diagnosis.report import Diagnosis
-from sweep.report.page.payload import drawn, script_text
+from sweep.report.payload import drawn, script_text
 
 SEVERITY = {"critical": "Critical", "warning": "Warning", "info": "Note"}  # as the page names them
 
@@ -61,7 +61,7 @@ def document(diagnosis: Diagnosis, title: str) -> str:
     best = optimal(diagnosis)
     plotly, script = _plotly(), _shipped("page.js")
     return rendered(
-        "report/page/page.html.j2",
+        "report/page.html.j2",
         diagnosis=diagnosis,
         title=title,
         about=tables.about(diagnosis),
@@ -91,7 +91,7 @@ def anything(value: Any) -> str:
 
 @cache
 def _shipped(name: str) -> str:
-    return resources.files("sweep.report.page").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("sweep.report").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Paths of optimisers as text and tables, in lines of at most 80 columns."""
+"""Paths of optimisers as tables: each path, and what they show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sweep.base.wording import paragraph
+from sweep.base.tables import Table
 from sweep.training.paths.targets import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
@@ -15,44 +15,31 @@ if TYPE_CHECKING:
 
 NEGLIGIBLE = 1e-6  # loss of accuracy that counts as none: the accuracy of a law has rounding errors
 
-HEAD = (
-    f"  {'':55}{'accuracy':>17}\n"
-    f"  {'optimizer':9}{'l2':>6}{'from (a, b)':>14}{'to (a, b)':>19}{'CE, end':>11}"
-    f"{'start':>6}{'best':>6}{'end':>6}"
-)
-
-WIDTH = 8  # characters of a coordinate
+COLUMNS = ("optimizer", "l2", "from (a, b)", "to (a, b)", "CE, end")
+ACCURACIES = ("accuracy: start", "best", "end")
 
 
-def path_lines(result: Paths) -> Iterator[str]:
-    """Prints every path, and what they show."""
-    yield paragraph(result.optimum.cross_entropy.status.value)
-    yield HEAD
-    for path in result.paths:
-        yield _row(path)
+def tables(result: Paths) -> Iterator[Table]:
+    """Every path, then where those with one penalty end."""
+    yield Table(notes=(result.optimum.cross_entropy.status.value,))
+    yield Table(columns=(*COLUMNS, *ACCURACIES), rows=tuple(map(_row, result.paths)))
     for target in result.targets:
-        yield from _ends_lines(result, target)
+        yield _ends(result, target)
 
 
-def _row(path: Path) -> str:
-    start, end = (f"{_short(at[0])}, {_short(at[1])}" for at in (path.start, path.end))
-    accuracy = "".join(f"{value:6.3f}"[:6].rjust(6) for value in path.accuracy)
-    name = path.optimizer.split("(")[0]
-    ce = f"{path.cross_entropy[1]:.4g}"
-    return f"  {name:9}{path.l2:>6.3g} {start:>13} {end:>18}{ce:>11}{accuracy}"
+def _row(path: Path) -> tuple[str, ...]:
+    start, end = (f"{at[0]:.3g}, {at[1]:.3g}" for at in (path.start, path.end))
+    ce, accuracies = f"{path.cross_entropy[1]:.4g}", (f"{value:.3f}" for value in path.accuracy)
+    return path.optimizer.split("(")[0], f"{path.l2:.3g}", start, end, ce, *accuracies
 
 
-def _short(number: float) -> str:
-    """A number with three digits, or fewer if they do not fit."""
-    return next(text for k in (3, 2, 1) if len(text := f"{number:.{k}g}") <= WIDTH or k == 1)
-
-
-def _ends_lines(result: Paths, target: PathTarget) -> Iterator[str]:
+def _ends(result: Paths, target: PathTarget) -> Table:
     """Where the paths with one penalty end, by optimiser."""
-    yield f"  l2 = {target.l2:g}: {_theory(result, target)}"
+    notes = []
     for name in dict.fromkeys(path.optimizer for path in result.paths):
         paths = [p for p in result.paths if (p.optimizer, p.l2) == (name, target.l2)]
-        yield paragraph(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_clauses(target, paths))}.")
+        notes.append(f"{OPTIMIZER_NAMES.get(name, name)}: {'; '.join(_clauses(target, paths))}.")
+    return Table(title=f"l2 = {target.l2:g}: {_theory(result, target)}", notes=tuple(notes))
 
 
 def _theory(result: Paths, target: PathTarget) -> str:

@@ -1,18 +1,20 @@
-"""A landscape as text: how it was computed, and where each metric is lowest and highest."""
+"""A landscape as a table: how it was computed, and where each metric is lowest and highest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import xarray as xr
 
 from sweep.base.grid import Grid
+from sweep.base.tables import Table
 from sweep.landscapes.out_of_core import described, extremes
 
 
-def landscape_lines(heading: str, landscape: xr.Dataset, on_disk: bool = False) -> Iterator[str]:
-    """Lines of at most 80 columns, if names of metrics are short.
+def landscape_tables(
+    heading: str, landscape: xr.Dataset, on_disk: bool = False
+) -> tuple[Table, ...]:
+    """How it was computed, then the lowest and the highest value of each metric.
 
     Args:
         heading: names the data of the landscape.
@@ -21,10 +23,8 @@ def landscape_lines(heading: str, landscape: xr.Dataset, on_disk: bool = False) 
     """
     grid = Grid(landscape.a.values, landscape.b.values)
     cells = f"{landscape.sizes['a']} x {landscape.sizes['b']} cells"
-    yield heading
-    yield f"  {cells}{_method(landscape.attrs)}"
     names = [str(name) for name in landscape.data_vars if name != "correct"]
-    width = max(len(name) for name in names)
+    rows = []
     for name in names:
         metric = landscape[name]
         ends = metric.attrs if on_disk else described(grid, *extremes(metric.values))
@@ -32,10 +32,13 @@ def landscape_lines(heading: str, landscape: xr.Dataset, on_disk: bool = False) 
             if end in ends:
                 value, a, b, count = (ends[end + part] for part in ("", "_a", "_b", "_cells"))
                 more = f" and {count - 1} more" if count > 1 else ""
-                yield f"  {end:8}{name:{width}}  {value:.10g} at a = {a:g}, b = {b:g}{more}"
+                rows.append((f"{end} {name}", f"{value:.10g} at a = {a:g}, b = {b:g}{more}"))
+    notes = []
     if "accuracy_lower" in names and not on_disk:
         exact = int(landscape.accuracy.notnull().sum())
-        yield f"  accuracy is exact in {exact} of the cells, and bounded in all others"
+        notes.append(f"accuracy is exact in {exact} of the cells, and bounded in all others")
+    how = Table(title=heading, notes=(f"{cells}{_method(landscape.attrs)}",))
+    return how, Table(rows=tuple(rows), notes=tuple(notes), words=2)
 
 
 def _method(attrs: dict[str, Any]) -> str:

@@ -23,8 +23,7 @@ FLOORS = (
     ("landscapes", "optima"),
     ("asymptotics", "diagnosis"),
     ("training",),
-    ("runs", "figures"),
-    ("report",),
+    ("runs", "figures", "report"),
     ("benchmark",),
     ("cli",),
 )

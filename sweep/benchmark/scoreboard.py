@@ -1,4 +1,4 @@
-"""The numbers that the library is judged by, and a benchmark as text.
+"""The numbers that the library is judged by, and a benchmark as tables.
 
 Each headline number is a ratio of two times of one benchmark, or a time of it.
 """
@@ -6,15 +6,13 @@ Each headline number is a ratio of two times of one benchmark, or a time of it.
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.base.tables import Table
 from sweep.benchmark.measurement import Timing
 from sweep.benchmark.problem import OURS, Size
-
-WIDTH = 80  # columns of the text
 
 
 @dataclass(frozen=True)
@@ -96,75 +94,65 @@ def _fastest_peer(
     )
 
 
-def scoreboard(document: Mapping[str, Any]) -> str:
-    """A benchmark as text of at most 80 columns.
+def scoreboard(document: Mapping[str, Any]) -> Iterator[Table]:
+    """A benchmark as tables.
 
     Args:
         document: the result of `Bench.to_dict()`, or the same read from JSON.
     """
+    yield Table(notes=(_machine(document["machine"]),))
+    yield _times(document)
     marked = [*document["against_n"], *document["targets"]]
-    extrapolated = any(entry["extrapolated"] for entry in marked)
     alone = len(document["peers"]) == len(OURS)  # then no number compares tools
     targets = [t for t in document["targets"] if not (alone and "fastest peer" in t["text"])]
-    lines = [
-        *_machine(document["machine"]),
-        "",
-        *_times(document),
-        "",
-        *map(_target, targets),
-        *_errors(document["against_tolerance"]),
-        *(["* extrapolated from the rate on a part of the problem"] if extrapolated else []),
-    ]
-    return "\n".join(lines)
+    errors = document["against_tolerance"]
+    notes = [_errors(errors)] if errors else []
+    if any(entry["extrapolated"] for entry in marked):
+        notes.append("* extrapolated from the rate on a part of the problem")
+    rows = tuple(map(_target, targets))
+    yield Table(title="Headline numbers", rows=rows, notes=tuple(notes), words=2)
 
 
-def _machine(machine: Mapping[str, Any]) -> list[str]:
+def _machine(machine: Mapping[str, Any]) -> str:
     versions = machine["versions"]
     named = ", ".join(f"{name} {versions[name]}" for name in ("jax", "numpy") if name in versions)
     simd = ", ".join(machine["numpy_simd"].get("found", [])) or "none"
-    return textwrap.wrap(
+    return (
         f"{machine['cores']} cores, {machine['processor']}, JAX on {machine['device']}, "
-        f"Python {machine['python']}, {named} (SIMD beyond its baseline: {simd})",
-        WIDTH,
+        f"Python {machine['python']}, {named} (SIMD beyond its baseline: {simd})"
     )
 
 
-def _times(document: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each peer: its very first run, and its time at every n."""
-    plan, timings = document["plan"], document["against_n"]
-    edge = plan["edge"]
-    yield f"Seconds for both metrics on {edge} x {edge} cells, float64, warm"
-    yield _row("", "first run", [f"n = {_short(n)}" for n in plan["sizes"]])
+def _times(document: Mapping[str, Any]) -> Table:
+    """A row for each peer: its very first run, and its time at every n."""
+    plan, timings, rows, skipped = document["plan"], document["against_n"], [], []
     for peer in document["peers"]:
-        if "skipped" not in peer:
-            of_peer = [t for t in timings if t["peer"] == peer["peer"]]
-            cells = [_seconds(t["seconds"]) + "*" * t["extrapolated"] for t in of_peer]
-            yield _row(peer["peer"], _seconds(peer["first_run_s"]), cells)
-        else:
-            yield from textwrap.wrap(
-                f"  {peer['peer']:15}  {peer['skipped']}", WIDTH, subsequent_indent=" " * 19
-            )
+        if "skipped" in peer:
+            skipped.append(f"{peer['peer']}: {peer['skipped']}")
+            continue
+        of_peer = [t for t in timings if t["peer"] == peer["peer"]]
+        cells = (_seconds(t["seconds"]) + "*" * t["extrapolated"] for t in of_peer)
+        rows.append((peer["peer"], _seconds(peer["first_run_s"]), *cells))
+    edge = plan["edge"]
+    return Table(
+        title=f"Seconds for both metrics on {edge} x {edge} cells, float64, warm",
+        columns=("", "first run", *(f"n = {_short(n)}" for n in plan["sizes"])),
+        rows=tuple(rows),
+        notes=tuple(skipped),
+    )
 
 
-def _row(name: str, first: str, cells: Sequence[str]) -> str:
-    return f"  {name:15}{first:>11}" + "".join(f"{cell:>10}" for cell in cells)
-
-
-def _target(target: Mapping[str, Any]) -> str:
+def _target(target: Mapping[str, Any]) -> tuple[str, str]:
     value = "unknown" if target["value"] is None else f"{target['value']:.3g}"
-    mark = "*" if target["extrapolated"] else " "
     text = target["text"].replace("sweep-direct", "direct")
-    return f"  {text:57}{value:>9}{mark} {target['unit']}".rstrip()
+    return text, f"{value}{'*' * target['extrapolated']} {target['unit']}".rstrip()
 
 
-def _errors(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not rows:
-        return []
+def _errors(rows: Sequence[Mapping[str, Any]]) -> str:
     worst = max(row["error"] / row["tolerance"] for row in rows)
-    return textwrap.wrap(
+    return (
         f"At tolerances from {rows[0]['tolerance']:g} to {rows[-1]['tolerance']:g} the true error "
-        f"stays below the stated bound and is at most {worst:.1g} of the tolerance.",
-        WIDTH,
+        f"stays below the stated bound and is at most {worst:.1g} of the tolerance."
     )
 
 

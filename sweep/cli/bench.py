@@ -16,7 +16,7 @@ from sweep.benchmark.run import bench as measure
 from sweep.benchmark.scoreboard import scoreboard
 from sweep.cli.app import UsageError
 from sweep.cli.options import FigureFile, Force, Json
-from sweep.cli.outputs import print_json, require_outputs, write_document
+from sweep.cli.outputs import print_json, print_tables, require_outputs, write_document
 
 
 def bench(
@@ -40,7 +40,7 @@ def bench(
     result = measure(plan, others, _progress if sys.stderr.isatty() else lambda line: None)
     document = result.to_dict()
     if not as_json:
-        print(scoreboard(document), flush=True)  # before files: it is not lost if a disk is full
+        print_tables(scoreboard(document))  # before files: it is not lost if a disk is full
     if out is not None:
         write_document(out, document, force=force)
     if figure is not None:

@@ -138,7 +138,7 @@ def write_document(path: Path, value: Any, *, force: bool) -> None:
 
 def print_tables(shown: Iterable[tables.Table]) -> None:
     """Prints tables as wide as the terminal is."""
-    print(tables.text(shown, terminal=True))
+    print(tables.text(shown, terminal=True), flush=True)
 
 
 def print_json(value: Any) -> None:

@@ -80,7 +80,7 @@ def study(
             studies.append(result)
             if not as_json:
                 print_tables(result.tables())
-                print(flush=True)
+                print()
         content = {
             "studies": [result.to_dict() for result in studies],
             "written": [*map(str, files)],

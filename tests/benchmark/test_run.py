@@ -11,6 +11,7 @@ from matplotlib.image import imread
 from peers import PEERS, numpy_loop
 
 from sweep import cli, figures
+from sweep.base.tables import text as shown
 from sweep.benchmark import problem
 from sweep.benchmark import run as module
 from sweep.benchmark.measurement import Mismatch
@@ -82,9 +83,9 @@ def test_a_bench_holds_curves_targets_and_all_that_is_needed_to_judge_them(measu
     assert all(value is not None for value in values.values())
     assert {t["dtype"] for t in document["timings"]["direct_float32"]} == {"float32"}
     assert {"cores", "processor", "numpy_simd", "device", "versions"} <= set(document["machine"])
-    text = scoreboard(document)
+    text = shown(scoreboard(document))
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert "absent           not installed" in text
+    assert "absent: not installed" in text
     assert "* extrapolated" in text
 
 
@@ -132,15 +133,15 @@ def test_where_the_library_itself_is_out_the_rest_is_still_shown(document):
     skipped = [{"peer": p["peer"], "how": "", "skipped": "wrong"} for p in document["peers"]]
     bare = document | {"peers": skipped, "against_tolerance": [], "against_n": [], "targets": []}
     figures.bench(bare)
-    assert "  sweep            wrong" in scoreboard(bare)
+    assert "  sweep: wrong" in shown(scoreboard(bare))
 
 
 def test_without_other_tools_no_line_compares_them(document):
     unknown = document["targets"][0] | {"text": "fastest peer / sweep, 4 x 4 cells", "value": None}
     compared = document | {"targets": [unknown]}
-    assert "fastest peer / sweep" in scoreboard(compared)
+    assert "fastest peer / sweep" in shown(scoreboard(compared))
     alone = compared | {"peers": document["peers"][:2]}
-    assert "fastest peer" not in scoreboard(alone)
+    assert "fastest peer" not in shown(scoreboard(alone))
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_the_command_prints_a_table_and_writes_what_it_is_asked_for(run, documen
     code, out, err = run("--quick", "--out", "b.json", "--figure", "b.png")
     assert (code, err) == (0, "")
     assert max(len(line) for line in out.splitlines()) <= 80
-    assert out.startswith(scoreboard(document))
+    assert out.startswith(shown(scoreboard(document)))
     assert "written: b.json\nwritten: b.png\n" in out
     assert out.splitlines()[-1].startswith("For all numbers give --json or --out FILE.json")
     assert json.loads(Path("b.json").read_text()) == document

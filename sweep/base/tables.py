@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -63,6 +64,7 @@ def text(tables: Iterable[Table], *, terminal: bool = False) -> str:
         terminal: in the width and with the colours of standard output, if it is a terminal.
     """
     from rich.console import Console  # loads slowly, and only what is shown needs it
+    from rich.text import Text  # as above
 
     console = Console(file=None if terminal else StringIO(), force_jupyter=False, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -71,22 +73,33 @@ def text(tables: Iterable[Table], *, terminal: bool = False) -> str:
         for place, table in enumerate(tables):
             if table.title and place:
                 console.print()
-            for block in _blocks(table):
-                console.print(block)
+            for block in _blocks(table, console.width):
+                console.print(block, soft_wrap=isinstance(block, Text))  # a Text is wrapped
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def _blocks(table: Table) -> Iterator[RenderableType]:
-    """The title, the rows and the notes of a table; long cells fold."""
+def _blocks(table: Table, width: int) -> Iterator[RenderableType]:
+    """The title, the rows and the notes of a table; cells fold, and paths in a sentence do not."""
     from rich.padding import Padding  # as in `text`
     from rich.table import Table as Grid  # as in `text`
     from rich.text import Text  # as in `text`
 
-    def shown(words: str, style: str = "") -> Text:
-        return Text(printable(words.translate(PLAIN)), style, overflow="fold")
+    def shown(words: str) -> Text:
+        return Text(printable(words.translate(PLAIN)), overflow="fold")
+
+    def sentence(words: str, indent: str, style: str = "") -> Text:
+        lines = textwrap.wrap(
+            printable(words.translate(PLAIN)),
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return Text("\n".join(lines), style)
 
     if table.title:
-        yield shown(table.title, "bold")
+        yield sentence(table.title, "", "bold")
     if table.rows:
         grid = Grid(box=None, padding=(0, 2, 0, 0), show_header=bool(table.columns), pad_edge=False)
         for column in range(len(table.rows[0])):
@@ -99,7 +112,7 @@ def _blocks(table: Table) -> Iterator[RenderableType]:
     if len(table.rows) > table.most:
         yield f"  and {len(table.rows) - table.most} more (--json has them all)"
     for note in table.notes:
-        yield Padding(shown(note), (0, 0, 0, 2))
+        yield sentence(note, "  ")
 
 
 def printable(words: str) -> str:

@@ -251,7 +251,7 @@ def test_a_closed_or_narrow_standard_output_is_no_error(tmp_path):
         text=True,
         check=True,
     )
-    assert "\\xfc.csv: 3 points" in done.stdout
+    assert "\\xfc.csv: 3 points" in " ".join(done.stdout.split())
 
 
 def test_data_are_not_overwritten_by_force(refused, tmp_path):

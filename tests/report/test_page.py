@@ -332,13 +332,23 @@ def test_cells_are_escaped_as_html_and_harmless_in_a_terminal():
 
 
 def test_long_cells_fold_and_no_line_is_wider_than_the_terminal(monkeypatch):
-    table = Table(rows=(("word " * 30, "x" * 100, "1.5"),), words=2, notes=("y" * 200,))
+    table = Table(rows=(("word " * 30, "x" * 100, "1.5"),), words=2, notes=("yes " * 50,))
     for width in (80, 120):
         monkeypatch.setenv("COLUMNS", str(width))
         lines = text([table]).splitlines()
         assert max(map(len, lines)) <= width
         assert sum(line.count("x") for line in lines) == 100
-        assert sum(line.count("y") for line in lines) == 200
+        assert sum(line.count("yes") for line in lines) == 50
+
+
+def test_paths_in_titles_and_notes_stay_whole():
+    path = "/folder with-hyphens" * 6
+    table = Table(title=f"{path}: 3 points", notes=(f"written: {path}",))
+    long = "with-hyphens/folder"
+    assert sum(line.count(long) for line in text([table]).splitlines()) == 10
+    word = "/folder" * 20
+    lines = text([Table(title=f"{word}: 3 points", notes=(word,))]).splitlines()
+    assert lines == [f"{word}:", "3 points", f"  {word}"]
 
 
 def test_numbers_are_short_and_what_is_none_is_a_dash():
